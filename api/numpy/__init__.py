@@ -1,0 +1,1 @@
+"""NumPy's functions for traced and for concrete arrays."""

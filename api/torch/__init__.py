@@ -1,0 +1,1 @@
+"""PyTorch's autograd idiom on the same graphs."""

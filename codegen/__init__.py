@@ -1,0 +1,1 @@
+"""From a graph to kernels, a plan and LLVM text."""

@@ -1,0 +1,319 @@
+"""Bufferize: memory for every root, kernels in order, and one workspace planned by liveness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pullback.tracer.ir import Graph, Node
+from pullback.tracer.types import BOOL, DType, is_float, row_major_strides
+
+from .fuse import ARG_REDUCTIONS, REDUCTIONS, SCATTERS, Fusion, Group, base, elements
+from .kernel import (
+    Affine,
+    Buffer,
+    Copy,
+    Fill,
+    Kernel,
+    LoopKernel,
+    Plan,
+    Product,
+    Sink,
+    combine,
+    reads,
+    writes,
+)
+from .schedule import schedule
+from .steps import Body, identity_rows
+
+ALIGNMENT = 64
+
+
+def bufferize(fusion: Fusion) -> Plan:
+    """The plan for a fused graph."""
+    graph = fusion.graph
+    inputs = [Buffer(f"in{i}", p.type, "input", i) for i, p in enumerate(graph.parameters)]
+    outputs = [Buffer(f"out{i}", x.type, "output", i) for i, x in enumerate(graph.outputs)]
+    buffers = dict(zip(graph.parameters, inputs, strict=True))
+    copies: list[Kernel] = []
+    for node, output in zip(graph.outputs, outputs, strict=True):
+        root = base(node)
+        if root in buffers:
+            copies.append(Copy(buffers[root], output))
+        else:
+            buffers[root] = output
+    for root in fusion.roots:
+        if root not in buffers:
+            number = len(buffers)
+            buffers[root] = Buffer(f"t{number}", root.type, "workspace", number)
+    kernels = [k for group in fusion.groups for k in _group_kernels(group, buffers)]
+    plan = Plan(tuple(inputs), tuple(outputs), [*kernels, *copies])
+    _plan_workspace(plan)
+    return plan
+
+
+def _group_kernels(group: Group, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    if not group.fusible:
+        (root,) = group.roots
+        return SPECIAL[root.primitive.name](root, buffers)
+    fills: list[Kernel] = []
+    if elements(group.space) == 0:
+        return [
+            Fill(buffers[r], identity(r.primitive.name, r.type.dtype, empty=True))
+            for r in group.roots
+            if r.type.size
+        ]
+    body = Body(group.space, buffers, frozenset(group.roots))
+    rows = identity_rows(body.axes)
+    sinks = [_sink(root, body, rows) for root in group.roots]
+    kernel = schedule(group.space, body.steps, sinks)
+    kernel.roots = tuple(group.roots)
+    fills = [
+        Fill(s.buffer, identity(s.node.primitive.name, s.node.type.dtype))
+        for s in kernel.sinks
+        if s.kind == "reduce" and not reduces_in_registers(kernel, s)
+    ]
+    return [*fills, kernel]
+
+
+def _sink(root: Node, body: Body, rows: tuple[Affine, ...]) -> Sink:
+    name = root.primitive.name
+    if name in REDUCTIONS or name in ARG_REDUCTIONS:
+        (operand,) = root.operands
+        axes = root.params["axes"] if name in REDUCTIONS else (root.params["axis"],)
+        kept = tuple(row for a, row in enumerate(rows) if a not in axes)
+        index = combine(kept, row_major_strides(root.type.shape), body.axes)
+        return Sink("reduce", root, body.value(operand, rows), body.buffers[root], index, axes)
+    index = combine(rows, row_major_strides(root.type.shape), body.axes)
+    return Sink("store", root, body.value(root, rows), body.buffers[root], index)
+
+
+def reduces_in_registers(kernel: LoopKernel, sink: Sink) -> bool:
+    """Whether the reduced axes are the innermost loops, so that no memory is needed between."""
+    count = len(kernel.extents)
+    return sink.axes == tuple(range(count - len(sink.axes), count))
+
+
+def register_depth(kernel: LoopKernel, sink: Sink) -> int:
+    """The depth of loops within which a reduction is kept in registers."""
+    depth = len(kernel.extents)
+    while depth and depth - 1 in sink.axes:
+        depth -= 1
+    return depth
+
+
+def identity(name: str, dtype: DType, empty: bool = False) -> float | int | bool:
+    """What a reduction starts from; the sum of no elements is +0, though -0 adds nothing."""
+    if name == "reduce_sum":
+        return -0.0 if is_float(dtype) and not empty else 0
+    if name in ("reduce_max", "argmax"):
+        return -np.inf if is_float(dtype) else _integer_limits(dtype)[0]
+    if name in ("reduce_min", "argmin"):
+        return np.inf if is_float(dtype) else _integer_limits(dtype)[1]
+    return {"reduce_prod": 1, "reduce_any": False, "reduce_all": True}.get(name, 0)
+
+
+def _integer_limits(dtype: DType) -> tuple[int, int]:
+    if dtype == BOOL:
+        return 0, 1
+    info = np.iinfo(dtype)
+    return int(info.min), int(info.max)
+
+
+# -- groups of one root ----------------------------------------------------------------------
+
+
+def _arg_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    space = root.operands[0].type.shape
+    if elements(space) == 0:
+        return []
+    body = Body(space, buffers, frozenset())
+    sink = _sink(root, body, identity_rows(body.axes))
+    kernel = schedule(space, body.steps, [sink])
+    kernel.roots = (root,)
+    return [kernel]
+
+
+def _write_region(
+    root: Node, source: Node, rows: tuple[Affine, ...], buffers: dict[Node, Buffer]
+) -> list[Kernel]:
+    """Write a node into the part of a root's memory that the rows tell."""
+    space = source.type.shape
+    if elements(space) == 0:
+        return []
+    body = Body(space, buffers, frozenset())
+    value = body.value(source, identity_rows(body.axes))
+    index = combine(rows, row_major_strides(root.type.shape), body.axes)
+    kernel = schedule(space, body.steps, [Sink("store", root, value, buffers[root], index)])
+    kernel.roots = (root,)
+    return [kernel]
+
+
+def _write_everywhere(root: Node, source: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    """Write a 0-d node to all of a root's memory."""
+    space = root.type.shape
+    if elements(space) == 0:
+        return []
+    body = Body(space, buffers, frozenset())
+    value = body.value(source, ())
+    index = combine(identity_rows(body.axes), row_major_strides(space), body.axes)
+    kernel = schedule(space, body.steps, [Sink("store", root, value, buffers[root], index)])
+    kernel.roots = (root,)
+    return [kernel]
+
+
+def _concatenate_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    kernels: list[Kernel] = []
+    start, axis = 0, root.params["axis"]
+    for operand in root.operands:
+        rows = list(identity_rows(operand.type.ndim))
+        rows[axis] = rows[axis].scaled(1, start)
+        kernels += _write_region(root, operand, tuple(rows), buffers)
+        start += operand.type.shape[axis]
+    return kernels
+
+
+def _pad_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    rows = [
+        row.scaled(gap + 1, low)
+        for row, gap, low in zip(
+            identity_rows(root.type.ndim),
+            root.params["interior"],
+            root.params["low"],
+            strict=True,
+        )
+    ]
+    return [
+        *_write_everywhere(root, root.operands[1], buffers),
+        *_write_region(root, root.operands[0], tuple(rows), buffers),
+    ]
+
+
+def _update_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    source, update = root.operands
+    moves = zip(
+        identity_rows(update.type.ndim), root.params["steps"], root.params["starts"], strict=True
+    )
+    rows = tuple(row.scaled(step, start) for row, step, start in moves)
+    return [
+        Copy(buffers[base(source)], buffers[root]),
+        *_write_region(root, update, rows, buffers),
+    ]
+
+
+def _scatter_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    source, *indices, update = root.operands
+    kernels: list[Kernel] = [Copy(buffers[base(source)], buffers[root])]
+    space = update.type.shape
+    if elements(space) == 0:
+        return kernels
+    body = Body(space, buffers, frozenset())
+    rows = identity_rows(body.axes)
+    places = tuple(body.value(i, rows[: i.type.ndim]) for i in indices)
+    value = body.value(update, rows)
+    rest = rows[indices[0].type.ndim :]
+    strides = row_major_strides(root.type.shape)[len(indices) :]
+    index = combine(rest, strides, body.axes)
+    sink = Sink("scatter", root, value, buffers[root], index, indices=places)
+    kernel = schedule(space, body.steps, [sink])
+    kernel.roots = (root,)
+    kernel.sequential = kernel.extents == () or index.coefs[-1:] != (1,)
+    return [*kernels, kernel]
+
+
+def _cumsum_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    space = root.type.shape
+    if elements(space) == 0:
+        return []
+    body = Body(space, buffers, frozenset())
+    rows = list(identity_rows(body.axes))
+    axis = root.params["axis"]
+    if root.params["reverse"]:
+        rows[axis] = rows[axis].scaled(-1, space[axis] - 1)
+    index = combine(tuple(rows), row_major_strides(space), body.axes)
+    value = body.value(root.operands[0], tuple(rows))
+    kernel = schedule(
+        space, body.steps, [Sink("scan", root, value, buffers[root], index, (axis,))]
+    )
+    kernel.roots = (root,)
+    kernel.sequential = kernel.sinks[0].axes == (len(kernel.extents) - 1,)
+    return [kernel]
+
+
+def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    x, y = root.operands
+    if root.type.size == 0:
+        return []
+    (x_contract,), (y_contract,) = root.params["contract"]
+    batched = len(root.params["batch"][0])
+    batch = x.type.shape[0] if batched else 1
+    k = x.type.shape[x_contract]
+    if k == 0:
+        return [Fill(buffers[root], 0)]
+    return [
+        Product(
+            root,
+            buffers[base(x)],
+            buffers[base(y)],
+            buffers[root],
+            batch,
+            root.type.shape[batched],
+            root.type.shape[batched + 1],
+            k,
+            x_transposed=x_contract == batched,
+            y_transposed=y_contract == batched + 1,
+        )
+    ]
+
+
+SPECIAL = {
+    "argmax": _arg_kernels,
+    "argmin": _arg_kernels,
+    "concatenate": _concatenate_kernels,
+    "pad": _pad_kernels,
+    "update_slice": _update_kernels,
+    "scatter": _scatter_kernels,
+    "scatter_add": _scatter_kernels,
+    "cumsum": _cumsum_kernels,
+    "dot": _product_kernels,
+}
+assert SCATTERS <= set(SPECIAL)
+
+
+# -- workspace -------------------------------------------------------------------------------
+
+
+def _plan_workspace(plan: Plan) -> None:
+    """Offsets for the temporaries: memory is given again once its last reader has run."""
+    last: dict[Buffer, int] = {}
+    for i, kernel in enumerate(plan.kernels):
+        for buffer in (*reads(kernel), *writes(kernel)):
+            last[buffer] = i
+    live: list[tuple[int, int, Buffer]] = []
+    for i, kernel in enumerate(plan.kernels):
+        live = [block for block in live if last[block[2]] >= i]
+        for buffer in sorted(writes(kernel), key=lambda b: b.number):
+            if buffer.kind == "workspace" and buffer not in plan.workspace:
+                size = -(-max(buffer.type.nbytes, 1) // ALIGNMENT) * ALIGNMENT
+                start = _gap(live, size)
+                plan.workspace[buffer] = start
+                live.append((start, start + size, buffer))
+                plan.workspace_bytes = max(plan.workspace_bytes, start + size)
+
+
+def _gap(live: Sequence[tuple[int, int, Buffer]], size: int) -> int:
+    """The lowest offset at which so many bytes are free."""
+    start = 0
+    for low, high, _ in sorted(live, key=lambda block: block[0]):
+        if low - start >= size:
+            break
+        start = max(start, high)
+    return start
+
+
+def planned(graph: Graph) -> Plan:
+    """Fuse and bufferize."""
+    from .fuse import fuse
+
+    return bufferize(fuse(graph))

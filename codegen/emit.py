@@ -1,0 +1,166 @@
+"""The last stage: a plan as one LLVM module, a function for each kernel and one that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pullback.tracer.types import is_float
+
+from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
+from .entry import Site
+from .kernel import Buffer, Copy, Fill, Kernel, LoopKernel, Plan, Product, reads, writes
+from .loops import Nest
+from .scalar import memory_element
+
+
+@dataclass(slots=True)
+class Emission:
+    """The module with its function ``run``, and the error sites that ``run`` can return."""
+
+    module: Module
+    sites: list[Site]
+
+
+def emit(plan: Plan, vector_bytes: int) -> Emission:
+    """Write ``run(inputs, outputs, workspace, status)`` for the plan.
+
+    ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
+    holds what it found. ``vector_bytes`` is the width of the machine's vector registers.
+    """
+    emission = Emission(Module(), [])
+    parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
+    run = FunctionWriter(emission.module, "run", I64, parameters)
+    pointers: dict[Buffer, Value] = {}
+    for number, kernel in enumerate(plan.kernels):
+        used = sorted(reads(kernel) | writes(kernel), key=lambda b: (b.kind, b.number))
+        for buffer in used:
+            if buffer not in pointers:
+                pointers[buffer] = _pointer(run, plan, buffer)
+        arguments = [pointers[b] for b in used]
+        if isinstance(kernel, LoopKernel):
+            _call_kernel(run, emission, f"kernel{number}", kernel, used, arguments, vector_bytes)
+        else:
+            _emit_simple(run, kernel, pointers)
+    run.ret(constant(I64, 0))
+    run.finish()
+    return emission
+
+
+def _pointer(w: FunctionWriter, plan: Plan, buffer: Buffer) -> Value:
+    inputs, outputs, workspace, _ = w.parameters
+    if buffer.kind == "workspace":
+        return w.address(workspace, plan.workspace[buffer], "i8")
+    table = inputs if buffer.kind == "input" else outputs
+    return w.load(PTR, w.address(table, buffer.number, PTR), 8)
+
+
+def _call_kernel(
+    run: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: LoopKernel,
+    buffers: Sequence[Buffer],
+    arguments: Sequence[Value],
+    vector_bytes: int,
+) -> None:
+    parameters = [(PTR, b.name) for b in buffers]
+    w = FunctionWriter(
+        emission.module, name, I64, [*parameters, (PTR, "status")], linkage="internal"
+    )
+    pointers = dict(zip(buffers, w.parameters, strict=False))
+    before = len(emission.sites)
+    Nest(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes).emit()
+    w.ret(constant(I64, 0))
+    w.finish()
+    status = run.parameters[-1]
+    result = run.call_known(name, I64, [*arguments, status])
+    if len(emission.sites) > before:
+        _leave_if_failed(run, result)
+
+
+def _leave_if_failed(run: FunctionWriter, result: Value) -> None:
+    failed, fine = run.label("failed"), run.label("fine")
+    run.branch(run.compare("ne", result, constant(I64, 0)), failed, fine)
+    run.start_block(failed)
+    run.ret(result)
+    run.start_block(fine)
+
+
+def _emit_simple(w: FunctionWriter, kernel: Kernel, pointers: dict[Buffer, Value]) -> None:
+    match kernel:
+        case Fill():
+            _fill(w, kernel, pointers[kernel.buffer])
+        case Copy():
+            size = constant(I64, kernel.source.type.nbytes)
+            no = Value("i1", "false")
+            arguments = [pointers[kernel.target], pointers[kernel.source], size, no]
+            w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
+        case Product():
+            _product(w, kernel, pointers)
+        case LoopKernel():
+            raise AssertionError("a loop kernel is a function of its own")
+
+
+def _fill(w: FunctionWriter, kernel: Fill, pointer: Value) -> None:
+    type = kernel.buffer.type
+    if type.size == 0:
+        return
+    kind = memory_element(type.dtype)
+    if type.size == 1:
+        w.store(constant(kind, kernel.value), pointer, type.dtype.itemsize)
+        return
+    with w.loop(0, type.size) as loop:
+        w.store(
+            constant(kind, kernel.value),
+            w.address(pointer, loop.index, kind),
+            type.dtype.itemsize,
+        )
+
+
+def _product(w: FunctionWriter, kernel: Product, pointers: dict[Buffer, Value]) -> None:
+    """Call ``gemm``. BLAS counts by columns, so the operands change places."""
+    dtype = kernel.node.type.dtype
+    assert is_float(dtype)
+    kind = memory_element(dtype)
+    name = "blas.dgemm" if kind == "double" else "blas.sgemm"
+    sizes = {x: _integer(w, x) for x in {kernel.m, kernel.n, kernel.k}}
+    one, zero = _number(w, kind, 1.0), _number(w, kind, 0.0)
+    flags = [
+        w.module.bytes(b"T" if flag else b"N")
+        for flag in (kernel.y_transposed, kernel.x_transposed)
+    ]
+    leading_y = sizes[kernel.k if kernel.y_transposed else kernel.n]
+    leading_x = sizes[kernel.m if kernel.x_transposed else kernel.k]
+
+    def call(index: Value) -> None:
+        x, y, target = (
+            w.address(pointers[b], w.scale_index(index, size), kind)
+            for b, size in (
+                (kernel.x, kernel.m * kernel.k),
+                (kernel.y, kernel.k * kernel.n),
+                (kernel.target, kernel.m * kernel.n),
+            )
+        )
+        shape = [sizes[kernel.n], sizes[kernel.m], sizes[kernel.k]]
+        operands = [one, y, leading_y, x, leading_x, zero, target, sizes[kernel.n]]
+        w.call(name, "void", [*flags, *shape, *operands])
+
+    if kernel.batch == 1:
+        call(constant(I64, 0))
+        return
+    with w.loop(0, kernel.batch) as loop:
+        call(loop.index)
+
+
+def _integer(w: FunctionWriter, value: int) -> Value:
+    """BLAS takes 32-bit integers by address."""
+    slot = w.alloca("i32")
+    w.store(constant("i32", value), slot, 4)
+    return slot
+
+
+def _number(w: FunctionWriter, kind: str, value: float) -> Value:
+    slot = w.alloca(kind)
+    w.store(constant(kind, value), slot, 8 if kind == "double" else 4)
+    return slot

@@ -1,0 +1,279 @@
+"""Fusion: which values are kept in memory, and which kernels make them.
+
+A *root* is a node whose value is written to memory. All others are computed inside the kernels
+that use them, as part of the loop body, as often as they are used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node
+from pullback.tracer.types import Shape
+
+REDUCTIONS = frozenset(f"reduce_{x}" for x in ("sum", "prod", "max", "min", "any", "all"))
+ARG_REDUCTIONS = frozenset({"argmax", "argmin"})
+SCATTERS = frozenset({"scatter", "scatter_add"})
+MOVES = frozenset({"broadcast", "permute", "slice", "flip", "reshape", "stop_gradient"})
+ALWAYS_ROOTS = (
+    REDUCTIONS
+    | ARG_REDUCTIONS
+    | SCATTERS
+    | frozenset({"cumsum", "concatenate", "dot", "update_slice"})
+)
+ALIASES = frozenset({"reshape", "stop_gradient"})
+
+WEIGHTS = {"div": 4, "sqrt": 5, "remainder": 20, "floor_divide": 10, "gather": 3, "integer_pow": 3}
+CHEAP = frozenset(
+    """neg add sub mul abs sign floor ceil trunc round maximum minimum clip eq ne lt le gt ge is_nan
+    is_inf is_finite bit_and bit_or bit_xor bit_not where convert""".split()
+)
+BODY_LIMIT = 400
+
+
+@dataclass(slots=True)
+class Group:
+    """The roots that one kernel makes."""
+
+    space: Shape
+    roots: list[Node] = field(default_factory=list)
+    weight: int = 0
+    fusible: bool = True
+
+
+@dataclass(slots=True)
+class Fusion:
+    """The roots of a graph, and the groups of them in order."""
+
+    graph: Graph
+    roots: dict[Node, int]
+    groups: list[Group]
+
+
+def base(node: Node) -> Node:
+    """The node whose memory an alias (a reshape) shares."""
+    while node.primitive.name in ALIASES:
+        node = node.operands[0]
+    return node
+
+
+def weight(node: Node) -> int:
+    """What computing one element costs, in simple instructions."""
+    name = node.primitive.name
+    if name in CHEAP:
+        return 1
+    if name in MOVES or node.primitive in (LITERAL, PARAMETER):
+        return 0
+    return WEIGHTS.get(name, 15)
+
+
+def space_of(root: Node) -> Shape:
+    """The iteration space of the kernel that makes a root."""
+    name = root.primitive.name
+    if name in REDUCTIONS or name in ARG_REDUCTIONS:
+        return root.operands[0].type.shape
+    if name in SCATTERS:
+        return root.operands[-1].type.shape
+    return root.type.shape
+
+
+def reshape_is_affine(source: Shape, target: Shape) -> bool:
+    """Whether each index of the source is an affine function of those of the target."""
+    return affine_groups(source, target) is not None
+
+
+def affine_groups(source: Shape, target: Shape) -> list[tuple[int, list[int]]] | None:
+    """For each source axis longer than one, the target axes it is split into; None if merged."""
+    groups: list[tuple[int, list[int]]] = []
+    position = 0
+    for axis, extent in enumerate(source):
+        if extent == 1:
+            continue
+        parts: list[int] = []
+        product = 1
+        while product < extent and position < len(target):
+            product *= target[position]
+            parts.append(position)
+            position += 1
+        if product != extent:
+            return None
+        groups.append((axis, parts))
+    return groups
+
+
+def find_roots(graph: Graph) -> set[Node]:
+    """The nodes that must be in memory whatever the kernels are."""
+    roots: set[Node] = set()
+    for output in graph.outputs:
+        roots.add(base(output))
+    for node in graph.nodes:
+        name = node.primitive.name
+        if name in ALWAYS_ROOTS or (name == "pad" and any(node.params["interior"])):
+            roots.add(node)
+        roots.update(_operands_in_memory(node))
+    return {x for x in roots if x.primitive is not PARAMETER}
+
+
+def _operands_in_memory(node: Node) -> Iterable[Node]:
+    """Operands that the node's kernel reads at places of its own choosing."""
+    name = node.primitive.name
+    if name == "dot":
+        return [base(x) for x in node.operands]
+    if name in SCATTERS or name == "gather":
+        return [base(node.operands[0])]
+    if name == "update_slice":
+        return [base(node.operands[0])]
+    if name == "reshape":
+        source = node.operands[0]
+        if not reshape_is_affine(source.type.shape, node.type.shape):
+            return [base(source)]
+    if name == "broadcast":
+        source = node.operands[0]
+        if source.type.ndim and _inline_weight(source) > 4 and node.type.size > source.type.size:
+            return [base(source)]
+    return []
+
+
+def _inline_weight(node: Node, limit: int = 64) -> int:
+    """The weight of computing a node in place, summed over what it is computed from."""
+    total = 0
+    stack, seen = [node], {node}
+    while stack and total < limit:
+        x = stack.pop()
+        if x.primitive.name in ALWAYS_ROOTS:
+            continue
+        total += weight(x)
+        for operand in x.operands:
+            if operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    return total
+
+
+def fuse(graph: Graph) -> Fusion:
+    """Decide the roots and put them into groups, so that groups in order can be run in order."""
+    roots = find_roots(graph)
+    order = {node: i for i, node in enumerate(graph.nodes)}
+    while True:
+        groups, users = _group(graph, roots, order)
+        extra = _worth_keeping(graph, roots, users)
+        if not extra:
+            break
+        roots |= extra
+    placed = {root: i for i, group in enumerate(groups) for root in group.roots}
+    return Fusion(graph, placed, groups)
+
+
+def inline_nodes(root: Node, roots: set[Node]) -> tuple[dict[Node, None], dict[Node, bool]]:
+    """What a root's kernel computes in place, and the roots it reads.
+
+    A read is marked True when it is element by element, at the place of the root's own element.
+    """
+    inside: dict[Node, None] = {}
+    read: dict[Node, bool] = {}
+    stack = [(x, _keeps_place(root)) for x in root.operands]
+    aligned_at: dict[Node, bool] = {}
+    while stack:
+        node, aligned = stack.pop()
+        if node in aligned_at and (aligned or not aligned_at[node]):
+            continue
+        aligned_at[node] = aligned
+        if node in roots:
+            read[node] = aligned and read.get(node, True)
+        elif node.primitive is not PARAMETER:
+            inside[node] = None
+            keeps = aligned and _keeps_place(node)
+            stack.extend((x, keeps) for x in node.operands)
+    return inside, read
+
+
+def _keeps_place(node: Node) -> bool:
+    name = node.primitive.name
+    return node.primitive.elementwise or name in REDUCTIONS or name == "cumsum"
+
+
+def _group(
+    graph: Graph, roots: set[Node], order: dict[Node, int]
+) -> tuple[list[Group], dict[Node, set[int]]]:
+    groups: list[Group] = []
+    by_space: dict[Shape, list[int]] = {}
+    placed: dict[Node, int] = {}
+    users: dict[Node, set[int]] = {}
+    literals = [x for x in roots if x not in order]
+    for root in (*literals, *sorted((x for x in roots if x in order), key=order.__getitem__)):
+        inside, read = inline_nodes(root, roots)
+        cost = weight(root) + sum(map(weight, inside))
+        number = _place(root, read, cost, groups, by_space, placed)
+        placed[root] = number
+        groups[number].roots.append(root)
+        groups[number].weight += cost
+        for node in inside:
+            users.setdefault(node, set()).add(number)
+    return groups, users
+
+
+def _place(
+    root: Node,
+    read: dict[Node, bool],
+    cost: int,
+    groups: list[Group],
+    by_space: dict[Shape, list[int]],
+    placed: dict[Node, int],
+) -> int:
+    """The group to put a root into: an open one over the same space, else a new one."""
+    space = space_of(root)
+    fusible = is_fusible(root)
+    earliest = 0
+    for node, aligned in read.items():
+        made = placed[node]
+        joins = aligned and fusible and is_fusible(node) and node.type.shape == space
+        joins = joins and node.primitive.elementwise
+        earliest = max(earliest, made if joins else made + 1)
+    if fusible:
+        for number in reversed(by_space.get(space, ())):
+            if number < earliest:
+                break
+            if groups[number].weight + cost <= BODY_LIMIT:
+                return number
+    groups.append(Group(space, fusible=fusible))
+    if fusible:
+        by_space.setdefault(space, []).append(len(groups) - 1)
+    return len(groups) - 1
+
+
+def is_fusible(root: Node) -> bool:
+    """Whether a root's kernel may make other roots too."""
+    name = root.primitive.name
+    return name in REDUCTIONS or name not in ALWAYS_ROOTS and not (
+        name == "pad" and any(root.params["interior"])
+    )
+
+
+def _worth_keeping(
+    graph: Graph, roots: set[Node], users: dict[Node, set[int]]
+) -> set[Node]:
+    """Nodes that several kernels would compute again at more cost than reading them back."""
+    keep: set[Node] = set()
+    cost: dict[Node, int] = {}
+    for node in graph.nodes:
+        own = weight(node)
+        if node in roots:
+            cost[node] = 0
+            continue
+        total = own + sum(cost.get(x, 0) for x in set(node.operands))
+        cost[node] = min(total, 1000)
+        shared = len(users.get(node, ())) > 1
+        if own and total > 12 and shared and node.type.ndim:
+            keep.add(node)
+            cost[node] = 0
+        elif own and total > BODY_LIMIT // 4:
+            keep.add(node)
+            cost[node] = 0
+    return keep - roots
+
+
+def elements(shape: Sequence[int]) -> int:
+    """Number of points of a space."""
+    return math.prod(shape)

@@ -1,0 +1,200 @@
+"""Hyperbolic functions and their inverses.
+
+``sinh`` and ``cosh`` go back to the exponential of a reduced argument, ``asinh`` and ``acosh`` to
+a ``log1p`` whose argument is carried to twice the precision, ``atanh`` reduces by powers of two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..assembly import FunctionWriter, Value
+from .exponential import (
+    LN2_HIGH,
+    LN2_LOW,
+    exp_minus_one,
+    power_of_two,
+    reduce_exponent,
+)
+from .logarithm import INFINITY, NAN, log1p_of_sum
+from .number import Coefficients, Number, choose, fma, horner, least, polynomial
+
+# tanh(x)/x - 1 over x**2 as a quotient of polynomials in x**2 for |x| <= 0.625 (the last
+# coefficient below is one), by the Remez algorithm; relative to tanh x 2**-57.5, and 2**-39.
+TANH_ABOVE: Coefficients = {
+    "double": (-1614.687675730527, -99.2877226794965, -0.9643991792601337),
+    "float": (-21.080437538118957, -0.9337114983249725),
+}
+TANH_BELOW: Coefficients = {
+    "double": (4844.0630271915825, 2235.4883789150495, 112.81167803594121, 1.0),
+    "float": (63.241312643242615, 28.097658802089747, 1.0),
+}
+# Beyond it tanh is one in the format.
+TANH_RANGE = {"double": 20.0, "float": 10.0}
+
+
+def tanh(w: FunctionWriter, x: Value) -> Value:
+    """Hyperbolic tangent; all x; about 1.3 ulp (f64 and f32).
+
+    x + x**3 * P/Q up to 0.625 (the range of Cody & Waite), 1 - 2 / (e**(2x) + 1) beyond: the two
+    share one division, which makes a correction smaller than the term it is added to.
+    """
+    v = Number(w, x)
+    size = abs(v)
+    bounded = least(TANH_RANGE[v.element], size)
+    z = bounded * bounded
+    reduced = reduce_exponent(bounded + bounded)
+    power = power_of_two(reduced.shifted)
+    sum_with_one = fma(power, exp_minus_one(reduced.rest), power + 1.0)
+    small = bounded < 0.625
+    above = choose(small, bounded * z * horner(z, TANH_ABOVE[v.element]), -2.0)
+    below = choose(small, horner(z, TANH_BELOW[v.element]), sum_with_one)
+    return (choose(small, bounded, 1.0) + above / below).with_sign_of(v).value
+
+
+# (sinh(r)/r - 1)/r**2 and (cosh(r) - 1)/r**2 in powers of r**2 for |r| <= (ln 2)/2, by the Remez
+# algorithm: 2**-61.7 and 2**-26.2; 2**-58.0 and 2**-33.2.
+SINH: Coefficients = {
+    "double": (
+        0.16666666666666677, 0.008333333333321386, 0.0001984126988681704,
+        2.7557243450249987e-06, 2.5109321719798513e-08,
+    ),
+    "float": (0.1666654348373413, 0.0083665382117033),
+}  # fmt: skip
+COSH: Coefficients = {
+    "double": (
+        0.5000000000000013, 0.04166666666651047, 0.0013888888948353799, 2.480148850926736e-05,
+        2.763180875241806e-07,
+    ),
+    "float": (0.5, 0.041666459292173386, 0.0013935421593487263),
+}  # fmt: skip
+# Just beyond the arguments whose hyperbolic sine and cosine are finite.
+SINH_RANGE = {"double": 710.5, "float": 89.43}
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """``sinh x = 2 (difference cosh r + sum sinh r)``, ``cosh x`` with the two exchanged.
+
+    With x = n ln 2 + r, sum and difference are of 2**(n - 2) and 2**(-n - 2).
+    """
+
+    sum: Number
+    difference: Number
+    cosh_tail: Number
+    sinh_tail: Number
+    high: Number
+    low: Number
+
+
+def halves(size: Number) -> Halves:
+    """What hyperbolic sine and cosine share, for a size that is not negative."""
+    form = size.format
+    reduced = reduce_exponent(least(SINH_RANGE[size.element], size))
+    up = ((reduced.shifted.bits() - 2) << form.mantissa).floats()
+    # Far down 2**-n no longer counts, and it must stay a normal number.
+    near = least(form.rounder + 2 * form.mantissa, reduced.shifted).bits()
+    down = ((near.of(2 * form.bias - 2) - near) << form.mantissa).floats()
+    r = reduced.rest
+    z = r * r
+    return Halves(
+        up + down,
+        up - down,
+        z * horner(z, COSH[size.element]),
+        r * z * horner(z, SINH[size.element]),
+        reduced.high,
+        reduced.n * -LN2_LOW[size.element],
+    )
+
+
+def sinh(w: FunctionWriter, x: Value) -> Value:
+    """Hyperbolic sine; all x; about 1.2 ulp (f64 and f32)."""
+    v = Number(w, x)
+    h = halves(abs(v))
+    tail = fma(h.cosh_tail, h.difference, h.sum * (h.sinh_tail + h.low))
+    y = fma(h.high, h.sum, h.difference) + tail
+    # Computed at half size the smallest arguments would lose bits; there sinh x is x.
+    small = abs(v) < 2.0 ** -(v.format.mantissa // 2 + 2)
+    return choose(small, v, (y + y).with_sign_of(v)).value
+
+
+def cosh(w: FunctionWriter, x: Value) -> Value:
+    """Hyperbolic cosine; all x; under 1 ulp (f64 and f32)."""
+    v = Number(w, x)
+    h = halves(abs(v))
+    tail = fma(h.cosh_tail, h.sum, h.difference * (h.high + (h.sinh_tail + h.low)))
+    y = h.sum + tail
+    return (y + y).value
+
+
+def log1p_or_doubled(size: Number, high: Number, low: Number) -> Number:
+    """``log(1 + high + low)``, or ``log(2 size)`` where the size is so large that its square is not.
+
+    Beyond that threshold 1 + x is x, so that log1p is the logarithm.
+    """
+    large = size > 2.0 ** (size.format.bias // 2 - 1)
+    y = log1p_of_sum(choose(large, size, high), choose(large, 0.0, low))
+    y = y + choose(large, y.of(LN2_HIGH[y.element]), 0.0)
+    return choose(size.equals(INFINITY), size, y)
+
+
+def asinh(w: FunctionWriter, x: Value) -> Value:
+    """Inverse hyperbolic sine; all x; about 1.3 ulp (f64 and f32).
+
+    asinh(a) = log1p(a + a**2 / (1 + sqrt(1 + a**2))), without cancellation anywhere.
+    """
+    v = Number(w, x)
+    size = abs(v)
+    square = size * size
+    rest = square / (fma(size, size, 1.0).sqrt() + 1.0)
+    high = size + rest
+    return log1p_or_doubled(size, high, size - high + rest).with_sign_of(v).value
+
+
+def acosh(w: FunctionWriter, x: Value) -> Value:
+    """Inverse hyperbolic cosine; x >= 1, NaN below; about 1.4 ulp (f64 and f32).
+
+    acosh(1 + t) = log1p(t + sqrt(t**2 + 2t)).
+    """
+    v = Number(w, x)
+    t = v - 1.0
+    root = fma(t, t, t + t).sqrt()
+    high = root + t
+    y = log1p_or_doubled(v, high, root - high + t)
+    return choose(v >= 1.0, y, NAN).value
+
+
+# (atanh(s)/s - 1)/s**2 in powers of s**2 for |s| <= 1/3, by the Remez algorithm; relative to
+# atanh s 2**-59.3 and 2**-27.7.
+ATANH: Coefficients = {
+    "double": (
+        0.33333333333333154, 0.2000000000007807, 0.14285714273982406, 0.11111111982162003,
+        0.09090872034742742, 0.07693278863136008, 0.06650495905502912, 0.0605300990031394,
+        0.04170037694796002, 0.08509586783509601,
+    ),
+    "float": (0.3333320617675781, 0.20010893046855927, 0.13998550176620483, 0.14018614590168),
+}  # fmt: skip
+
+
+def atanh(w: FunctionWriter, x: Value) -> Value:
+    """Inverse hyperbolic tangent; |x| <= 1, NaN beyond; about 1.3 ulp (f64 and f32).
+
+    (1 + a)/(1 - a) = 2**k (1 + s)/(1 - s) for s = (1 + a - 2**k (1 - a))/(1 + a + 2**k (1 - a)),
+    so atanh(a) = k (ln 2)/2 + atanh(s). k from the exponent of 1 - a keeps s between -1/6 and 1/3.
+    """
+    v = Number(w, x)
+    form = v.format
+    a = abs(v)
+    bits = (1.0 - a).bits()
+    near = a < 1 / 3
+    power = (bits.of(2 * form.bias << form.mantissa) - (bits & form.exponent_mask)).floats()
+    power = choose(near, 1.0, power)
+    field = (bits >> form.mantissa) | (form.bias + form.mantissa << form.mantissa)
+    k = choose(near, 0.0, (2.0**form.mantissa + form.bias) - field.floats())
+    more, less = power + 1.0, 1.0 - power
+    s = fma(a, more, less) / fma(a, less, more)
+    z = s * s
+    tail = fma(s * z, polynomial(z, ATANH[v.element]), k * (LN2_LOW[v.element] / 2))
+    y = fma(k, LN2_HIGH[v.element] / 2, s + tail)
+    outside = choose(a.equals(1.0), a.of(INFINITY), NAN)
+    return choose(a < 1.0, y, outside).with_sign_of(v).value

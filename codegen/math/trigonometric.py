@@ -1,0 +1,156 @@
+"""Circular functions: ``sin``, ``cos``, ``tan`` and the fused pair ``sincos``.
+
+x is reduced to r = x - n * pi/2, |r| <= pi/4, with pi/2 a sum of three numbers of the format
+(Cody & Waite). Fused multiply-adds make the first step exact, so three parts suffice up to
+2**30 (f64) and 2**16 (f32); the few arguments beyond go to the C library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+
+from ..assembly import FunctionWriter, Value
+from .number import Coefficients, Number, choose, fma, polynomial
+from .per_lane import patch
+
+HALF_PI = {
+    "double": (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33),
+    "float": (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
+}
+REDUCIBLE = {"double": 2.0**30, "float": 2.0**16}
+
+# (sin(r)/r - 1)/r**2 in powers of r**2; minimax of the error relative to sin r, by the Remez
+# algorithm; 2**-57.9 and 2**-32.5.
+SIN: Coefficients = {
+    "double": (
+        -0.1666666666666663, 0.00833333333332184, -0.00019841269829358853, 2.755731353866376e-06,
+        -2.5050734417482656e-08, 1.5895435162803162e-10,
+    ),
+    "float": (-0.1666666716337204, 0.008333378471434116, -0.00019852562400046736,
+        2.82634482573485e-06,
+    ),
+}  # fmt: skip
+
+# (cos(r) - 1 + r**2/2)/r**4 in powers of r**2, likewise; 2**-63.8 and 2**-32.8.
+COS: Coefficients = {
+    "double": (
+        0.041666666666666595, -0.0013888888888873325, 2.480158728898351e-05,
+        -2.755731421001303e-07, 2.0875704261584865e-09, -1.135868281542623e-11,
+    ),
+    "float": (0.04166664555668831, -0.0013887302484363317, 2.4430984922219068e-05),
+}  # fmt: skip
+
+# (tan(r)/r - 1)/r**2 in powers of r**2, likewise; 2**-55.8 and 2**-25.6.
+TAN: Coefficients = {
+    "double": (
+        0.3333333333333277, 0.13333333333415584, 0.05396825392620876, 0.021869489620032934,
+        0.00886321900837297, 0.0035922904902925263, 0.0014547493559294714, 0.0005951011407353969,
+        0.00022227200461868383, 0.00013674855168971863, -2.6701751841247334e-05,
+        8.974347059933538e-05, -4.503429779069387e-05, 2.0901329553819667e-05,
+    ),
+    "float": (
+        0.3333314061164856, 0.1333923190832138, 0.05337474122643471, 0.02456270158290863,
+        0.002904243301600218, 0.009514682926237583,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Angle:
+    """``x = n * pi/2 + rest + low``; ``quadrant`` holds n mod 4 in its low two bits."""
+
+    quadrant: Number
+    rest: Number
+    low: Number
+
+
+def reduce_angle(x: Number) -> Angle:
+    """Split off the nearest multiple of pi/2; ``low`` is under an ulp of ``rest``."""
+    # The bias of the exponent is not wanted here, and it must not disturb the low two bits.
+    rounder = 1.5 * 2.0**x.format.mantissa
+    shifted = fma(x, 2 / pi, rounder)
+    n = shifted - rounder
+    first, second, third = HALF_PI[x.element]
+    exact = fma(n, -first, x)
+    step = n * second
+    beneath = fma(n, third, fma(n, second, -step))
+    rest = exact - step
+    return Angle(shifted.bits(), rest, exact - rest - step - beneath)
+
+
+def sin_kernel(angle: Angle, z: Number) -> Number:
+    """``sin(rest + low)``, z the square of ``rest``."""
+    r = angle.rest
+    return r + fma(r * z, polynomial(z, SIN[r.element]), angle.low)
+
+
+def cos_kernel(angle: Angle, z: Number) -> Number:
+    """``cos(rest + low)``: 1 - z/2 is rounded, and what that loses goes to the small terms."""
+    r = angle.rest
+    w = fma(z, -0.5, 1.0)
+    lost = fma(z, -0.5, 1.0 - w)
+    tail = fma(r, -angle.low, lost)
+    return w + fma(z * z, polynomial(z, COS[r.element]), tail)
+
+
+def kernels(x: Number) -> tuple[Number, Number, Number]:
+    """Quadrant, and sine and cosine of the reduced angle."""
+    angle = reduce_angle(x)
+    z = angle.rest * angle.rest
+    return angle.quadrant, sin_kernel(angle, z), cos_kernel(angle, z)
+
+
+def turn(quadrant: Number, even: Number, odd: Number) -> Number:
+    """``even`` or ``odd`` by the quadrant's lowest bit, negated where the next bit is set."""
+    y = choose((quadrant & 1).equals(0), even, odd)
+    sign = (quadrant & 2) << (quadrant.format.width - 2)
+    return (y.bits() ^ sign).floats()
+
+
+def beyond(x: Number) -> Number:
+    """Mask of the lanes too large for the reduction; infinity is among them."""
+    return abs(x) > REDUCIBLE[x.element]
+
+
+def sin(w: FunctionWriter, x: Value) -> Value:
+    """Sine; all x; under 1 ulp (f64 and f32)."""
+    v = Number(w, x)
+    quadrant, s, c = kernels(v)
+    return patch(beyond(v), [turn(quadrant, s, c)], ["sin"], [v])[0].value
+
+
+def cos(w: FunctionWriter, x: Value) -> Value:
+    """Cosine; all x; under 1 ulp (f64 and f32)."""
+    v = Number(w, x)
+    quadrant, s, c = kernels(v)
+    return patch(beyond(v), [turn(quadrant + 1, s, c)], ["cos"], [v])[0].value
+
+
+def sincos(w: FunctionWriter, x: Value) -> tuple[Value, Value]:
+    """Sine and cosine, for little more than the price of one; as exact as each alone."""
+    v = Number(w, x)
+    quadrant, s, c = kernels(v)
+    both = [turn(quadrant, s, c), turn(quadrant + 1, s, c)]
+    sine, cosine = patch(beyond(v), both, ["sin", "cos"], [v])
+    return sine.value, cosine.value
+
+
+def tan(w: FunctionWriter, x: Value) -> Value:
+    """Tangent; all x; about 1.2 ulp (f64 and f32).
+
+    The tangent t of the reduced angle is a polynomial; in odd quadrants the result is -1/t, with
+    t carried to twice the precision through a Newton step.
+    """
+    v = Number(w, x)
+    angle = reduce_angle(v)
+    r = angle.rest
+    z = r * r
+    cubed = r * z
+    tail = fma(cubed, polynomial(z, TAN[r.element]), fma(z, angle.low, angle.low))
+    t = r + tail
+    lost = r - t + tail
+    inverse = -1.0 / t
+    inverse = fma(inverse, fma(inverse, lost, fma(inverse, t, 1.0)), inverse)
+    y = choose((angle.quadrant & 1).equals(0), t, inverse)
+    return patch(beyond(v), [y], ["tan"], [v])[0].value

@@ -1,0 +1,189 @@
+"""What all entry points share: a small module that is compiled once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from . import layout
+from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
+from .entry import I8, I32, NULL, PARAMETERS, WORKSPACE_ALIGNMENT
+
+# A larger workspace is given back to the system after the call.
+KEPT_WORKSPACE = 1 << 28
+
+DISPATCH = "pullback.dispatch"
+SLOW = "pullback.slow"
+SUPPORT = (
+    DISPATCH,
+    SLOW,
+    "pullback.guards_hold",
+    "pullback.descr_matches",
+    "pullback.take_workspace",
+    "pullback.give_workspace",
+    "pullback.release",
+)
+
+
+def support_module() -> Module:
+    """The module that defines the functions of ``SUPPORT``."""
+    module = Module()
+    _write_slow(module)
+    _write_dispatch(module)
+    _write_guards_hold(module)
+    _write_descr_matches(module)
+    _write_take_workspace(module)
+    _write_give_workspace(module)
+    _write_release(module)
+    for name in SUPPORT:
+        module.symbols.discard(name)
+        module.declarations.pop(name, None)
+    return module
+
+
+def _field(f: FunctionWriter, object: Value, offset: int, type: str = PTR, align: int = 8) -> Value:
+    return f.load(type, f.address(object, offset, I8), align)
+
+
+@contextmanager
+def _leaving_if(f: FunctionWriter, condition: Value) -> Iterator[None]:
+    """``if condition:`` around instructions that end by returning."""
+    yes, no = f.label("then"), f.label("else")
+    f.branch(condition, yes, no)
+    f.start_block(yes)
+    yield
+    f.start_block(no)
+
+
+def _write_dispatch(module: Module) -> None:
+    """What CPython calls: hands the call to the first record, which lives until it is done.
+
+    The code that an entry point returns to must not be its own: dropping the record may unload it.
+    """
+    f = FunctionWriter(module, DISPATCH, PTR, PARAMETERS[:4])
+    self = f.parameters[0]
+    record = _field(f, self, layout.CALLABLE_FIRST)
+    # The garbage collector may have taken the object apart.
+    with _leaving_if(f, f.compare("eq", record, NULL)):
+        f.ret(f.call_known(SLOW, PTR, [*f.parameters, NULL]))
+    f.call("Py_IncRef", "void", [record])
+    entry = _field(f, record, layout.RECORD_ENTRY)
+    arguments = ", ".join(map(str, [*f.parameters, record]))
+    result = f.make(PTR, f"call ptr {entry.name}({arguments})")
+    f.call("Py_DecRef", "void", [record])
+    f.ret(result)
+    f.finish()
+
+
+def _write_slow(module: Module) -> None:
+    """The last record's entry: the Python callable behind the machine code."""
+    f = FunctionWriter(module, SLOW, PTR, PARAMETERS)
+    self, args, nargsf, kwnames, _ = f.parameters
+    slow = _field(f, self, layout.CALLABLE_SLOW)
+    with _leaving_if(f, f.compare("eq", slow, NULL)):
+        error = f.load(PTR, module.extern("PyExc_TypeError"), 8)
+        text = module.bytes(b"this function has not been initialised\0")
+        f.call("PyErr_SetString", "void", [error, text])
+        f.ret(NULL)
+    f.call("Py_IncRef", "void", [slow])
+    result = f.call("PyObject_Vectorcall", PTR, [slow, args, nargsf, kwnames])
+    f.call("Py_DecRef", "void", [slow])
+    f.ret(result)
+    f.finish()
+
+
+def _write_guards_hold(module: Module) -> None:
+    """Whether all guards of a record hold: triples of container, key and the object expected.
+
+    The container is a dict, or a closure's cell, whose key is None. Expected may be the marker
+    that the name must not exist.
+    """
+    f = FunctionWriter(module, "pullback.guards_hold", I1, [(PTR, "record")])
+    guards = _field(f, f.parameters[0], layout.RECORD_GUARDS)
+    count = _field(f, guards, layout.TUPLE_ITEMS - layout.POINTER, I64)
+    with _leaving_if(f, f.compare("eq", count, constant(I64, 0))):
+        f.ret(constant(I1, True))
+    with f.loop(0, count, 3) as loop:
+        triple = f.address(f.address(guards, layout.TUPLE_ITEMS, I8), loop.index, PTR)
+        container, key, expected = (f.load(PTR, f.address(triple, i, PTR), 8) for i in range(3))
+        found = f.call_known("pullback.find", PTR, [container, key])
+        with _leaving_if(f, f.compare("ne", found, expected)):
+            f.ret(constant(I1, False))
+    f.ret(constant(I1, True))
+    f.finish()
+    _write_find(module)
+
+
+def _write_find(module: Module) -> None:
+    """What a name means now, or the marker of absence."""
+    f = FunctionWriter(module, "pullback.find", PTR, [(PTR, "container"), (PTR, "key")], "internal")
+    container, key = f.parameters
+    with _leaving_if(f, f.compare("eq", key, module.extern("_Py_NoneStruct"))):
+        f.ret(_or_absent(f, _field(f, container, layout.CELL_VALUE)))
+    found = f.call("PyDict_GetItemWithError", PTR, [container, key])
+    # A strange key may raise in its comparison.
+    with f.when(f.compare("eq", found, NULL)):
+        f.call("PyErr_Clear", "void", [])
+    f.ret(_or_absent(f, found))
+    f.finish()
+
+
+def _or_absent(f: FunctionWriter, found: Value) -> Value:
+    return f.select(f.compare("eq", found, NULL), f.module.extern("pullback.absent"), found)
+
+
+def _write_descr_matches(module: Module) -> None:
+    """Whether a descriptor is for native values of a type with one of two numbers."""
+    parameters = [(PTR, "descr"), (I32, "one"), (I32, "other")]
+    f = FunctionWriter(module, "pullback.descr_matches", I1, parameters)
+    descr, one, other = f.parameters
+    number = _field(f, descr, layout.DESCR_NUMBER, I32, 4)
+    either = f.op("or", f.compare("eq", number, one), f.compare("eq", number, other))
+    order = _field(f, descr, layout.DESCR_BYTEORDER, I8, 1)
+    native = f.compare("ne", order, constant(I8, layout.FOREIGN_ORDER))
+    f.ret(f.op("and", either, native))
+    f.finish()
+
+
+def _write_take_workspace(module: Module) -> None:
+    """Memory for a call: the record's, unless another call has taken it, or new.
+
+    Null, with an exception raised, if there is none.
+    """
+    f = FunctionWriter(module, "pullback.take_workspace", PTR, [(PTR, "record"), (I64, "size")])
+    record, size = f.parameters
+    kept = f.address(record, layout.RECORD_WORKSPACE, I8)
+    block = f.make(PTR, f"atomicrmw xchg {kept}, ptr null acquire")
+    with _leaving_if(f, f.compare("ne", block, NULL)):
+        f.ret(block)
+    total = f.add_index(size, WORKSPACE_ALIGNMENT)
+    new = f.call("PyMem_RawMalloc", PTR, [total])
+    with f.when(f.compare("eq", new, NULL)):
+        f.call("PyErr_NoMemory", PTR, [])
+    f.ret(new)
+    f.finish()
+
+
+def _write_give_workspace(module: Module) -> None:
+    """Give the memory back to the record; to the system what the record had, or what is large."""
+    parameters = [(PTR, "record"), (PTR, "block"), (I64, "size")]
+    f = FunctionWriter(module, "pullback.give_workspace", "void", parameters)
+    record, block, size = f.parameters
+    with _leaving_if(f, f.compare("sgt", size, constant(I64, KEPT_WORKSPACE))):
+        f.call("PyMem_RawFree", "void", [block])
+        f.ret()
+    kept = f.address(record, layout.RECORD_WORKSPACE, I8)
+    other = f.make(PTR, f"atomicrmw xchg {kept}, {block} release")
+    f.call("PyMem_RawFree", "void", [other])
+    f.ret()
+    f.finish()
+
+
+def _write_release(module: Module) -> None:
+    """Drop references; some may be null."""
+    f = FunctionWriter(module, "pullback.release", "void", [(PTR, "owned"), (I64, "count")])
+    owned, count = f.parameters
+    with f.loop(0, count) as loop:
+        f.call("Py_DecRef", "void", [f.load(PTR, f.address(owned, loop.index, PTR), 8)])
+    f.ret()
+    f.finish()

@@ -1,0 +1,1 @@
+"""From LLVM text to machine code that is called on NumPy buffers."""

@@ -1,0 +1,154 @@
+"""Addresses of what machine code calls outside itself, by symbol name.
+
+=====================  ===========================================================================
+symbol                 what stands at the address
+=====================  ===========================================================================
+``PyList_New`` ...     a function of CPython's C API
+``_Py_NoneStruct`` ... an object of CPython
+``PyExc_ValueError``   a variable that points to the exception class
+``PyArray_New`` ...    a function or type of NumPy's C API
+``numpy.type.f64``     the type object of NumPy's scalars of a dtype
+``numpy.alloc.f64``    that type's allocator, ``tp_alloc``
+``numpy.descr.f64``    the descriptor of native arrays of a dtype
+``numpy.True``         NumPy's scalar; likewise ``numpy.False``
+``pullback.absent``    the marker of a name that does not exist
+``pullback.slow`` ...  a function that all entry points share (``codegen/support.py``)
+``blas.dgemm`` ...     a routine of BLAS with Fortran's calling convention
+``lapack.dpotrf`` ...  a routine of LAPACK with Fortran's calling convention
+``memcpy``, ``sin``    a function of the C library
+=====================  ===========================================================================
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+
+from pullback.tracer.types import DTYPES
+
+from .errors import InternalError
+
+# Places in the table of NumPy's C API, which its binary compatibility keeps fixed
+# (numpy/_core/include/numpy/__multiarray_api.h).
+NUMPY_API: dict[str, int] = {
+    "PyArray_Type": 2,
+    "PyArrayDescr_Type": 3,
+    "PyArray_DescrFromType": 45,
+    "PyArray_Scalar": 60,
+    "PyArray_Return": 76,
+    "PyArray_New": 93,
+    "PyArray_NewFromDescr": 94,
+}
+# Stands for the object that a name means which does not exist.
+ABSENT: Final = object()
+TP_ALLOC = 47  # Py_tp_alloc in CPython's typeslots.h
+
+
+def resolve(symbols: Iterable[str]) -> dict[str, int]:
+    """The addresses of external symbols.
+
+    Raises:
+        InternalError: when nothing of the name is known.
+    """
+    return {symbol: address(symbol) for symbol in symbols}
+
+
+@cache
+def address(symbol: str) -> int:
+    """The address of one external symbol."""
+    family, _, name = symbol.partition(".")
+    try:
+        if name:
+            return _FAMILIES[family](name)
+        if symbol in NUMPY_API:
+            return _numpy_table()[NUMPY_API[symbol]] or 0
+        library = ctypes.pythonapi if symbol.startswith(("Py", "_Py")) else _process()
+        return _exported(library, symbol)
+    except (KeyError, AttributeError, ValueError) as error:
+        message = f"machine code asks for {symbol!r}, of which no address is known"
+        raise InternalError(message) from error
+
+
+def _exported(library: ctypes.CDLL, name: str) -> int:
+    """Address of a function or variable that a shared library exports."""
+    return ctypes.addressof(ctypes.c_char.in_dll(library, name))
+
+
+@cache
+def _process() -> ctypes.CDLL:
+    """The C library."""
+    return ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
+
+
+def _capsule_pointer(capsule: Any) -> int:
+    """What a capsule points to, whatever its name."""
+    get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(
+        ("PyCapsule_GetName", ctypes.pythonapi)
+    )
+    get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", ctypes.pythonapi)
+    )
+    pointer: int = get_pointer(capsule, get_name(capsule))
+    return pointer
+
+
+@cache
+def _numpy_table() -> Any:
+    """NumPy's C API: an array of pointers."""
+    module = importlib.import_module("numpy._core._multiarray_umath")
+    return (ctypes.c_void_p * 400).from_address(_capsule_pointer(module._ARRAY_API))
+
+
+def _numpy(name: str) -> int:
+    """Objects of NumPy; ``id`` is an object's address in CPython."""
+    kind, _, dtype = name.partition(".")
+    match kind:
+        case "True":
+            return id(np.True_)
+        case "False":
+            return id(np.False_)
+        case "descr":
+            return id(np.dtype(DTYPES[dtype].char))
+        case "type":
+            return id(DTYPES[dtype].type)
+        case "alloc":
+            get_slot = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_int)(
+                ("PyType_GetSlot", ctypes.pythonapi)
+            )
+            slot: int = get_slot(DTYPES[dtype].type, TP_ALLOC)
+            return slot
+        case _:
+            raise KeyError(name)
+
+
+def _routine(module: str) -> Callable[[str], int]:
+    """Addresses among the routines that a Cython module of SciPy exports."""
+
+    def find(name: str) -> int:
+        routines = importlib.import_module(module).__pyx_capi__
+        return _capsule_pointer(routines[name])
+
+    return find
+
+
+def _pullback(name: str) -> int:
+    """What is ours."""
+    if name == "absent":
+        return id(ABSENT)
+    from .support import support
+
+    return support().address(f"pullback.{name}")
+
+
+_FAMILIES: dict[str, Callable[[str], int]] = {
+    "numpy": _numpy,
+    "pullback": _pullback,
+    "blas": _routine("scipy.linalg.cython_blas"),
+    "lapack": _routine("scipy.linalg.cython_lapack"),
+}

@@ -1,0 +1,146 @@
+"""LLVM text -> object code -> code in memory: three steps, so that objects can be cached."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import InternalError
+from .target import host, level_for, machine
+
+if TYPE_CHECKING:
+    from llvmlite.binding import LLJIT, ModuleRef, ResourceTracker
+
+CONTEXT_LINES = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Linked:
+    """Code in memory, which stays there as long as this object lives.
+
+    ``addresses`` are those of the entry names asked for. ``tracker`` is what LLVM keeps the code
+    for, held by an array of objects, into which the garbage collector does not see: otherwise it
+    would finalise the tracker together with all else in a cycle of garbage, while finalisers of
+    others in the cycle may still call the code.
+    """
+
+    addresses: Mapping[str, int]
+    tracker: np.ndarray
+
+    def address(self, name: str) -> int:
+        """Where a function begins."""
+        return self.addresses[name]
+
+
+def link(
+    text: str,
+    symbols: Mapping[str, int],
+    entries: Iterable[str] = ("entry",),
+    level: int | None = None,
+) -> Linked:
+    """Compile LLVM text and load it.
+
+    Args:
+        text: a module as LLVM assembly.
+        symbols: the addresses of what the module declares but does not define. Others are looked
+            for among the functions that this process has loaded (``memcpy``, ``fmod``).
+        entries: names of functions of the module whose addresses are wanted.
+        level: how hard the code generator works, 0 to 3; by default what suits the size.
+    """
+    return load(object_code(text, level), symbols, entries)
+
+
+def object_code(text: str, level: int | None = None) -> bytes:
+    """The object file (ELF, Mach-O or COFF) of a module, for this machine."""
+    level = level_for(text) if level is None else level
+    with _lock, _parsed(text) as module:
+        return machine(level).emit_object(module)
+
+
+def assembly(text: str, level: int | None = None) -> str:
+    """The instructions of a module as this machine's assembly language."""
+    level = level_for(text) if level is None else level
+    with _lock, _parsed(text) as module:
+        return machine(level).emit_assembly(module)
+
+
+def load(code: bytes, symbols: Mapping[str, int], entries: Iterable[str]) -> Linked:
+    """Load an object file into memory, every one into a name space of its own."""
+    import llvmlite.binding as llvm
+
+    builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+    for name, address in symbols.items():
+        builder.import_symbol(name, address)
+    names = tuple(entries)
+    for name in names:
+        builder.export_symbol(name)
+    with _lock:
+        try:
+            tracker = builder.link(_linker(), f"module{next(_serial)}")
+        except RuntimeError as error:
+            raise InternalError(f"object code does not link: {error}") from error
+    held = np.empty((), object)
+    held[()] = tracker
+    return Linked({name: tracker[name] for name in names}, held)
+
+
+_serial = itertools.count()
+# LLVM's objects are shared by all threads: one compiles at a time.
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    # A child must not inherit a lock that a thread holds which it does not have.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
+
+
+@cache
+def _linker() -> LLJIT:
+    """The one linker; kept, and with it the code, until the process ends."""
+    import llvmlite.binding as llvm
+
+    host()
+    return llvm.create_lljit_compiler(use_jit_link=sys.platform != "win32")
+
+
+@contextmanager
+def _parsed(text: str) -> Iterator[ModuleRef]:
+    """The module that the text describes, checked."""
+    import llvmlite.binding as llvm
+
+    host()
+    # What LLVM remembers of types and constants goes with the context.
+    context = llvm.create_context()
+    try:
+        try:
+            module = llvm.parse_assembly(text, context)
+            module.verify()
+        except RuntimeError as error:
+            raise InternalError(f"LLVM text is not valid: {_near_fault(text, error)}") from error
+        yield module
+        module.close()
+    finally:
+        context.close()
+
+
+def _near_fault(text: str, error: RuntimeError) -> str:
+    """The message of a parse error, with numbered lines around the place."""
+    place = re.search(r"<string>:(\d+):(\d+): (.*)", str(error))
+    if place is None:
+        return str(error)
+    fault = int(place[1])
+    lines = text.splitlines()
+    first = max(fault - CONTEXT_LINES, 1)
+    near = enumerate(lines[first - 1 : fault + CONTEXT_LINES], first)
+    numbered = [f"{'>' if n == fault else ' '}{n:6} | {line}" for n, line in near]
+    return "\n".join([f"line {fault}, column {place[2]}: {place[3]}", *numbered])

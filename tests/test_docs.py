@@ -1,0 +1,96 @@
+"""The documentation runs: code blocks of the pages, examples in the docstrings.
+
+In a page, the ``python`` blocks run in order in one namespace; give a block that is not meant to
+run another label, such as ``text``. In docstrings ``np`` and ``pb`` are there without an import,
+and in ``pullback.torch`` ``torch`` is that module.
+"""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pullback
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```python[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+MODULES = sorted(
+    ["pullback", *(m.name for m in pkgutil.walk_packages(pullback.__path__, "pullback."))]
+)
+PUBLIC = [name for name in ("pullback", "pullback.torch") if name in MODULES]
+OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def blocks(page: Path) -> Iterator[tuple[int, str]]:
+    """The Python blocks of a page, each with the number of its first line."""
+    text = page.read_text(encoding="utf-8")
+    for match in BLOCK.finditer(text):
+        yield text.count("\n", 0, match.start(1)), match[1]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page(page: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": page.stem}
+    for lines_above, source in blocks(page):
+        exec(compile("\n" * lines_above + source, str(page), "exec"), namespace)
+
+
+def public_objects(module: ModuleType) -> dict[str, Any]:
+    """What a module offers and defines itself: functions, classes, callables; no constants."""
+    offered = {name: getattr(module, name) for name in getattr(module, "__all__", ())}
+    return {name: it for name, it in offered.items() if callable(it) and _is_ours(it)}
+
+
+def _is_ours(thing: Any) -> bool:
+    return str(getattr(thing, "__module__", "")).split(".")[0] == "pullback"
+
+
+def _is_exception(thing: Any) -> bool:
+    return inspect.isclass(thing) and issubclass(thing, BaseException)
+
+
+def _is_documented(thing: Any) -> bool:
+    doc: str = thing.__doc__ or ""
+    return bool(doc) if _is_exception(thing) else ">>>" in doc
+
+
+def examples(module: ModuleType) -> list[doctest.DocTest]:
+    """The examples of a module, and of callables in its ``__all__`` that doctest overlooks."""
+    names: dict[str, Any] = {"np": np, "pb": pullback}
+    if module.__name__.startswith("pullback.torch"):
+        names["torch"] = importlib.import_module("pullback.torch")
+    finder = doctest.DocTestFinder()
+    found = finder.find(module, module.__name__, extraglobs=names)
+    for name, thing in public_objects(module).items():
+        if not inspect.isroutine(thing) and not inspect.isclass(thing):
+            label = f"{module.__name__}.{name}"
+            found += finder.find(thing, label, module=False, globs={**vars(module), **names})
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples(name: str) -> None:
+    report: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    for example in examples(importlib.import_module(name)):
+        runner.run(example, out=report.append)
+    assert not runner.summarize(verbose=False).failed, "".join(report)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_have_an_example(name: str) -> None:
+    """Exceptions need a docstring only."""
+    offered = public_objects(importlib.import_module(name))
+    lacking = [public for public, thing in offered.items() if not _is_documented(thing)]
+    assert not lacking, f"{len(lacking)} of {len(offered)} lack an example: {', '.join(lacking)}"

@@ -1,0 +1,30 @@
+"""What can go wrong in a user's program: one class a mistake."""
+
+from __future__ import annotations
+
+from .location import Location
+
+
+def at(where: Location | None) -> str:
+    """The last line of a message: where in the user's code."""
+    return f"\n  at {where}" if where is not None else ""
+
+
+class TracedValueError(TypeError):
+    """A traced value was used where Python needs its actual value (``if x > 0:``, ``float(x)``)."""
+
+
+class LeakedTracerError(RuntimeError):
+    """A traced value was used after the trace that it belongs to had ended."""
+
+
+class UnsupportedTypeError(TypeError):
+    """An argument's type or dtype cannot be compiled."""
+
+
+class UnsupportedFunctionError(TypeError):
+    """A NumPy function that has no traced meaning was called on a traced value."""
+
+
+class LoweringError(NotImplementedError):
+    """A primitive has no lowering to machine code for these operands."""

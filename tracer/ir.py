@@ -1,0 +1,190 @@
+"""The graph: nodes are data, graphs are immutable, everything else is a function on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .location import Location
+from .primitive import Primitive
+from .types import ArrayType, DType, scalar
+
+Params: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Node:
+    """One value of a graph: the primitive that makes it and what from.
+
+    ``where`` is the line of the user's code; ``primal`` is the node whose derivative this node
+    takes part in, for nodes made by a differentiation pass.
+    """
+
+    primitive: Primitive
+    operands: tuple[Node, ...]
+    params: Params
+    type: ArrayType
+    where: Location | None = None
+    primal: Node | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.primitive.name} {self.type}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A function: parameters, nodes in an order in which they can be computed, outputs."""
+
+    parameters: tuple[Node, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+
+    def text(self, locations: bool = True) -> str:
+        """One line a node; ``pullback.parse`` reads it back.
+
+        >>> import numpy as np, pullback as pb
+        >>> print(pb.trace(lambda x: np.sin(x), 1.0).text(locations=False))
+        graph (%0: f64[]) {
+          %1: f64[] = sin %0
+          return %1
+        }
+        """
+        from .text import graph_text
+
+        return graph_text(self, locations)
+
+    def evaluate(self, *arguments: Any) -> tuple[np.ndarray, ...]:
+        """Run the graph with NumPy, node by node: slow, simple, the meaning of a graph.
+
+        >>> import numpy as np, pullback as pb
+        >>> pb.trace(lambda x: x * 2.0, 1.5).evaluate(1.5)
+        (array(3.),)
+        """
+        from .interpret import evaluate
+
+        return evaluate(self, arguments)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def _infer_parameter(*, type: ArrayType) -> ArrayType:
+    return type
+
+
+def _infer_literal(*, value: Any, dtype: DType) -> ArrayType:
+    return scalar(dtype)
+
+
+def _no_reference(**params: Any) -> Any:
+    raise AssertionError("a parameter has no value of its own")
+
+
+PARAMETER = Primitive("parameter", _infer_parameter, _no_reference)
+LITERAL = Primitive("literal", _infer_literal, lambda *, value, dtype: np.asarray(value, dtype))
+
+Rewrite: TypeAlias = "Callable[[Builder, Primitive, tuple[Node, ...], Params], Node | None]"
+
+
+class Builder:
+    """Makes nodes: shares equal ones and folds what is known, as it goes."""
+
+    def __init__(self, rewrite: Rewrite | None = None) -> None:
+        self.nodes: list[Node] = []
+        self.parameters: list[Node] = []
+        self.where: Location | None = None
+        self.primal: Node | None = None
+        self._rewrite = rewrite
+        self._shared: dict[tuple[Any, ...], Node] = {}
+        self._owned: set[int] = set()
+
+    def owns(self, node: Node) -> bool:
+        """Whether the node is one of this builder's."""
+        return id(node) in self._owned
+
+    def adopt(self, node: Node) -> Node:
+        """Count a node made elsewhere as this builder's, without making it a parameter."""
+        self._owned.add(id(node))
+        return node
+
+    def _append(self, node: Node) -> Node:
+        self.nodes.append(node)
+        self._owned.add(id(node))
+        return node
+
+    def parameter(self, type: ArrayType) -> Node:
+        """A new parameter of the graph."""
+        node = Node(PARAMETER, (), {"type": type}, type, self.where)
+        self.parameters.append(node)
+        return self._append(node)
+
+    def literal(self, value: Any, dtype: DType) -> Node:
+        """A 0-d constant."""
+        value = dtype.type(value).item()
+        # The sign of zero and NaN make equal-looking floats differ: share by their bits.
+        key = (LITERAL, np.asarray(value, dtype).tobytes(), dtype)
+        node = self._shared.get(key)
+        if node is None:
+            params = {"value": value, "dtype": dtype}
+            node = self._append(Node(LITERAL, (), params, scalar(dtype), self.where))
+            self._shared[key] = node
+        return node
+
+    def add(self, primitive: Primitive, operands: tuple[Node, ...], params: Params) -> Node:
+        """The node for ``primitive`` of ``operands``: new, shared or simplified."""
+        if self._rewrite is not None:
+            simple = self._rewrite(self, primitive, operands, params)
+            if simple is not None:
+                return simple
+        key = (primitive, operands, tuple(params.items()))
+        node = self._shared.get(key)
+        if node is None:
+            type = primitive.infer(*[x.type for x in operands], **params)
+            node = Node(primitive, operands, params, type, self.where, self.primal)
+            self._shared[key] = self._append(node)
+        return node
+
+    def graph(self, outputs: Iterable[Node]) -> Graph:
+        """The finished graph, without the nodes that no output needs."""
+        kept = tuple(outputs)
+        live = reachable(kept)
+        nodes = tuple(n for n in self.nodes if n in live and n.primitive is not PARAMETER)
+        return Graph(tuple(self.parameters), nodes, kept)
+
+
+def reachable(outputs: Sequence[Node]) -> set[Node]:
+    """The nodes that the outputs are computed from, themselves included."""
+    seen = set(outputs)
+    stack = list(seen)
+    while stack:
+        for operand in stack.pop().operands:
+            if operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    return seen
+
+
+def replay(graph: Graph, builder: Builder, arguments: Sequence[Node]) -> list[Node]:
+    """Add the graph's nodes to a builder with its parameters replaced; gives its outputs."""
+    made: dict[Node, Node] = dict(zip(graph.parameters, arguments, strict=True))
+    where, primal = builder.where, builder.primal
+    for node in graph.nodes:
+        builder.where = node.where
+        builder.primal = made.get(node.primal) if node.primal is not None else None
+        if node.primitive is LITERAL:
+            made[node] = builder.literal(node.params["value"], node.params["dtype"])
+        else:
+            operands = tuple([made[x] for x in node.operands])
+            made[node] = builder.add(node.primitive, operands, node.params)
+    builder.where, builder.primal = where, primal
+    return [made[x] for x in graph.outputs]
+
+
+def literal_value(node: Node) -> Any:
+    """The value of a literal, seen through broadcasts and conversions of shape; None if unknown."""
+    while node.primitive.name in ("broadcast", "reshape"):
+        node = node.operands[0]
+    return node.params["value"] if node.primitive is LITERAL else None

@@ -1,0 +1,189 @@
+"""Making arrays: of nested lists with traced numbers in them, like other arrays, of ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import at
+from ..location import user_location
+from ..primitives import structure as rows
+from ..trace import Tracer
+from ..types import INT64, DType, Shape, is_float
+from .meanings import copy
+from .promotion import (
+    as_dtype,
+    check_dtype,
+    common_dtype,
+    common_shape,
+    is_python_scalar,
+    key,
+    number,
+    spread,
+    strong,
+)
+
+
+def contains_tracer(value: Any) -> bool:
+    """Whether a value, or an element of nested lists and tuples, is traced."""
+    if isinstance(value, (list, tuple)):
+        return any(contains_tracer(x) for x in value)
+    return isinstance(value, Tracer)
+
+
+def asarray(value: Any, dtype: Any = None, copy: bool | None = None) -> Tracer:
+    """A traced array of anything that NumPy makes an array of; traced arrays stay what they are.
+
+    Raises:
+        ValueError: when nested lists are ragged.
+    """
+    x = _joined(value) if contains_tracer(value) and not isinstance(value, Tracer) else None
+    if x is None:
+        known = isinstance(value, (Tracer, np.ndarray, np.generic)) or is_python_scalar(value)
+        x = strong(value if known else np.asarray(value))
+    return x if dtype is None else as_dtype(x, as_numpy_dtype(dtype))
+
+
+def array(value: Any, dtype: Any = None, *, copy: bool = True, ndmin: int = 0) -> Tracer:
+    """A new traced array; writing to it leaves the one that it was made of as it is."""
+    x = asarray(value, dtype)
+    if x.ndim < ndmin:
+        x = rows.reshape(x, shape=(1,) * (ndmin - x.ndim) + x.shape)
+    return Tracer(x.node)
+
+
+def as_numpy_dtype(dtype: Any) -> DType:
+    """A dtype that can be compiled.
+
+    Raises:
+        UnsupportedTypeError: for any other.
+    """
+    return check_dtype(np.dtype(dtype), "this conversion")
+
+
+def _leaves(value: Any) -> tuple[Shape, list[Any]]:
+    """The shape of nested lists, and what stands in them."""
+    if not isinstance(value, (list, tuple)):
+        return (), [value]
+    parts = [_leaves(x) for x in value]
+    if any(shape != parts[0][0] for shape, _ in parts):
+        raise ValueError(f"nested lists of traced values are ragged{at(user_location())}")
+    inner = parts[0][0] if parts else ()
+    return (len(parts), *inner), [leaf for _, leaves in parts for leaf in leaves]
+
+
+def _joined(value: Any) -> Tracer:
+    shape, leaves = _leaves(value)
+    dtype = common_dtype(leaves, "pullback.numpy.array")
+    return rows.reshape(
+        stacked(leaves, dtype), shape=(*shape, *(() if is_python_scalar(leaves[0]) else leaves[0].shape))
+    )
+
+
+def stacked(values: Sequence[Any], dtype: DType) -> Tracer:
+    """Values of one shape along a new first axis.
+
+    Raises:
+        ValueError: when their shapes differ.
+    """
+    parts = [number(x, dtype) if is_python_scalar(x) else as_dtype(strong(x), dtype) for x in values]
+    shape = parts[0].shape
+    if any(x.shape != shape for x in parts):
+        raise ValueError(f"all input arrays must have the same shape{at(user_location())}")
+    return rows.concatenate(*(rows.reshape(x, shape=(1, *shape)) for x in parts), axis=0)
+
+
+def ascopy(a: Any, order: Any = "K", subok: bool = False) -> Tracer:
+    """`np.copy`: the value in storage of its own."""
+    return copy(asarray(a))
+
+
+def astype(x: Any, dtype: Any, copy: bool = True, **memory: Any) -> Tracer:
+    """`np.astype`: converted elementwise, as a C cast does."""
+    return Tracer(as_dtype(asarray(x), as_numpy_dtype(dtype)).node)
+
+
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True,
+    shape: Any = None, *, device: Any = None,
+) -> Tracer:
+    """`np.full_like`: one value in the shape and dtype of another array."""
+    like = key(a) if dtype is None else as_numpy_dtype(dtype)
+    wanted = np.dtype(like)
+    extents = _as_shape(shape) if shape is not None else asarray(a).shape
+    return full(extents, fill_value, wanted)
+
+
+def _as_shape(shape: Any) -> Shape:
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, **memory: Any) -> Tracer:
+    """`np.full`: one value everywhere."""
+    fill = asarray(fill_value, dtype)
+    return Tracer(spread(fill, _as_shape(shape)).node)
+
+
+def zeros_like(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Tracer:
+    """`np.zeros_like`."""
+    return full_like(a, 0, dtype, *args, **kwargs)
+
+
+def ones_like(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Tracer:
+    """`np.ones_like`."""
+    return full_like(a, 1, dtype, *args, **kwargs)
+
+
+def positions(size: int, dtype: DType = INT64) -> Tracer:
+    """0, 1, 2, ..."""
+    return rows.iota(size=size, dtype=dtype)
+
+
+def along(values: Tracer, shape: Shape, axis: int) -> Tracer:
+    """1-d values repeated along all axes but one."""
+    return rows.broadcast(values, shape=shape, axes=(axis,))
+
+
+def linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
+    dtype: Any = None, axis: int = 0, *, device: Any = None,
+) -> Any:
+    """`np.linspace`, between traced ends too."""
+    wanted = common_dtype([start, stop, 1.0], "np.linspace")
+    first, last = as_dtype(asarray(start), wanted), as_dtype(asarray(stop), wanted)
+    shape = common_shape([first.shape, last.shape])
+    first, last = spread(first, shape), spread(last, shape)
+    gaps = num - 1 if endpoint else num
+    step = (last - first) / gaps if gaps > 0 else (last - first) * np.nan
+    full_shape = (num, *shape)
+    numbers = along(positions(num, wanted), full_shape, 0)
+    points = numbers * step + first if gaps > 0 else numbers * 0.0 + first
+    if endpoint and num > 1:
+        points = rows.concatenate(points[:-1], rows.reshape(last, shape=(1, *shape)), axis=0)
+    if axis != 0:
+        from .shaping import moveaxis
+
+        points = moveaxis(points, 0, axis)
+    if dtype is not None:
+        target = as_numpy_dtype(dtype)
+        points = as_dtype(points if is_float(target) else np.floor(points), target)
+    return (points, step) if retstep else points
+
+
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Tracer, ...]:
+    """`np.meshgrid`: coordinates of a grid, one array an axis."""
+    values = [asarray(x) for x in xi]
+    sizes = [x.size for x in values]
+    order = list(range(len(values)))
+    if indexing == "xy" and len(values) > 1:
+        order[:2] = 1, 0
+    shape = tuple(sizes[i] for i in order)
+    grids = []
+    for i, x in enumerate(values):
+        axis = order.index(i)
+        flat = rows.reshape(x, shape=(x.size,))
+        thin = tuple(x.size if a == axis else 1 for a in range(len(shape)))
+        grids.append(rows.reshape(flat, shape=thin) if sparse else along(flat, shape, axis))
+    return tuple(grids)

@@ -1,0 +1,210 @@
+"""What each ufunc computes, by its name: a row, or a few.
+
+`ELEMENTWISE` functions get operands of one shape, in the dtypes that NumPy computes with. `CORE`
+functions get the operands as the user gave them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..primitives import elementwise as rows
+from ..primitives.elementwise import broadcast_scalar, where
+from ..trace import Tracer
+from ..types import BOOL, FLOAT64, is_float
+from .products import matmul, matvec, vecdot, vecmat
+from .promotion import as_dtype, common_shape, number, spread, strong
+
+Rule = Callable[..., Any]
+
+
+def copy(x: Tracer) -> Tracer:
+    """The same value in storage of its own."""
+    return Tracer(x.node)
+
+
+def truth(x: Tracer) -> Tracer:
+    """Where the values are not zero."""
+    return x if x.dtype == BOOL else rows.ne(x, broadcast_scalar(0, x))
+
+
+def _by_kind(**rules: Rule) -> Rule:
+    """The rule for the kind of dtype: b(ool), i(nteger), f(loat)."""
+
+    def choose(*operands: Tracer) -> Any:
+        return rules[operands[-1].dtype.kind](*operands)
+
+    return choose
+
+
+def _constant(value: bool) -> Rule:
+    return lambda x: number(value, BOOL, x.shape)
+
+
+def _logical(row: Callable[..., Tracer]) -> Rule:
+    """On any dtypes: where they are not zero."""
+
+    def rule(*operands: Any) -> Tracer:
+        values = [truth(strong(x)) for x in operands]
+        shape = common_shape([x.shape for x in values])
+        return row(*(spread(x, shape) for x in values))
+
+    return rule
+
+
+def _signbit(x: Tracer) -> Tracer:
+    # A negative zero is told by its reciprocal; the sign of a NaN is not seen.
+    return (x < 0.0) | ((x == 0.0) & (1.0 / x < 0.0))
+
+
+def _copysign(x: Tracer, y: Tracer) -> Tracer:
+    size = abs(x)
+    return where(_signbit(y), -size, size)
+
+
+def _fmod(x: Tracer, y: Tracer) -> Tracer:
+    size = rows.remainder(abs(x), abs(y))
+    return where(x < broadcast_scalar(0, x), -size, size)
+
+
+def _other_than_nan(row: Callable[..., Tracer]) -> Rule:
+    def rule(x: Tracer, y: Tracer) -> Tracer:
+        return where(rows.is_nan(x), y, where(rows.is_nan(y), x, row(x, y)))
+
+    return rule
+
+
+def _heaviside(x: Tracer, at_zero: Tracer) -> Tracer:
+    zero, one = broadcast_scalar(0.0, x), broadcast_scalar(1.0, x)
+    return where(x == zero, at_zero, where(x < zero, zero, where(x > zero, one, x)))
+
+
+def _integer_reciprocal(x: Tracer) -> Tracer:
+    return where(abs(x) == 1, x, broadcast_scalar(0, x))
+
+
+def _modf(x: Tracer) -> tuple[Tracer, Tracer]:
+    whole = rows.trunc(x)
+    rest = where(rows.is_inf(x), broadcast_scalar(0.0, x), x - whole)
+    return _copysign(rest, x), whole
+
+
+def _xor(x: Tracer, y: Tracer) -> Tracer:
+    return rows.ne(x, y)
+
+
+def _left_shift(x: Tracer, places: Tracer) -> Tracer:
+    return x * rows.pow(broadcast_scalar(2, x), places)
+
+
+def _right_shift(x: Tracer, places: Tracer) -> Tracer:
+    all_gone = where(x < 0, broadcast_scalar(-1, x), broadcast_scalar(0, x))
+    shifted = rows.floor_divide(x, rows.pow(broadcast_scalar(2, x), places))
+    return where(places >= 8 * x.dtype.itemsize - 1, all_gone, shifted)
+
+
+def _ldexp(x: Tracer, exponent: Tracer) -> Tracer:
+    # Half of the exponent at a time: the power of two by itself may not be representable.
+    half = rows.floor_divide(exponent, broadcast_scalar(2, exponent))
+    rest = exponent - half
+    return x * rows.exp2(as_dtype(half, x.dtype)) * rows.exp2(as_dtype(rest, x.dtype))
+
+
+LN2 = math.log(2.0)
+
+ELEMENTWISE: dict[str, Rule] = {
+    "add": _by_kind(b=rows.bit_or, i=rows.add, f=rows.add),
+    "subtract": rows.sub,
+    "multiply": _by_kind(b=rows.bit_and, i=rows.mul, f=rows.mul),
+    "divide": rows.div,
+    "floor_divide": rows.floor_divide,
+    "remainder": rows.remainder,
+    "fmod": _fmod,
+    "divmod": lambda x, y: (rows.floor_divide(x, y), rows.remainder(x, y)),
+    "modf": _modf,
+    "power": rows.pow,
+    "float_power": rows.pow,
+    "negative": rows.neg,
+    "positive": copy,
+    "conjugate": copy,
+    "absolute": _by_kind(b=copy, i=rows.abs, f=rows.abs),
+    "fabs": rows.abs,
+    "sign": rows.sign,
+    "square": lambda x: x * x,
+    "reciprocal": _by_kind(i=_integer_reciprocal, f=lambda x: 1.0 / x),
+    "floor": _by_kind(b=copy, i=copy, f=rows.floor),
+    "ceil": _by_kind(b=copy, i=copy, f=rows.ceil),
+    "trunc": _by_kind(b=copy, i=copy, f=rows.trunc),
+    "rint": rows.round,
+    "exp": rows.exp,
+    "exp2": rows.exp2,
+    "expm1": rows.expm1,
+    "log": rows.log,
+    "log1p": rows.log1p,
+    "log2": rows.log2,
+    "log10": rows.log10,
+    "sqrt": rows.sqrt,
+    "cbrt": rows.cbrt,
+    "logaddexp": rows.logaddexp,
+    "logaddexp2": lambda x, y: rows.logaddexp(x * LN2, y * LN2) / LN2,
+    "sin": rows.sin,
+    "cos": rows.cos,
+    "tan": rows.tan,
+    "arcsin": rows.asin,
+    "arccos": rows.acos,
+    "arctan": rows.atan,
+    "arctan2": rows.atan2,
+    "sinh": rows.sinh,
+    "cosh": rows.cosh,
+    "tanh": rows.tanh,
+    "arcsinh": rows.asinh,
+    "arccosh": rows.acosh,
+    "arctanh": rows.atanh,
+    "hypot": rows.hypot,
+    "deg2rad": lambda x: x * (math.pi / 180.0),
+    "radians": lambda x: x * (math.pi / 180.0),
+    "rad2deg": lambda x: x * (180.0 / math.pi),
+    "degrees": lambda x: x * (180.0 / math.pi),
+    "heaviside": _heaviside,
+    "maximum": _by_kind(b=rows.bit_or, i=rows.maximum, f=rows.maximum),
+    "minimum": _by_kind(b=rows.bit_and, i=rows.minimum, f=rows.minimum),
+    "fmax": _by_kind(b=rows.bit_or, i=rows.maximum, f=_other_than_nan(rows.maximum)),
+    "fmin": _by_kind(b=rows.bit_and, i=rows.minimum, f=_other_than_nan(rows.minimum)),
+    "copysign": _copysign,
+    "signbit": _signbit,
+    "ldexp": _ldexp,
+    "equal": rows.eq,
+    "not_equal": rows.ne,
+    "less": rows.lt,
+    "less_equal": rows.le,
+    "greater": rows.gt,
+    "greater_equal": rows.ge,
+    "isnan": _by_kind(b=_constant(False), i=_constant(False), f=rows.is_nan),
+    "isinf": _by_kind(b=_constant(False), i=_constant(False), f=rows.is_inf),
+    "isfinite": _by_kind(b=_constant(True), i=_constant(True), f=rows.is_finite),
+    "bitwise_and": rows.bit_and,
+    "bitwise_or": rows.bit_or,
+    "bitwise_xor": rows.bit_xor,
+    "invert": rows.bit_not,
+    "left_shift": _left_shift,
+    "right_shift": _right_shift,
+    "erf": rows.erf,
+    "erfc": rows.erfc,
+    "expit": rows.logistic,
+}
+"""scipy.special's ufuncs come here by name, without SciPy being imported."""
+
+CORE: dict[str, Rule] = {
+    "logical_and": _logical(rows.bit_and),
+    "logical_or": _logical(rows.bit_or),
+    "logical_xor": _logical(_xor),
+    "logical_not": _logical(rows.bit_not),
+    "matmul": matmul,
+    "vecdot": vecdot,
+    "matvec": matvec,
+    "vecmat": vecmat,
+}
+
+__all__ = ["CORE", "ELEMENTWISE", "FLOAT64", "copy", "is_float", "truth"]

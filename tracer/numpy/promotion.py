@@ -1,0 +1,184 @@
+"""Promotion and broadcasting as NumPy 2 has them (NEP 50), put into the graph as explicit nodes.
+
+NumPy itself is asked for the dtypes, so there are no rules here: a Python scalar, or a traced value
+that stands for one, takes part by its Python type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..errors import UnsupportedTypeError, at
+from ..location import user_location
+from ..primitives.elementwise import convert
+from ..primitives.structure import broadcast, reshape
+from ..trace import WEAK_DTYPES, Tracer, Weak, array_type, lift, literal, python_scalar
+from ..types import DType, Shape, is_integer, supported
+
+Key: TypeAlias = "DType | type[int] | type[float]"
+"""How a value takes part in promotion: by its dtype, or as a Python number."""
+
+SCALARS = (bool, int, float)
+"""Python's numbers; NumPy's float64 is a subclass of float but takes part by its dtype."""
+
+_EXAMPLES: dict[type, int | float] = {int: 0, float: 0.0}
+
+
+def is_python_scalar(value: Any) -> bool:
+    """Whether a value is a Python number."""
+    return isinstance(value, SCALARS) and not isinstance(value, np.generic)
+
+
+def python_type(value: Any) -> Weak:
+    """The Python type that a value counts as, None for arrays."""
+    if isinstance(value, Tracer):
+        return value.weak
+    if not is_python_scalar(value):
+        return None
+    return bool if isinstance(value, bool) else int if isinstance(value, int) else float
+
+
+def key(value: Any) -> Key:
+    """How an operand takes part in promotion."""
+    kind = python_type(value)
+    if kind is None:
+        return value.dtype if isinstance(value, Tracer) else array_type(value).dtype
+    return WEAK_DTYPES[bool] if kind is bool else kind
+
+
+def check_dtype(dtype: DType, what: str) -> DType:
+    """The dtype, if it can be compiled.
+
+    Raises:
+        UnsupportedTypeError: otherwise, naming what would have it.
+    """
+    if not supported(dtype):
+        raise UnsupportedTypeError(
+            f"{what} gives {dtype}, which cannot be compiled; bool, int32, int64, float32 and "
+            f"float64 can: convert an operand with .astype{at(user_location())}"
+        )
+    return dtype
+
+
+@lru_cache(maxsize=4096)
+def _resolve(ufunc: np.ufunc, keys: tuple[Key, ...]) -> tuple[DType, ...]:
+    return tuple(ufunc.resolve_dtypes((*keys, *(None,) * ufunc.nout)))
+
+
+def resolve(ufunc: np.ufunc, keys: tuple[Key, ...]) -> tuple[DType, ...]:
+    """The dtypes that the ufunc computes with: of its inputs, then of its outputs.
+
+    Raises:
+        TypeError: when NumPy has no such operation, as on bools for `np.subtract`.
+        UnsupportedTypeError: when the result has a dtype that cannot be compiled.
+    """
+    if all(isinstance(x, type) for x in keys):
+        keys = tuple(WEAK_DTYPES[x] if isinstance(x, type) else x for x in keys)
+    try:
+        dtypes = _resolve(ufunc, keys)
+    except TypeError as error:
+        raise TypeError(f"{error}{at(user_location())}") from None
+    for dtype in dtypes:
+        check_dtype(dtype, f"np.{ufunc.__name__} of {', '.join(map(_key_name, keys))}")
+    return dtypes
+
+
+def _key_name(key: Key) -> str:
+    return key.__name__ if isinstance(key, type) else str(key)
+
+
+def common_dtype(values: Sequence[Any], what: str) -> DType:
+    """The dtype that NumPy gives values joined in one array."""
+    keys = [key(x) for x in values]
+    examples = [_EXAMPLES[k] if isinstance(k, type) else k for k in keys]
+    if all(isinstance(k, type) for k in keys):
+        examples = [WEAK_DTYPES[k] for k in keys if isinstance(k, type)]
+    return check_dtype(np.result_type(*examples), what)
+
+
+def as_dtype(x: Tracer, dtype: DType) -> Tracer:
+    """The values in a dtype; the tracer itself if they have it."""
+    return x if x.dtype == dtype else convert(x, dtype=dtype)
+
+
+def common_shape(shapes: Sequence[Shape]) -> Shape:
+    """The shape that the shapes broadcast to.
+
+    Raises:
+        ValueError: NumPy's, with the user's line.
+    """
+    first = shapes[0]
+    if all(shape == first for shape in shapes):
+        return first
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        text = " ".join(str(shape).replace(" ", "") for shape in shapes)
+        raise ValueError(
+            f"operands could not be broadcast together with shapes {text}{at(user_location())}"
+        ) from None
+
+
+def spread(x: Tracer, shape: Shape) -> Tracer:
+    """Broadcast by NumPy's rule: aligned at the last axis, axes of extent 1 repeated.
+
+    Raises:
+        ValueError: when the shape cannot be reached.
+    """
+    if x.shape == shape:
+        return x
+    offset = len(shape) - x.ndim
+    if offset < 0 or any(n not in (1, shape[a + offset]) for a, n in enumerate(x.shape)):
+        raise ValueError(
+            f"could not broadcast input array from shape {_shape_text(x.shape)} into shape "
+            f"{_shape_text(shape)}{at(user_location())}"
+        )
+    kept = tuple(a for a, n in enumerate(x.shape) if n == shape[a + offset])
+    if len(kept) < x.ndim:
+        x = reshape(x, shape=tuple(x.shape[a] for a in kept))
+    return broadcast(x, shape=shape, axes=tuple(a + offset for a in kept))
+
+
+def _shape_text(shape: Shape) -> str:
+    return str(shape).replace(" ", "")
+
+
+def number(value: Any, dtype: DType, shape: Shape = ()) -> Tracer:
+    """A Python number as a constant of a dtype and shape.
+
+    Raises:
+        OverflowError: for an int that the dtype cannot hold.
+    """
+    if is_integer(dtype) and type(value) is int:
+        limits = np.iinfo(dtype)
+        if not limits.min <= value <= limits.max:
+            raise OverflowError(
+                f"Python integer {value} out of bounds for {dtype}{at(user_location())}"
+            )
+    with np.errstate(over="ignore", invalid="ignore"):
+        constant = literal(value, dtype)
+    return constant if not shape else broadcast(constant, shape=shape, axes=())
+
+
+def prepare(value: Any, dtype: DType, shape: Shape) -> Tracer:
+    """Any operand in a dtype and shape."""
+    if is_python_scalar(value):
+        return number(value, dtype, shape)
+    return spread(as_dtype(lift(value), dtype), shape)
+
+
+def shape_of(value: Any) -> Shape:
+    """The shape of an operand."""
+    return () if is_python_scalar(value) else value.shape
+
+
+def strong(value: Any) -> Tracer:
+    """A tracer of an operand that takes part by its dtype, as NumPy functions' results do."""
+    if is_python_scalar(value):
+        return number(python_scalar(value), WEAK_DTYPES[type(value)])
+    x = lift(value)
+    return x if x.weak is None else Tracer(x.node)

@@ -1,0 +1,154 @@
+"""NumPy's ufuncs on traced values: promote, broadcast, then the row.
+
+`call` is the ufunc, whose results take part in promotion by their dtype. `apply` is the Python
+operator, whose results on Python numbers are Python numbers again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import UnsupportedFunctionError, at
+from ..location import user_location
+from ..trace import WEAK_DTYPES, Tracer, Weak, lift
+from ..types import BOOL, is_integer
+from .meanings import CORE, ELEMENTWISE
+from .promotion import (
+    as_dtype,
+    common_shape,
+    is_python_scalar,
+    key,
+    prepare,
+    python_type,
+    resolve,
+    shape_of,
+)
+
+OPERANDS = (Tracer, np.ndarray, np.generic, bool, int, float)
+"""What can stand beside a traced value in an expression."""
+
+COMPARISONS = frozenset("equal not_equal less less_equal greater greater_equal".split())
+BITWISE = frozenset("bitwise_and bitwise_or bitwise_xor".split())
+
+
+def apply(ufunc: np.ufunc, *operands: Any) -> Tracer:
+    """A Python operator: the ufunc, but Python numbers give a Python number."""
+    kinds = [python_type(x) for x in operands]
+    if None not in kinds:
+        return _on_python_numbers(ufunc, operands, kinds)
+    return cast(Tracer, call(ufunc, *operands))
+
+
+def call(ufunc: np.ufunc, *operands: Any) -> Any:
+    """The ufunc on operands of which at least one is traced.
+
+    Raises:
+        TypeError: when NumPy does not define the ufunc for these dtypes.
+        ValueError: when the shapes do not broadcast.
+        UnsupportedFunctionError: when the ufunc has no traced meaning.
+    """
+    name = ufunc.__name__
+    core = CORE.get(name)
+    if core is not None:
+        return core(*operands)
+    meaning = ELEMENTWISE.get(name)
+    if meaning is None:
+        raise UnsupportedFunctionError(
+            f"np.{name} has no meaning for traced values; compute it outside the traced function, "
+            f"or compose it of other functions{at(user_location())}"
+        )
+    if _of_one_type(operands):
+        dtype = operands[0].dtype
+        dtypes = resolve(ufunc, (dtype,) * len(operands))
+        if dtypes[0] == dtype:
+            return meaning(*operands)
+    else:
+        if name in COMPARISONS:
+            operands = _within_range(operands)
+        dtypes = resolve(ufunc, tuple([key(x) for x in operands]))
+    if name == "power" and is_integer(dtypes[0]):
+        _refuse_negative_exponent(operands[1])
+    shape = common_shape([shape_of(x) for x in operands])
+    return meaning(*[prepare(x, d, shape) for x, d in zip(operands, dtypes, strict=False)])
+
+
+def _of_one_type(operands: tuple[Any, ...]) -> bool:
+    """Whether all are traced arrays of one type: then there is nothing to promote or broadcast."""
+    first = operands[0]
+    if not isinstance(first, Tracer) or first.weak is not None:
+        return False
+    return all(
+        isinstance(x, Tracer) and x.weak is None and x.type == first.type for x in operands[1:]
+    )
+
+
+def _within_range(operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Comparisons take ints of any size: one beyond int32 makes them comparisons of int64."""
+    if any(key(x) not in (int, BOOL) and not is_integer(cast(Any, key(x))) for x in operands):
+        return operands
+    return tuple(np.int64(x) if _is_long(x) else x for x in operands)
+
+
+def _is_long(value: Any) -> bool:
+    fits_int32 = is_python_scalar(value) and -(2**31) <= value < 2**31
+    return is_python_scalar(value) and not fits_int32 and -(2**63) <= value < 2**63
+
+
+def _refuse_negative_exponent(exponent: Any) -> None:
+    if is_python_scalar(exponent) and exponent < 0:
+        raise ValueError(
+            f"Integers to negative integer powers are not allowed.{at(user_location())}"
+        )
+
+
+def _on_python_numbers(
+    ufunc: np.ufunc, operands: tuple[Any, ...], kinds: list[Weak]
+) -> Tracer:
+    """Python's arithmetic: bools count as ints, and results stay Python numbers."""
+    numbers = [lift(x) for x in operands]
+    arithmetic = ufunc.__name__ not in (COMPARISONS | BITWISE)
+    if arithmetic:
+        numbers = [as_dtype(x, WEAK_DTYPES[int]) if k is bool else x
+                   for x, k in zip(numbers, kinds, strict=True)]
+    exponent = operands[-1]
+    if ufunc.__name__ == "power" and is_python_scalar(exponent) and exponent < 0:
+        numbers = [as_dtype(x, WEAK_DTYPES[float]) for x in numbers]
+    result = call(ufunc, *(Tracer(x.node) for x in numbers))
+    return Tracer(result.node, _PYTHON_TYPES[result.dtype.kind])
+
+
+_PYTHON_TYPES: dict[str, Weak] = {"b": bool, "i": int, "f": float}
+
+
+def apply_in_place(ufunc: np.ufunc, x: Tracer, other: Any) -> Tracer:
+    """``x += other`` and its like: what `x` and the arrays that share its memory hold is replaced.
+
+    Scalars are immutable in Python and in NumPy, so for them the name is bound to a new value.
+
+    Raises:
+        TypeError: when the result cannot be cast to the dtype of ``x`` within its kind.
+        ValueError: when it does not have the shape of ``x``.
+    """
+    if not isinstance(other, OPERANDS):
+        return NotImplemented
+    result = apply(ufunc, x, other)
+    if x.ndim == 0:
+        return result
+    if not np.can_cast(result.dtype, x.dtype, "same_kind"):
+        raise TypeError(
+            f"Cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to {x.dtype!r} "
+            f"with casting rule 'same_kind'{at(user_location())}"
+        )
+    if result.shape != x.shape:
+        raise ValueError(
+            f"non-broadcastable output operand with shape {x.shape} doesn't match the broadcast "
+            f"shape {result.shape}{at(user_location())}"
+        )
+    x.assign(as_dtype(result, x.dtype))
+    return x
+
+
+Meaning = Callable[..., Any]

@@ -1,0 +1,139 @@
+"""What a traced value does by Python's operators, and NumPy's protocols: hand over to `numpy`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from .errors import TracedValueError, at
+from .location import user_location
+
+if TYPE_CHECKING:
+    from .trace import Tracer
+
+
+def _ufunc(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Tracer]:
+    def operator(self: Tracer, *others: Any) -> Tracer:
+        from .numpy.ufuncs import OPERANDS, apply
+
+        if not all(isinstance(x, OPERANDS) for x in others):
+            return NotImplemented
+        return apply(ufunc, *reversed(others), self) if reflected else apply(ufunc, self, *others)
+
+    return operator
+
+
+def _in_place(ufunc: np.ufunc) -> Callable[..., Tracer]:
+    def operator(self: Tracer, other: Any) -> Tracer:
+        from .numpy.ufuncs import apply_in_place
+
+        return apply_in_place(ufunc, self, other)
+
+    return operator
+
+
+def _refuse(what: str, way_out: str) -> Callable[[Tracer], Any]:
+    def conversion(self: Tracer) -> NoReturn:
+        raise TracedValueError(
+            f"{what} needs the value of a traced {self.type}, which is not known while tracing\n"
+            f"  {way_out}{at(user_location())}"
+        )
+
+    return conversion
+
+
+class Operators:
+    """The operators of a traced array; each is the NumPy ufunc of that name."""
+
+    __slots__ = ()
+
+    __add__ = _ufunc(np.add)
+    __radd__ = _ufunc(np.add, reflected=True)
+    __iadd__ = _in_place(np.add)
+    __sub__ = _ufunc(np.subtract)
+    __rsub__ = _ufunc(np.subtract, reflected=True)
+    __isub__ = _in_place(np.subtract)
+    __mul__ = _ufunc(np.multiply)
+    __rmul__ = _ufunc(np.multiply, reflected=True)
+    __imul__ = _in_place(np.multiply)
+    __truediv__ = _ufunc(np.true_divide)
+    __rtruediv__ = _ufunc(np.true_divide, reflected=True)
+    __itruediv__ = _in_place(np.true_divide)
+    __floordiv__ = _ufunc(np.floor_divide)
+    __rfloordiv__ = _ufunc(np.floor_divide, reflected=True)
+    __ifloordiv__ = _in_place(np.floor_divide)
+    __mod__ = _ufunc(np.remainder)
+    __rmod__ = _ufunc(np.remainder, reflected=True)
+    __imod__ = _in_place(np.remainder)
+    __pow__ = _ufunc(np.power)
+    __rpow__ = _ufunc(np.power, reflected=True)
+    __ipow__ = _in_place(np.power)
+    __matmul__ = _ufunc(np.matmul)
+    __rmatmul__ = _ufunc(np.matmul, reflected=True)
+    __and__ = _ufunc(np.bitwise_and)
+    __rand__ = _ufunc(np.bitwise_and, reflected=True)
+    __iand__ = _in_place(np.bitwise_and)
+    __or__ = _ufunc(np.bitwise_or)
+    __ror__ = _ufunc(np.bitwise_or, reflected=True)
+    __ior__ = _in_place(np.bitwise_or)
+    __xor__ = _ufunc(np.bitwise_xor)
+    __rxor__ = _ufunc(np.bitwise_xor, reflected=True)
+    __ixor__ = _in_place(np.bitwise_xor)
+    __neg__ = _ufunc(np.negative)
+    __pos__ = _ufunc(np.positive)
+    __abs__ = _ufunc(np.absolute)
+    __invert__ = _ufunc(np.invert)
+    __lt__ = _ufunc(np.less)
+    __le__ = _ufunc(np.less_equal)
+    __gt__ = _ufunc(np.greater)
+    __ge__ = _ufunc(np.greater_equal)
+    __eq__ = _ufunc(np.equal)  # type: ignore[assignment]
+    __ne__ = _ufunc(np.not_equal)  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+    __bool__ = _refuse("a Python `if`, `while`, `and` or `bool()`", "use np.where(condition, a, b)")
+    __float__ = _refuse("float()", "keep it an array: numpy functions work on traced values")
+    __int__ = _refuse("int()", "use .astype(np.int64)")
+    __index__ = _refuse("an index into a list or a range", "use a NumPy array and np.take")
+    __complex__ = _refuse("complex()", "keep it an array")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """NumPy asks for actual values; there are none."""
+        _refuse("making a NumPy array", "use pullback.numpy to build arrays of traced values")(
+            self  # type: ignore[arg-type]
+        )
+        raise AssertionError
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """NEP 13: real NumPy ufuncs on traced values."""
+        from .numpy.protocols import call_ufunc
+
+        return call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        """NEP 18: real NumPy functions on traced values."""
+        from .numpy.protocols import call_function
+
+        return call_function(function, args, kwargs)
+
+    def __getitem__(self, index: Any) -> Tracer:
+        from .numpy.indexing import get_item
+
+        return get_item(self, index)  # type: ignore[arg-type]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        from .numpy.indexing import set_item
+
+        set_item(self, index, value)  # type: ignore[arg-type]
+
+    def __len__(self: Any) -> int:
+        if not self.shape:
+            raise TypeError(f"len() of a traced 0-d array{at(user_location())}")
+        return int(self.shape[0])
+
+    def __iter__(self: Any) -> Iterator[Tracer]:
+        return (self[i] for i in range(len(self)))

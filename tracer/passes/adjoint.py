@@ -1,0 +1,204 @@
+"""Reverse mode: sweep a graph backwards and add the adjoint nodes.
+
+A cotangent may come with a mask: where it is false the cotangent is zero because the value was not
+chosen there (the untaken side of `where`). The mask is applied after the multiplication by a
+partial, never before, so an infinite or NaN partial at an unchosen place adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..ir import PARAMETER, Graph, Node, Params, replay
+from ..primitive import Primitive
+from ..trace import Tracer, current_trace, derivative_of, new_trace
+from ..types import is_float
+
+
+@dataclass(frozen=True, slots=True)
+class Cotangent:
+    """The derivative of the result by a value, and where it can be other than zero."""
+
+    value: Tracer
+    mask: Tracer | None = None
+
+
+def vjp(graph: Graph, wrt: Sequence[int]) -> Graph:
+    """The graph that also pulls cotangents back.
+
+    Takes the parameters of ``graph``, then a cotangent for each of its floating outputs; gives its
+    outputs, then the cotangent of each parameter numbered in ``wrt``.
+    """
+    with new_trace() as trace:
+        builder = trace.builder
+        parameters = [builder.parameter(p.type) for p in graph.parameters]
+        outputs = replay(graph, builder, parameters)
+        seeds = [
+            (x, Tracer(builder.parameter(x.type))) for x in outputs if is_float(x.type.dtype)
+        ]
+        pulled = pull_back(seeds, [parameters[i] for i in wrt])
+        return builder.graph([*outputs, *(x.node for x in pulled)])
+
+
+def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> list[Tracer]:
+    """The cotangents of the wanted nodes, given those of others, in the current trace.
+
+    Only nodes on a path from a wanted node to a seed are visited; a wanted node that no seed
+    depends on gets zeros.
+    """
+    from ..primitives.structure import zeros
+
+    active = _active_nodes([node for node, _ in seeds], wanted)
+    cotangents: dict[Node, Cotangent] = {}
+    for node, ct in seeds:
+        if node in active:
+            _accumulate(cotangents, node, Cotangent(ct))
+    stop = set(wanted)
+    for node in reversed(active):
+        ct = cotangents.get(node)
+        if ct is None or (node in stop and not any(x in active for x in node.operands)):
+            continue
+        with derivative_of(node):
+            wants = [x in active for x in node.operands]
+            for operand, part in zip(node.operands, _pull_node(node, ct, wants), strict=True):
+                if part is not None and operand in active:
+                    _accumulate(cotangents, operand, part)
+    return [cotangents[x].value if x in cotangents else zeros(x.type) for x in wanted]
+
+
+def _active_nodes(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[Node, None]:
+    """The nodes between, in order of computation, as an ordered set."""
+    depends = set(wanted)
+    order: dict[Node, None] = {}
+    for node in _in_order(outputs):
+        through = node.primitive.differentiable and any(x in depends for x in node.operands)
+        if (through or node in depends) and is_float(node.type.dtype):
+            depends.add(node)
+            order[node] = None
+    return order
+
+
+def _in_order(outputs: Sequence[Node]) -> list[Node]:
+    """All nodes that the outputs are computed from, operands first."""
+    done: dict[Node, None] = {}
+    stack = list(reversed(outputs))
+    while stack:
+        node = stack[-1]
+        if node in done:
+            stack.pop()
+            continue
+        waiting = [x for x in node.operands if x not in done]
+        if waiting:
+            stack.extend(reversed(waiting))
+        else:
+            done[node] = None
+            stack.pop()
+    return list(done)
+
+
+def _accumulate(cotangents: dict[Node, Cotangent], node: Node, ct: Cotangent) -> None:
+    before = cotangents.get(node)
+    if before is None:
+        cotangents[node] = ct
+        return
+    mask = None
+    if before.mask is not None and ct.mask is not None:
+        mask = before.mask if before.mask.node is ct.mask.node else before.mask | ct.mask
+    cotangents[node] = Cotangent(before.value + ct.value, mask)
+
+
+def _pull_node(node: Node, ct: Cotangent, wants: Sequence[bool]) -> list[Cotangent | None]:
+    """The cotangent of each operand of one node."""
+    row, params = node.primitive, node.params
+    operands = [Tracer(x) for x in node.operands]
+    if row.partials is not None:
+        partials = row.partials(Tracer(node), *operands, **params)
+        parts = [
+            ct.value * p if p is not None and want else None
+            for p, want in zip(partials, wants, strict=True)
+        ]
+        return _masked(parts, ct.mask)
+    if row.transpose is not None:
+        return _transposed(row, ct, operands, params)
+    parts = _transposed_jvp(node, ct.value, wants)
+    return [Cotangent(x) if x is not None else None for x in parts]
+
+
+def _masked(parts: Sequence[Tracer | None], mask: Tracer | None) -> list[Cotangent | None]:
+    from ..primitives.elementwise import broadcast_scalar, where
+
+    if mask is None:
+        return [None if x is None else Cotangent(x) for x in parts]
+    return [
+        None if x is None else Cotangent(where(mask, x, broadcast_scalar(0.0, x)), mask)
+        for x in parts
+    ]
+
+
+def _transposed(
+    row: Primitive, ct: Cotangent, operands: Sequence[Tracer], params: Params
+) -> list[Cotangent | None]:
+    assert row.transpose is not None
+    parts = row.transpose(ct.value, *operands, **params)
+    if row.support is not None:
+        chosen = row.support(*operands, **params)
+        return [
+            None if x is None else Cotangent(x, _both(ct.mask, mask))
+            for x, mask in zip(parts, chosen, strict=True)
+        ]
+    masks: Sequence[Tracer | None] = [None] * len(parts)
+    if ct.mask is not None and row.name in MOVES:
+        masks = _moved_mask(row, ct.mask, ct.value, operands, params)
+    return [
+        None if x is None else Cotangent(x, mask) for x, mask in zip(parts, masks, strict=True)
+    ]
+
+
+MOVES = frozenset(
+    "broadcast reshape permute slice flip pad concatenate update_slice convert reduce_sum gather".split()
+)
+"""Linear rows that only move and add elements: a mask goes through them as a cotangent does."""
+
+
+def _moved_mask(
+    row: Primitive, mask: Tracer, ct: Tracer, operands: Sequence[Tracer], params: Params
+) -> list[Tracer | None]:
+    """A place is chosen if any place that it went to is."""
+    from ..primitives.elementwise import broadcast_scalar, where
+
+    assert row.transpose is not None
+    ones = where(mask, broadcast_scalar(1.0, ct), broadcast_scalar(0.0, ct))
+    counts = row.transpose(ones, *operands, **params)
+    return [None if x is None else x > 0.0 for x in counts]
+
+
+def _both(a: Tracer | None, b: Tracer | None) -> Tracer | None:
+    if a is None or b is None:
+        return a if b is None else b
+    return a & b
+
+
+def _transposed_jvp(node: Node, ct: Tracer, wants: Sequence[bool]) -> list[Tracer | None]:
+    """The vjp of a row that states a jvp: the transpose of that linear function of tangents."""
+    row = node.primitive
+    operands = [Tracer(x) for x in node.operands]
+    builder = current_trace().builder
+    slots = [
+        Tracer(_placeholder(x)) if want else None
+        for x, want in zip(node.operands, wants, strict=True)
+    ]
+    for slot in slots:
+        if slot is not None:
+            builder.adopt(slot.node)
+    assert row.jvp is not None
+    tangent = row.jvp(slots, Tracer(node), *operands, **node.params)
+    asked = [slot.node for slot in slots if slot is not None]
+    pulled = iter(pull_back([(tangent.node, ct)], asked))
+    return [None if slot is None else next(pulled) for slot in slots]
+
+
+def _placeholder(like: Node) -> Node:
+    """Stands for a tangent while a linear function of it is transposed; nothing keeps it."""
+    return Node(PARAMETER, (), {"type": like.type}, like.type, like.where)
+

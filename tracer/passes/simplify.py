@@ -1,0 +1,300 @@
+"""Simplifications: rows of (primitive, rule, reason, exact), applied as nodes are built.
+
+A rule gives the simpler node or None. ``exact`` rules give the same bits for every operand; the
+others differ by rounding, or by the sign of a zero, as their reason says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ir import LITERAL, Node, Params, literal_value
+from ..primitive import TABLE, Primitive
+
+if TYPE_CHECKING:
+    from ..ir import Builder
+
+Rule = Callable[["Builder", tuple[Node, ...], Params], "Node | None"]
+
+
+@dataclass(frozen=True)
+class Simplification:
+    """One rule with its reason; printed in the docs."""
+
+    primitive: str
+    rule: Rule
+    reason: str
+    exact: bool = True
+
+
+RULES: dict[str, list[Simplification]] = {}
+
+
+def _rule(primitive: str, reason: str, exact: bool = True) -> Callable[[Rule], Rule]:
+    def enter(rule: Rule) -> Rule:
+        row = Simplification(primitive, rule, reason, exact)
+        RULES.setdefault(primitive, []).append(row)
+        return rule
+
+    return enter
+
+
+def rewrite(
+    builder: Builder, primitive: Primitive, operands: tuple[Node, ...], params: Params
+) -> Node | None:
+    """The simpler node for ``primitive`` of ``operands``, or None: the hook of the builder."""
+    if primitive.elementwise and operands:
+        folded = _fold(builder, primitive, operands, params)
+        if folded is not None:
+            return folded
+    for row in RULES.get(primitive.name, ()):
+        simple = row.rule(builder, operands, params)
+        if simple is not None:
+            return simple
+    return None
+
+
+def _fold(
+    builder: Builder, primitive: Primitive, operands: tuple[Node, ...], params: Params
+) -> Node | None:
+    """Numbers computed now: an elementwise row of numbers, broadcast or not, is a number."""
+    values = []
+    for x in operands:
+        value = literal_value(x)
+        if value is None:
+            return None
+        values.append(np.asarray(value, x.type.dtype))
+    type = primitive.infer(*[x.type for x in operands], **params)
+    if type.dtype.kind in "ib" and primitive.name in ("floor_divide", "remainder", "integer_pow"):
+        return None
+    with np.errstate(all="ignore"):
+        result = primitive.reference(*values, **params)
+    return _spread(builder, builder.literal(np.asarray(result).item(), type.dtype), type.shape)
+
+
+def _add(builder: Builder, name: str, operands: tuple[Node, ...], **params: Any) -> Node:
+    return builder.add(TABLE[name], operands, params)
+
+
+def _spread(builder: Builder, value: Node, shape: tuple[int, ...]) -> Node:
+    if value.type.shape == shape:
+        return value
+    return _add(builder, "broadcast", (value,), shape=shape, axes=())
+
+
+# -- arithmetic ------------------------------------------------------------------------------
+
+
+@_rule("mul", "x * 1 = x, x * -1 = -x")
+def _mul_unit(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    for x, factor in (operands, operands[::-1]):
+        value = literal_value(factor)
+        if value == 1:
+            return x
+        if value == -1:
+            return _add(builder, "neg", (x,))
+    return None
+
+
+@_rule("mul", "(-x) * (-y) = x * y")
+def _mul_signs(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    if all(x.primitive.name == "neg" for x in operands):
+        return _add(builder, "mul", tuple(x.operands[0] for x in operands))
+    return None
+
+
+@_rule("div", "x / 1 = x")
+def _div_unit(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    return operands[0] if literal_value(operands[1]) == 1 else None
+
+
+@_rule("neg", "-(-x) = x")
+def _neg_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    return x.operands[0] if x.primitive.name == "neg" else None
+
+
+@_rule("add", "x + (-y) = x - y")
+def _add_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    x, y = operands
+    if y.primitive.name == "neg":
+        return _add(builder, "sub", (x, y.operands[0]))
+    if x.primitive.name == "neg":
+        return _add(builder, "sub", (y, x.operands[0]))
+    return None
+
+
+@_rule("sub", "x - (-y) = x + y")
+def _sub_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    x, y = operands
+    return _add(builder, "add", (x, y.operands[0])) if y.primitive.name == "neg" else None
+
+
+@_rule("sub", "x - 0 = x")
+def _sub_zero(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    value = literal_value(operands[1])
+    return operands[0] if value == 0 and math.copysign(1.0, value) == 1.0 else None
+
+
+@_rule("pow", "small whole powers by multiplication, x ** 0.5 = sqrt(x), as NumPy's ** does", False)
+def _pow_whole(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    x, y = operands
+    value = literal_value(y)
+    if value is None or x.type.dtype.kind not in "fi":
+        return None
+    if value == 0.5:
+        return _add(builder, "sqrt", (x,))
+    smallest = -4 if x.type.dtype.kind == "f" else 0
+    if value == int(value) if math.isfinite(value) else False:
+        if smallest <= value <= 16:
+            return _add(builder, "integer_pow", (x,), n=int(value))
+    return None
+
+
+@_rule("integer_pow", "x ** 1 = x, x ** 2 = x * x, x ** -1 = 1 / x, x ** 0 = 1")
+def _integer_pow(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    one = builder.literal(1, x.type.dtype)
+    match params["n"]:
+        case 0:
+            return _spread(builder, one, x.type.shape)
+        case 1:
+            return x
+        case 2:
+            return _add(builder, "mul", (x, x))
+        case -1:
+            return _add(builder, "div", (_spread(builder, one, x.type.shape), x))
+    return None
+
+
+@_rule("where", "where(c, x, x) = x")
+def _where_same(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    return operands[1] if operands[1] is operands[2] else None
+
+
+@_rule("bit_not", "~~x = x")
+def _not_not(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    return x.operands[0] if x.primitive.name == "bit_not" else None
+
+
+@_rule("convert", "a conversion to the same dtype")
+def _convert_same(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    return operands[0] if operands[0].type.dtype == params["dtype"] else None
+
+
+# -- structure -------------------------------------------------------------------------------
+
+
+@_rule("broadcast", "a broadcast to the same shape, of a broadcast")
+def _broadcast(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    if x.type.shape == params["shape"]:
+        return x
+    if x.primitive.name == "broadcast":
+        axes = tuple(params["axes"][a] for a in x.params["axes"])
+        return _add(builder, "broadcast", x.operands, shape=params["shape"], axes=axes)
+    return None
+
+
+@_rule("reshape", "a reshape to the same shape, of a reshape, of a number")
+def _reshape(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    if x.type.shape == params["shape"]:
+        return x
+    if x.primitive.name == "reshape":
+        return _add(builder, "reshape", x.operands, shape=params["shape"])
+    return _number(builder, x, params["shape"])
+
+
+def _number(builder: Builder, x: Node, shape: tuple[int, ...]) -> Node | None:
+    """A broadcast literal in another shape."""
+    if literal_value(x) is None:
+        return None
+    while x.primitive is not LITERAL:
+        x = x.operands[0]
+    return _spread(builder, x, shape)
+
+
+@_rule("permute", "a permutation that changes nothing, of a permutation, of a number")
+def _permute(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    axes = params["axes"]
+    if axes == tuple(range(x.type.ndim)):
+        return x
+    if x.primitive.name == "permute":
+        inner = tuple(x.params["axes"][a] for a in axes)
+        return _add(builder, "permute", x.operands, axes=inner)
+    return _number(builder, x, tuple(x.type.shape[a] for a in axes))
+
+
+@_rule("slice", "a slice of everything, of a number")
+def _slice(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    if params["sizes"] == x.type.shape and all(s == 1 for s in params["steps"]):
+        return x
+    return _number(builder, x, params["sizes"])
+
+
+@_rule("slice", "a slice of what was just put there")
+def _slice_of_update(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    if x.primitive.name != "update_slice" or x.operands[1].type.shape != params["sizes"]:
+        return None
+    same = x.params["starts"] == params["starts"] and x.params["steps"] == params["steps"]
+    return x.operands[1] if same else None
+
+
+@_rule("update_slice", "an update of everything, of nothing, with what is there already")
+def _update_slice(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    x, update = operands
+    if x.type == update.type:
+        return update
+    if update.type.size == 0:
+        return x
+    same = update.primitive.name == "slice" and update.operands[0] is x
+    same = same and update.params["starts"] == params["starts"]
+    return x if same and update.params["steps"] == params["steps"] else None
+
+
+@_rule("flip", "a flip along no axis, of a number")
+def _flip(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    return x if not params["axes"] else _number(builder, x, x.type.shape)
+
+
+@_rule("pad", "a pad of no width")
+def _pad(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    widths = (*params["low"], *params["high"])
+    gaps = zip(params["interior"], operands[0].type.shape, strict=True)
+    unchanged = not any(widths) and all(gap == 0 or extent <= 1 for gap, extent in gaps)
+    return operands[0] if unchanged else None
+
+
+@_rule("concatenate", "a concatenation of one")
+def _concatenate(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    return operands[0] if len(operands) == 1 else None
+
+
+def _no_axes(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    return operands[0] if not params["axes"] else None
+
+
+for _name in ("sum", "prod", "max", "min", "any", "all"):
+    _rule(f"reduce_{_name}", "a reduction along no axis")(_no_axes)
+
+
+@_rule("reduce_sum", "the sum of one number, n times: the product rounds once", exact=False)
+def _sum_number(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    value = literal_value(x)
+    if value is None:
+        return None
+    type = TABLE["reduce_sum"].infer(x.type, **params)
+    count = math.prod(x.type.shape[a] for a in params["axes"])
+    return _spread(builder, builder.literal(value * count, type.dtype), type.shape)

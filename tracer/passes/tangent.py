@@ -1,0 +1,99 @@
+"""Forward mode: carry tangents along a graph and add the tangent nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..ir import Graph, Node, replay
+from ..primitive import Primitive
+from ..trace import Tracer, derivative_of, new_trace
+from ..types import is_float
+
+
+def jvp(graph: Graph, wrt: Sequence[int]) -> Graph:
+    """The graph that also pushes tangents forward.
+
+    Takes the parameters of ``graph``, then a tangent for each parameter numbered in ``wrt``; gives
+    its outputs, then the tangent of each of its floating outputs.
+    """
+    with new_trace() as trace:
+        builder = trace.builder
+        parameters = [builder.parameter(p.type) for p in graph.parameters]
+        outputs = replay(graph, builder, parameters)
+        seeds = [(parameters[i], Tracer(builder.parameter(parameters[i].type))) for i in wrt]
+        floating = [x for x in outputs if is_float(x.type.dtype)]
+        pushed = push_forward(seeds, list(builder.nodes), floating)
+        return builder.graph([*outputs, *(x.node for x in pushed)])
+
+
+def push_forward(
+    seeds: Sequence[tuple[Node, Tracer]], nodes: Sequence[Node], wanted: Sequence[Node]
+) -> list[Tracer]:
+    """The tangents of the wanted nodes, given those of others, in the current trace.
+
+    ``nodes`` are in order of computation; those that do not vary have no tangent, and a wanted one
+    that does not gets zeros.
+    """
+    from ..primitives.structure import zeros
+
+    tangents: dict[Node, Tracer] = dict(seeds)
+    for node in nodes:
+        varies = any(x in tangents for x in node.operands)
+        if varies and node not in tangents and node.primitive.differentiable:
+            with derivative_of(node):
+                tangent = _push_node(node, [tangents.get(x) for x in node.operands])
+            if tangent is not None:
+                tangents[node] = tangent
+    return [tangents[x] if x in tangents else zeros(x.type) for x in wanted]
+
+
+def _push_node(node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
+    row, params = node.primitive, node.params
+    operands = [Tracer(x) for x in node.operands]
+    if row.partials is not None:
+        partials = row.partials(Tracer(node), *operands, **params)
+        return _sum([p * t for p, t in zip(partials, tangents, strict=True) if _present(p, t)])
+    if row.transpose is not None:
+        return _push_linear(row, node, tangents)
+    assert row.jvp is not None
+    return row.jvp(tangents, Tracer(node), *operands, **params)
+
+
+def _present(partial: Tracer | float | None, tangent: Tracer | None) -> bool:
+    return partial is not None and tangent is not None
+
+
+def _push_linear(
+    row: Primitive, node: Node, tangents: Sequence[Tracer | None]
+) -> Tracer | None:
+    """A linear row's tangent is the row itself, of tangents."""
+    from ..primitives.structure import zeros
+
+    if not is_float(node.type.dtype):
+        return None
+    operands = [Tracer(x) for x in node.operands]
+    linear = row.linear_operands(len(operands))
+    if row.jointly:
+        moved: list[Tracer] = list(operands)
+        for i in linear:
+            moved[i] = _or_zeros(tangents[i], operands[i])
+        return row(*moved, **node.params)
+    parts = []
+    for i in linear:
+        tangent = tangents[i]
+        if tangent is not None:
+            parts.append(row(*operands[:i], tangent, *operands[i + 1 :], **node.params))
+    return _sum(parts)
+
+
+def _sum(parts: Sequence[Tracer]) -> Tracer | None:
+    total: Tracer | None = None
+    for part in parts:
+        total = part if total is None else total + part
+    return total
+
+
+def _or_zeros(tangent: Tracer | None, operand: Tracer) -> Tracer:
+    from ..primitives.structure import zeros
+
+    return zeros(operand.type) if tangent is None else tangent

@@ -1,0 +1,117 @@
+"""The row class: all that is true of one primitive.
+
+A row states its types, its meaning in NumPy and its derivative, once; forward mode, reverse mode,
+higher orders and the table-driven tests follow from it. The machine code for it stands in
+``pullback.codegen`` under the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from .trace import Tracer
+    from .types import ArrayType
+
+Infer: TypeAlias = "Callable[..., ArrayType]"
+"""``infer(*operand_types, **params) -> result type``; raises TypeError or ValueError."""
+
+Reference: TypeAlias = "Callable[..., Any]"
+"""``reference(*arrays, **params) -> array``: the meaning, in NumPy."""
+
+Partials: TypeAlias = "Callable[..., tuple[Tracer | float | None, ...]]"
+"""``partials(out, *operands, **params)``: the partial derivative by each operand, elementwise."""
+
+
+class Transpose(Protocol):
+    """``transpose(ct, *operands, **params)``: the cotangent of each operand, None for none."""
+
+    def __call__(
+        self, ct: Tracer, *operands: Tracer, **params: Any
+    ) -> tuple[Tracer | None, ...]: ...
+
+
+class Jvp(Protocol):
+    """``jvp(tangents, out, *operands, **params)``: the tangent of the result.
+
+    ``tangents`` has an entry for each operand, None where the operand does not vary.
+    """
+
+    def __call__(
+        self, tangents: Sequence[Tracer | None], out: Tracer, *operands: Tracer, **params: Any
+    ) -> Tracer: ...
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Operands to test a row with: drawn types and params, and an interval for the values.
+
+    ``cases`` are pairs of operand shapes and params; ``low``/``high`` bound random values (one pair
+    for all operands, or one for each); ``dtypes`` are the short names the row is tested for;
+    ``kinds`` gives, where operands differ, the dtype of each operand ("*" for the drawn one).
+    """
+
+    cases: tuple[tuple[tuple[tuple[int, ...], ...], dict[str, Any]], ...]
+    low: float | tuple[float, ...] = -2.0
+    high: float | tuple[float, ...] = 2.0
+    dtypes: tuple[str, ...] = ("f64", "f32")
+    kinds: tuple[str, ...] | None = None
+    smooth: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """One operation that a graph is made of.
+
+    Exactly one of ``partials``, ``transpose`` and ``jvp`` is given for a differentiable row, none
+    for one whose derivative is zero or does not exist. ``linear`` lists the operands that
+    ``transpose`` is about (None: all); with ``jointly`` the row is linear in all of them together (like
+    concatenation), else in each by itself (like a product). ``support`` tells for each operand where
+    the result depends on it at all (None: everywhere), for rows that choose.
+    """
+
+    name: str
+    infer: Infer
+    reference: Reference
+    domain: Domain | None = None
+    partials: Partials | None = None
+    transpose: Transpose | None = None
+    jvp: Jvp | None = None
+    linear: tuple[int, ...] | None = None
+    jointly: bool = False
+    elementwise: bool = False
+    support: Callable[..., tuple[Tracer | None, ...]] | None = None
+    symbol: str | None = None
+
+    def linear_operands(self, count: int) -> tuple[int, ...]:
+        """Which of ``count`` operands the row is linear in."""
+        return tuple(range(count)) if self.linear is None else tuple(i % count for i in self.linear)
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether a derivative can pass through."""
+        return not (self.partials is None and self.transpose is None and self.jvp is None)
+
+    def __call__(self, *operands: Tracer, **params: Any) -> Tracer:
+        """Add a node to the graph that is being traced."""
+        from .trace import bind
+
+        return bind(self, operands, params)
+
+    def __repr__(self) -> str:
+        return f"Primitive({self.name})"
+
+
+TABLE: dict[str, Primitive] = {}
+"""Every primitive by name, in the order of definition."""
+
+
+def register(primitive: Primitive) -> Primitive:
+    """Enter a row into the table."""
+    assert primitive.name not in TABLE, f"two primitives are called {primitive.name}"
+    forms = [primitive.partials, primitive.transpose, primitive.jvp]
+    assert sum(form is not None for form in forms) <= 1, f"{primitive.name}: one derivative only"
+    TABLE[primitive.name] = primitive
+    return primitive

@@ -1,0 +1,5 @@
+"""The rows, a file a family; importing this package fills the table."""
+
+from . import contraction, elementwise, indexing, reduction, structure
+
+__all__ = ["contraction", "elementwise", "indexing", "reduction", "structure"]

@@ -1,0 +1,134 @@
+"""Graphs as text, one line a node, and back.
+
+Grammar::
+
+    graph   = "graph (" [name ":" type {"," name ":" type}] ") {" {node} "return" [names] "}"
+    node    = name ":" type "=" (number | primitive {name} [params]) [comment]
+    params  = "[" key "=" value {";" key "=" value} "]"
+    value   = integer | float | bool | dtype | "(" values ")"
+    name    = "%" digits
+    comment = "#" file ":" line "(" function ")"
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+import numpy as np
+
+from .ir import LITERAL, PARAMETER, Graph, Node
+from .location import Location
+from .primitive import TABLE
+from .types import DTYPES, SHORT_NAMES, ArrayType
+
+
+def graph_text(graph: Graph, locations: bool = True) -> str:
+    """The graph as text that `parse` reads back; ``locations`` adds the user's lines."""
+    numbers = {n: f"%{i}" for i, n in enumerate((*graph.parameters, *graph.nodes))}
+    head = ", ".join(f"{numbers[p]}: {p.type}" for p in graph.parameters)
+    lines = [f"graph ({head}) {{"]
+    for node in graph.nodes:
+        line = f"  {numbers[node]}: {node.type} = {_right_side(node, numbers)}"
+        if locations and node.where is not None:
+            primal = numbers.get(node.primal) if node.primal is not None else None
+            of = f", for {primal}" if primal else ""
+            line = f"{line:<60}  # {node.where}{of}"
+        lines.append(line)
+    results = ", ".join(numbers[x] for x in graph.outputs)
+    return "\n".join([*lines, f"  return {results}".rstrip(), "}"])
+
+
+def _right_side(node: Node, numbers: dict[Node, str]) -> str:
+    if node.primitive is LITERAL:
+        return _value_text(node.params["value"])
+    parts = [node.primitive.name, *(numbers[x] for x in node.operands)]
+    if node.params:
+        params = "; ".join(f"{key}={_value_text(value)}" for key, value in node.params.items())
+        parts.append(f"[{params}]")
+    return " ".join(parts)
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, np.dtype):
+        return SHORT_NAMES[value]
+    if isinstance(value, tuple):
+        inner = ", ".join(map(_value_text, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    return repr(value)
+
+
+_TYPE = re.compile(r"(\w+)\[([\d,]*)\]")
+_NODE = re.compile(r"%(\d+): (\w+\[[\d,]*\]) = (.*)")
+_APPLICATION = re.compile(r"(\w+)((?: %\d+)*)(?: \[(.*)\])?$")
+_COMMENT = re.compile(r"\s+# (.*):(\d+) \((.*?)\)(?:, for %(\d+))?$")
+
+
+def parse(text: str) -> Graph:
+    """Read a graph that `graph_text` wrote.
+
+    Raises:
+        ValueError: naming the line that is not understood.
+    """
+    first, *lines = [line.strip() for line in text.strip().splitlines()]
+    if not (first.startswith("graph (") and first.endswith(") {")):
+        raise ValueError(f"a graph starts with 'graph (...) {{', got {first!r}")
+    made: dict[int, Node] = {}
+    for number, type in re.findall(r"%(\d+): (\w+\[[\d,]*\])", first):
+        made[int(number)] = Node(PARAMETER, (), {"type": _type(type)}, _type(type))
+    parameters = tuple(made.values())
+    nodes: list[Node] = []
+    for line in lines:
+        if line.startswith("return"):
+            outputs = tuple(made[int(n)] for n in re.findall(r"%(\d+)", line))
+            return Graph(parameters, tuple(nodes), outputs)
+        nodes.append(_parse_node(line, made))
+    raise ValueError("a graph ends with 'return ...' and '}'")
+
+
+def _type(text: str) -> ArrayType:
+    match = _TYPE.fullmatch(text)
+    if match is None or match[1] not in DTYPES:
+        raise ValueError(f"not a type: {text!r}")
+    return ArrayType(tuple(int(n) for n in match[2].split(",") if n), DTYPES[match[1]])
+
+
+def _parse_node(line: str, made: dict[int, Node]) -> Node:
+    comment = _COMMENT.search(line)
+    where, primal = None, None
+    if comment is not None:
+        line = line[: comment.start()]
+        where = Location(comment[1], int(comment[2]), comment[3])
+        primal = made.get(int(comment[4])) if comment[4] else None
+    match = _NODE.fullmatch(line.rstrip())
+    if match is None:
+        raise ValueError(f"not a node: {line!r}")
+    type = _type(match[2])
+    application = _APPLICATION.fullmatch(match[3])
+    if application is not None and application[1] in TABLE:
+        operands = tuple(made[int(n)] for n in re.findall(r"%(\d+)", application[2]))
+        params = _params(application[3] or "")
+        node = Node(TABLE[application[1]], operands, params, type, where, primal)
+    else:
+        value = _value(match[3])
+        params = {"value": value, "dtype": type.dtype}
+        node = Node(LITERAL, (), params, type, where, primal)
+    made[int(match[1])] = node
+    return node
+
+
+def _params(text: str) -> dict[str, Any]:
+    pairs = (pair.split("=", 1) for pair in text.split("; ") if pair)
+    return {key: _value(value) for key, value in pairs}
+
+
+def _value(text: str) -> Any:
+    if text in DTYPES:
+        return DTYPES[text]
+    if text in ("nan", "inf", "-inf"):
+        return float(text)
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"not a value: {text!r}") from error

@@ -1,0 +1,309 @@
+"""Tracing: run a Python function on tracers, which write down what is done to them.
+
+A `Tracer` is a handle on a node. Assignment (``x[i] = v``) replaces the node that its storage
+holds; basic indexing gives a view, a tracer on the same storage with the way there and back, so
+writing through either is seen by the other, as in NumPy.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .errors import LeakedTracerError, UnsupportedTypeError, at
+from .ir import Builder, Graph, Node, Params
+from .location import Location, user_location
+from .operators import Operators
+from .passes.simplify import rewrite
+from .primitive import Primitive
+from .types import BOOL, FLOAT64, INT64, ArrayType, DType, supported
+
+Weak: TypeAlias = type[bool] | type[int] | type[float] | None
+"""The Python type of a value that takes part in promotion as a Python scalar does."""
+
+WEAK_DTYPES: dict[type, DType] = {bool: BOOL, int: INT64, float: FLOAT64}
+
+
+class Trace:
+    """One run of tracing: the builder, and the values from outside that came in."""
+
+    def __init__(self) -> None:
+        self.builder = Builder(rewrite)
+        self.captures: list[Any] = []
+        self._captured: dict[int, Node] = {}
+        self.fixed_location = False
+
+    def capture(self, value: Any, type: ArrayType) -> Node:
+        """The parameter that stands for an outside array or outer tracer."""
+        node = self._captured.get(id(value))
+        if node is None:
+            node = self.builder.parameter(type)
+            self._captured[id(value)] = node
+            self.captures.append(value)
+        return node
+
+
+class _Active(threading.local):
+    def __init__(self) -> None:
+        self.traces: list[Trace] = []
+
+
+_active = _Active()
+
+
+def tracing() -> bool:
+    """Whether a function is being traced in this thread."""
+    return bool(_active.traces)
+
+
+def current_trace() -> Trace:
+    """The innermost trace that is under way.
+
+    Raises:
+        LeakedTracerError: when nothing is being traced.
+    """
+    if not _active.traces:
+        where = at(user_location())
+        raise LeakedTracerError(f"a traced value was used after its trace had ended{where}")
+    return _active.traces[-1]
+
+
+@contextmanager
+def new_trace() -> Iterator[Trace]:
+    """A fresh trace, current within the block."""
+    trace = Trace()
+    with resumed(trace):
+        yield trace
+
+
+@contextmanager
+def resumed(trace: Trace) -> Iterator[Trace]:
+    """Make a trace current within the block."""
+    _active.traces.append(trace)
+    try:
+        yield trace
+    finally:
+        _active.traces.pop()
+
+
+@contextmanager
+def derivative_of(node: Node) -> Iterator[None]:
+    """Nodes made within the block are at the line of ``node`` and know it as their primal."""
+    trace = current_trace()
+    builder = trace.builder
+    before = builder.where, builder.primal, trace.fixed_location
+    builder.where, builder.primal, trace.fixed_location = node.where, node, True
+    try:
+        yield
+    finally:
+        builder.where, builder.primal, trace.fixed_location = before
+
+
+@dataclass(slots=True)
+class Storage:
+    """What a NumPy array's memory is to its views: the newest node, counted."""
+
+    node: Node
+    version: int = 0
+    read_only: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One step from an array to a view of it, and back.
+
+    ``contiguous`` tells whether the elements of the view follow one another as those of the array
+    do: then reshaping gives a view again, as in NumPy, else a copy.
+    """
+
+    read: Callable[[Tracer], Tracer]
+    write: Callable[[Tracer, Tracer], Tracer]
+    contiguous: bool = True
+
+
+class Tracer(Operators):
+    """A traced array: behaves as a NumPy array whose values are not known yet."""
+
+    __slots__ = ("_node", "_storage", "_version", "_views", "weak")
+    __array_priority__ = 1000.0
+
+    def __init__(
+        self,
+        node: Node,
+        weak: Weak = None,
+        storage: Storage | None = None,
+        views: tuple[View, ...] = (),
+    ) -> None:
+        self.weak: Weak = weak
+        self._storage = storage if storage is not None else Storage(node)
+        self._views = views
+        self._node = node
+        self._version = self._storage.version
+
+    @property
+    def node(self) -> Node:
+        """The node of the present value; a view of a changed array reads it again."""
+        if self._version != self._storage.version:
+            value = Tracer(self._storage.node)
+            for view in self._views:
+                value = view.read(value)
+            self._node, self._version = value.node, self._storage.version
+        return self._node
+
+    @property
+    def steps(self) -> tuple[View, ...]:
+        """The way from the storage to this view of it."""
+        return self._views
+
+    def view(self, step: View) -> Tracer:
+        """A tracer that shares this one's storage."""
+        node = step.read(Tracer(self.node)).node
+        return Tracer(node, None, self._storage, (*self._views, step))
+
+    def assign(self, value: Tracer) -> None:
+        """Replace the value, as seen through every view of the storage.
+
+        Raises:
+            ValueError: when the storage is an argument of the traced function.
+        """
+        storage = self._storage
+        if storage.read_only is not None:
+            raise ValueError(f"{storage.read_only}{at(user_location())}")
+        if not current_trace().builder.owns(storage.node):
+            raise ValueError(
+                "assignment to an array of an enclosing traced function; return it instead"
+                f"{at(user_location())}"
+            )
+        bases = [Tracer(storage.node)]
+        for view in self._views:
+            bases.append(view.read(bases[-1]))
+        for view, base in zip(reversed(self._views), reversed(bases[:-1]), strict=True):
+            value = view.write(base, value)
+        storage.node = value.node
+        storage.version += 1
+
+    @property
+    def type(self) -> ArrayType:
+        """Shape and dtype together."""
+        return self._node.type
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, known while tracing."""
+        return self._node.type.shape
+
+    @property
+    def dtype(self) -> DType:
+        """Dtype, known while tracing."""
+        return self._node.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._node.type.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._node.type.size
+
+    def __repr__(self) -> str:
+        return f"Tracer({self.type})"
+
+
+Operand: TypeAlias = "Tracer | np.ndarray[Any, Any] | np.generic | float | int | bool"
+
+
+def array_type(value: np.ndarray[Any, Any] | np.generic) -> ArrayType:
+    """The type of a NumPy value.
+
+    Raises:
+        UnsupportedTypeError: for dtypes that cannot be compiled.
+    """
+    dtype = value.dtype if value.dtype.isnative else value.dtype.newbyteorder("=")
+    if not supported(dtype):
+        raise UnsupportedTypeError(
+            f"dtype {value.dtype} cannot be compiled; bool, int32, int64, float32 and float64 can"
+            f"{at(user_location())}"
+        )
+    return ArrayType(value.shape, dtype)
+
+
+def lift(value: Operand) -> Tracer:
+    """A tracer of the current trace for anything that can be an operand.
+
+    Arrays from outside become parameters which are read at each call, never constants.
+    """
+    if isinstance(value, Tracer):
+        return value
+    if isinstance(value, np.ndarray):
+        return Tracer(current_trace().capture(value, array_type(value)))
+    builder = current_trace().builder
+    if isinstance(value, np.generic):
+        return Tracer(builder.literal(value, array_type(value).dtype))
+    weak = type(value) if type(value) in WEAK_DTYPES else None
+    if weak is None:
+        raise UnsupportedTypeError(
+            f"a {type(value).__name__} cannot take part in a traced computation"
+            f"{at(user_location())}"
+        )
+    return Tracer(builder.literal(python_scalar(value), WEAK_DTYPES[weak]), weak)
+
+
+def python_scalar(value: float | int | bool) -> float | int | bool:
+    """The value, if it fits the dtype that stands for its Python type.
+
+    Raises:
+        OverflowError: for an int beyond 64 bits.
+    """
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise OverflowError(f"Python int {value} does not fit int64{at(user_location())}")
+    return value
+
+
+def operand_node(tracer: Tracer) -> Node:
+    """The tracer's node in the current trace; one of an outer trace is captured."""
+    node = tracer.node
+    trace = current_trace()
+    if trace.builder.owns(node):
+        return node
+    for outer in reversed(_active.traces[:-1]):
+        if outer.builder.owns(node):
+            return trace.capture(node, node.type)
+    where = at(user_location())
+    raise LeakedTracerError(
+        f"a traced value ({node.type}, made at {node.where}) was used after its trace had ended"
+        f"{where}"
+    )
+
+
+def bind(primitive: Primitive, operands: Sequence[Tracer], params: Params) -> Tracer:
+    """Add a node to the current trace, at the user's line."""
+    trace = current_trace()
+    if not trace.fixed_location:
+        trace.builder.where = user_location()
+    nodes = tuple([operand_node(x) for x in operands])
+    return Tracer(trace.builder.add(primitive, nodes, params))
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A traced function: its graph, whose last parameters stand for the captured values."""
+
+    graph: Graph
+    captures: tuple[Any, ...]
+
+
+def literal(value: Any, dtype: DType) -> Tracer:
+    """A 0-d constant in the current trace."""
+    return Tracer(current_trace().builder.literal(value, dtype))
+
+
+def here() -> Location | None:
+    """The user's line, for messages."""
+    return user_location()

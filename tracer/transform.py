@@ -1,0 +1,161 @@
+"""Transformations of Python functions while tracing: trace apart, transform, put in place.
+
+A function to be transformed is traced into a graph of its own; a pass makes the transformed graph;
+that is added to the trace under way. What the function takes from outside (arrays, tracers of the
+outer trace) are parameters of its graph, so no two derivatives can be confused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import tree
+from .errors import UnsupportedTypeError, at
+from .ir import Graph, Node, replay
+from .location import user_location
+from .numpy.promotion import strong
+from .passes import adjoint, tangent
+from .passes.batch import batch
+from .trace import Tracer, current_trace, derivative_of, lift, new_trace, operand_node
+from .types import is_float
+
+__all__ = [
+    "Flat",
+    "derivative_of",
+    "inline",
+    "linear_parts",
+    "pushed",
+    "trace_function",
+    "value_and_cotangents",
+    "vectorized",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A traced function of flat arguments.
+
+    ``graph`` takes the arguments, then the captured values; its outputs are the leaves of a result
+    of structure ``spec``. ``aux`` is what the function gave besides, as tracers of ``graph``.
+    """
+
+    graph: Graph
+    captures: tuple[Any, ...]
+    spec: tree.TreeSpec
+    weak: tuple[Any, ...]
+
+    def result(self, leaves: Sequence[Tracer]) -> Any:
+        """The function's result made of these leaves."""
+        return tree.unflatten(self.spec, leaves)
+
+
+def as_leaf(value: Any) -> Tracer:
+    """A leaf of an argument or a result as a tracer.
+
+    Raises:
+        UnsupportedTypeError: for what is neither an array nor a number.
+    """
+    if isinstance(value, (Tracer, np.ndarray, np.generic, bool, int, float)):
+        return lift(value)
+    raise UnsupportedTypeError(
+        f"a {type(value).__name__} is not an array or a number{at(user_location())}"
+    )
+
+
+def trace_function(function: Callable[..., Any], arguments: Sequence[Tracer]) -> Flat:
+    """Trace ``function(*leaves)`` on parameters of the arguments' types."""
+    with new_trace() as trace:
+        parameters = [
+            Tracer(trace.builder.parameter(x.type), x.weak) for x in arguments
+        ]
+        leaves, spec = tree.flatten(function(*parameters))
+        outputs = [as_leaf(x) for x in leaves]
+        graph = trace.builder.graph([operand_node(x) for x in outputs])
+        return Flat(graph, tuple(trace.captures), spec, tuple(x.weak for x in outputs))
+
+
+def captured(flat: Flat) -> list[Tracer]:
+    """The captured values, as operands in the current trace."""
+    return [Tracer(x) if isinstance(x, Node) else lift(x) for x in flat.captures]
+
+
+def inline(graph: Graph, arguments: Sequence[Tracer]) -> list[Tracer]:
+    """Add a graph to the current trace, applied to arguments."""
+    nodes = [operand_node(x) for x in arguments]
+    return [Tracer(x) for x in replay(graph, current_trace().builder, nodes)]
+
+
+def value_and_cotangents(
+    flat: Flat, arguments: Sequence[Tracer], cotangents: Sequence[Tracer]
+) -> tuple[list[Tracer], list[Tracer]]:
+    """The outputs at the arguments, and the cotangents of all arguments."""
+    graph = adjoint.vjp(flat.graph, range(len(arguments)))
+    results = inline(graph, [*arguments, *captured(flat), *cotangents])
+    count = len(flat.graph.outputs)
+    return results[:count], results[count:]
+
+
+def pushed(
+    flat: Flat, arguments: Sequence[Tracer], tangents: Sequence[Tracer], wrt: Sequence[int]
+) -> tuple[list[Tracer], list[Tracer]]:
+    """The outputs at the arguments, and their tangents for those of the arguments in ``wrt``."""
+    graph = tangent.jvp(flat.graph, wrt)
+    results = inline(graph, [*arguments, *captured(flat), *tangents])
+    count = len(flat.graph.outputs)
+    return results[:count], results[count:]
+
+
+def vectorized(
+    flat: Flat, arguments: Sequence[Tracer], batched: Sequence[bool], size: int
+) -> tuple[list[Tracer], tuple[bool, ...]]:
+    """The outputs for a batch of arguments, and which of them have the batch axis, in front."""
+    outside = captured(flat)
+    graph, of_outputs = batch(flat.graph, [*batched, *(False for _ in outside)], size)
+    return inline(graph, [*arguments, *outside]), of_outputs
+
+
+def linear_parts(graph: Graph, late: Sequence[Node]) -> tuple[Graph, Graph]:
+    """Split a graph in what can be computed without the ``late`` parameters, and the rest.
+
+    The first graph takes the other parameters and gives its share of the outputs' operands, the
+    residuals; the second takes the residuals, then the late parameters, and gives all outputs.
+    """
+    depends = set(late)
+    for node in graph.nodes:
+        if any(x in depends for x in node.operands):
+            depends.add(node)
+    residuals: dict[Node, None] = {}
+    for node in graph.nodes:
+        if node in depends:
+            residuals.update((x, None) for x in node.operands if x not in depends)
+    residuals.update((x, None) for x in graph.outputs if x not in depends)
+    kept = tuple(residuals)
+    early_parameters = tuple(p for p in graph.parameters if p not in depends)
+    early = Graph(early_parameters, tuple(n for n in graph.nodes if n not in depends), kept)
+    with new_trace() as trace:
+        builder = trace.builder
+        made = {x: builder.parameter(x.type) for x in (*kept, *late)}
+        for node in graph.nodes:
+            if node in depends and node not in made:
+                builder.where = node.where
+                operands = tuple([made[x] for x in node.operands])
+                made[node] = builder.add(node.primitive, operands, node.params)
+        return early, builder.graph([made[x] for x in graph.outputs])
+
+
+def require_float(value: Tracer, what: str) -> Tracer:
+    """The value as something that has a derivative; Python's numbers count as float64.
+
+    Raises:
+        UnsupportedTypeError: for integers and bools.
+    """
+    if not is_float(value.dtype):
+        raise UnsupportedTypeError(
+            f"{what} takes floating-point inputs, got {value.type}; convert it with .astype(float)"
+            f"{at(user_location())}"
+        )
+    return strong(value)

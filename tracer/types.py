@@ -1,0 +1,117 @@
+"""Array types: what the compiler knows of a value before it runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+DType: TypeAlias = "np.dtype[Any]"
+Shape: TypeAlias = tuple[int, ...]
+
+BOOL: DType = np.dtype(np.bool_)
+INT32: DType = np.dtype(np.int32)
+INT64: DType = np.dtype(np.int64)
+FLOAT32: DType = np.dtype(np.float32)
+FLOAT64: DType = np.dtype(np.float64)
+
+SHORT_NAMES: dict[DType, str] = {
+    BOOL: "bool",
+    INT32: "i32",
+    INT64: "i64",
+    FLOAT32: "f32",
+    FLOAT64: "f64",
+}
+DTYPES: dict[str, DType] = {name: dtype for dtype, name in SHORT_NAMES.items()}
+
+
+@dataclass(frozen=True)
+class ArrayType:
+    """Shape and dtype of an array; printed as ``f64[5,3]``."""
+
+    shape: Shape
+    dtype: DType
+
+    @cached_property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of a contiguous array of this type."""
+        return self.size * self.dtype.itemsize
+
+    def with_shape(self, shape: Shape) -> ArrayType:
+        """The same dtype in another shape."""
+        return ArrayType(shape, self.dtype)
+
+    def with_dtype(self, dtype: DType) -> ArrayType:
+        """The same shape of another dtype."""
+        return ArrayType(self.shape, dtype)
+
+    def __str__(self) -> str:
+        return f"{SHORT_NAMES[self.dtype]}[{','.join(map(str, self.shape))}]"
+
+
+def scalar(dtype: DType) -> ArrayType:
+    """The 0-d type of a dtype."""
+    return ArrayType((), dtype)
+
+
+@lru_cache(maxsize=256)
+def supported(dtype: DType) -> bool:
+    """Whether arrays of this dtype (in native byte order) can be compiled."""
+    return dtype in SHORT_NAMES and dtype.isnative
+
+
+@lru_cache(maxsize=256)
+def is_float(dtype: DType) -> bool:
+    """Whether values of the dtype can carry derivatives."""
+    return dtype.kind == "f"
+
+
+@lru_cache(maxsize=256)
+def is_integer(dtype: DType) -> bool:
+    """Whether the dtype is a signed integer."""
+    return dtype.kind == "i"
+
+
+def row_major_strides(shape: Shape) -> Shape:
+    """Strides, in elements, of a C-contiguous array."""
+    strides: list[int] = []
+    step = 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= extent
+    return tuple(reversed(strides))
+
+
+def normalize_axis(axis: int, ndim: int) -> int:
+    """A non-negative axis number.
+
+    Raises:
+        numpy.exceptions.AxisError: when the axis is out of bounds.
+    """
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    return axis % ndim
+
+
+def normalize_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """Sorted, non-negative axes; ``None`` means all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    result = sorted(normalize_axis(int(a), ndim) for a in axes)
+    if len(set(result)) != len(result):
+        raise ValueError(f"duplicate axis in {axis}")
+    return tuple(result)
