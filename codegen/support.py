@@ -63,8 +63,11 @@ def _write_dispatch(module: Module) -> None:
     f = FunctionWriter(module, DISPATCH, PTR, PARAMETERS[:4])
     self = f.parameters[0]
     record = _field(f, self, layout.CALLABLE_FIRST)
-    # The garbage collector may have taken the object apart.
-    with _leaving_if(f, f.compare("eq", record, NULL)):
+    # The garbage collector may have taken the object apart; a function that is being traced is to
+    # become part of the trace.
+    traces = f.load(I64, module.extern("pullback.traces_under_way"), 8)
+    tracing = f.compare("ne", traces, constant(I64, 0))
+    with _leaving_if(f, f.op("or", tracing, f.compare("eq", record, NULL))):
         f.ret(f.call_known(SLOW, PTR, [*f.parameters, NULL]))
     f.call("Py_IncRef", "void", [record])
     entry = _field(f, record, layout.RECORD_ENTRY)

@@ -12,6 +12,7 @@ symbol                 what stands at the address
 ``numpy.descr.f64``    the descriptor of native arrays of a dtype
 ``numpy.True``         NumPy's scalar; likewise ``numpy.False``
 ``pullback.absent``    the marker of a name that does not exist
+``pullback.traces_under_way``  how many traces are under way, an i64
 ``pullback.slow`` ...  a function that all entry points share (``codegen/support.py``)
 ``blas.dgemm`` ...     a routine of BLAS with Fortran's calling convention
 ``lapack.dpotrf`` ...  a routine of LAPACK with Fortran's calling convention
@@ -30,6 +31,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from pullback.tracer.trace import under_way
 from pullback.tracer.types import DTYPES
 
 from .errors import InternalError
@@ -141,6 +143,8 @@ def _pullback(name: str) -> int:
     """What is ours."""
     if name == "absent":
         return id(ABSENT)
+    if name == "traces_under_way":
+        return int(under_way.ctypes.data)
     from .support import support
 
     return support().address(f"pullback.{name}")

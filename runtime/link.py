@@ -8,7 +8,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -119,18 +119,17 @@ def _parsed(text: str) -> Iterator[ModuleRef]:
     import llvmlite.binding as llvm
 
     host()
-    # What LLVM remembers of types and constants goes with the context.
-    context = llvm.create_context()
-    try:
+    # What LLVM remembers of types and constants goes with the context, after the module.
+    with ExitStack() as stack:
+        context = llvm.create_context()
+        stack.callback(context.close)
         try:
             module = llvm.parse_assembly(text, context)
+            stack.callback(module.close)
             module.verify()
         except RuntimeError as error:
             raise InternalError(f"LLVM text is not valid: {_near_fault(text, error)}") from error
         yield module
-        module.close()
-    finally:
-        context.close()
 
 
 def _near_fault(text: str, error: RuntimeError) -> str:

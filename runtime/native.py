@@ -107,6 +107,15 @@ class Guard:
     key: str | None
     expected: object
 
+    def find(self) -> object:
+        """What the name means now."""
+        if isinstance(self.container, dict):
+            return self.container.get(str(self.key), ABSENT)
+        try:
+            return self.container.cell_contents
+        except ValueError:
+            return ABSENT
+
 
 @dataclass(frozen=True, eq=False)
 class Specialisation:

@@ -6,15 +6,12 @@ import os
 import sys
 from dataclasses import dataclass
 from types import CodeType, FrameType
+from typing import Any
 
-import numpy as np
+LIBRARIES = ("pullback", "numpy", "optree")
+"""Packages whose frames a location skips: it names the user's line."""
 
-_library_folders: list[str] = [
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep + "tracer",
-    os.path.dirname(os.path.abspath(np.__file__)),
-    os.path.dirname(os.path.abspath(__file__)),
-]
-_internal_files: dict[str, bool] = {}
+_library_modules: dict[str, bool] = {}
 _known: dict[tuple[CodeType, int], Location] = {}
 
 
@@ -30,25 +27,20 @@ class Location:
         return f"{os.path.basename(self.file)}:{self.line} ({self.function})"
 
 
-def register_library_folder(file: str) -> None:
-    """Count the folder of ``file`` as library code, which locations skip."""
-    _library_folders.append(os.path.dirname(os.path.abspath(file)))
-    _internal_files.clear()
-
-
-def _is_internal(filename: str) -> bool:
-    known = _internal_files.get(filename)
+def is_library(module_globals: dict[str, Any]) -> bool:
+    """Whether the globals are those of a module of this library, or of NumPy."""
+    name = module_globals.get("__name__", "")
+    known = _library_modules.get(name)
     if known is None:
-        path = os.path.abspath(filename)
-        known = any(path.startswith(folder + os.sep) for folder in _library_folders)
-        _internal_files[filename] = known
+        known = name.split(".")[0] in LIBRARIES
+        _library_modules[name] = known
     return known
 
 
 def user_location() -> Location | None:
     """The innermost frame outside this library and NumPy."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_internal(frame.f_code.co_filename):
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and is_library(frame.f_globals):
         frame = frame.f_back
     if frame is None:
         return None

@@ -44,6 +44,13 @@ class Jvp(Protocol):
     ) -> Tracer: ...
 
 
+Batch: TypeAlias = "Callable[..., Tracer]"
+"""``batch(batched, *operands, **params)``: the result for a whole batch, its axis in front.
+
+``batched`` tells for each operand, one of them at least, whether it has the batch axis, in front.
+"""
+
+
 @dataclass(frozen=True)
 class Domain:
     """Operands to test a row with: drawn types and params, and an interval for the values.
@@ -67,9 +74,11 @@ class Primitive:
 
     Exactly one of ``partials``, ``transpose`` and ``jvp`` is given for a differentiable row, none
     for one whose derivative is zero or does not exist. ``linear`` lists the operands that
-    ``transpose`` is about (None: all); with ``jointly`` the row is linear in all of them together (like
-    concatenation), else in each by itself (like a product). ``support`` tells for each operand where
-    the result depends on it at all (None: everywhere), for rows that choose.
+    ``transpose`` is about (None: all); with ``jointly`` the row is linear in all of them together
+    (like concatenation), else in each by itself (like a product). ``support`` tells for each
+    operand where the result depends on it at all (None: everywhere), for rows that choose.
+    ``batch`` is how the row moves through a batch; elementwise rows and those without operands need
+    none.
     """
 
     name: str
@@ -83,6 +92,7 @@ class Primitive:
     jointly: bool = False
     elementwise: bool = False
     support: Callable[..., tuple[Tracer | None, ...]] | None = None
+    batch: Batch | None = None
     symbol: str | None = None
 
     def linear_operands(self, count: int) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 from .errors import LeakedTracerError, UnsupportedTypeError, at
 from .ir import Builder, Graph, Node, Params
 from .location import Location, user_location
+from .methods import Methods
 from .operators import Operators
 from .passes.simplify import rewrite
 from .primitive import Primitive
@@ -46,6 +47,12 @@ class Trace:
             self._captured[id(value)] = node
             self.captures.append(value)
         return node
+
+
+under_way = np.zeros(1, np.int64)
+"""How many traces are under way in all threads: compiled code looks here, and gives way."""
+
+_count_lock = threading.Lock()
 
 
 class _Active(threading.local):
@@ -85,10 +92,17 @@ def new_trace() -> Iterator[Trace]:
 def resumed(trace: Trace) -> Iterator[Trace]:
     """Make a trace current within the block."""
     _active.traces.append(trace)
+    _count(1)
     try:
         yield trace
     finally:
         _active.traces.pop()
+        _count(-1)
+
+
+def _count(change: int) -> None:
+    with _count_lock:
+        under_way[0] += change
 
 
 @contextmanager
@@ -126,7 +140,7 @@ class View:
     contiguous: bool = True
 
 
-class Tracer(Operators):
+class Tracer(Operators, Methods):
     """A traced array: behaves as a NumPy array whose values are not known yet."""
 
     __slots__ = ("_node", "_storage", "_version", "_views", "weak")

@@ -17,30 +17,16 @@ from . import tree
 from .errors import UnsupportedTypeError, at
 from .ir import Graph, Node, replay
 from .location import user_location
-from .numpy.promotion import strong
 from .passes import adjoint, tangent
-from .passes.batch import batch
-from .trace import Tracer, current_trace, derivative_of, lift, new_trace, operand_node
+from .trace import Tracer, current_trace, lift, new_trace, operand_node
 from .types import is_float
-
-__all__ = [
-    "Flat",
-    "derivative_of",
-    "inline",
-    "linear_parts",
-    "pushed",
-    "trace_function",
-    "value_and_cotangents",
-    "vectorized",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Flat:
     """A traced function of flat arguments.
 
     ``graph`` takes the arguments, then the captured values; its outputs are the leaves of a result
-    of structure ``spec``. ``aux`` is what the function gave besides, as tracers of ``graph``.
+    of structure ``spec``; ``weak`` tells which of them count as Python's numbers.
     """
 
     graph: Graph
@@ -90,10 +76,16 @@ def inline(graph: Graph, arguments: Sequence[Tracer]) -> list[Tracer]:
 
 
 def value_and_cotangents(
-    flat: Flat, arguments: Sequence[Tracer], cotangents: Sequence[Tracer]
+    flat: Flat,
+    arguments: Sequence[Tracer],
+    cotangents: Sequence[Tracer],
+    seeded: Sequence[int],
 ) -> tuple[list[Tracer], list[Tracer]]:
-    """The outputs at the arguments, and the cotangents of all arguments."""
-    graph = adjoint.vjp(flat.graph, range(len(arguments)))
+    """The outputs at the arguments, and the cotangents of all arguments.
+
+    ``cotangents`` are those of the outputs numbered in ``seeded``; the others' are zero.
+    """
+    graph = adjoint.vjp(flat.graph, range(len(arguments)), seeded)
     results = inline(graph, [*arguments, *captured(flat), *cotangents])
     count = len(flat.graph.outputs)
     return results[:count], results[count:]
@@ -113,6 +105,8 @@ def vectorized(
     flat: Flat, arguments: Sequence[Tracer], batched: Sequence[bool], size: int
 ) -> tuple[list[Tracer], tuple[bool, ...]]:
     """The outputs for a batch of arguments, and which of them have the batch axis, in front."""
+    from .passes.batch import batch
+
     outside = captured(flat)
     graph, of_outputs = batch(flat.graph, [*batched, *(False for _ in outside)], size)
     return inline(graph, [*arguments, *outside]), of_outputs
@@ -158,4 +152,4 @@ def require_float(value: Tracer, what: str) -> Tracer:
             f"{what} takes floating-point inputs, got {value.type}; convert it with .astype(float)"
             f"{at(user_location())}"
         )
-    return strong(value)
+    return value

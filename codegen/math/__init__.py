@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..assembly import FunctionWriter, Value
+from ..assembly import Value
+from .error_function import erf, erfc
 from .exponential import exp, exp2, expm1, logistic
-from .hyperbolic import tanh
+from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
+from .inverse_trigonometric import acos, asin, atan, atan2
 from .logarithm import log, log1p, log2, log10
+from .power import cbrt, hypot, logaddexp, pow, sqrt
+from .rounding import ceil, copysign, floor, floor_divide, remainder, round, trunc
 from .trigonometric import cos, sin, sincos, tan
-
-
-def sqrt(w: FunctionWriter, x: Value) -> Value:
-    """Square root; correctly rounded, as IEEE 754 demands; NaN below zero."""
-    return w.intrinsic("sqrt", x)
-
 
 __all__ = ["FUNCTIONS", "sincos"]
 
@@ -26,10 +24,32 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "log1p": log1p,
     "log2": log2,
     "log10": log10,
-    "logistic": logistic,
     "sqrt": sqrt,
+    "cbrt": cbrt,
     "sin": sin,
     "cos": cos,
     "tan": tan,
+    "asin": asin,
+    "acos": acos,
+    "atan": atan,
+    "sinh": sinh,
+    "cosh": cosh,
     "tanh": tanh,
+    "asinh": asinh,
+    "acosh": acosh,
+    "atanh": atanh,
+    "erf": erf,
+    "erfc": erfc,
+    "logistic": logistic,
+    "pow": pow,
+    "atan2": atan2,
+    "logaddexp": logaddexp,
+    "hypot": hypot,
+    "floor": floor,
+    "ceil": ceil,
+    "trunc": trunc,
+    "round": round,
+    "copysign": copysign,
+    "remainder": remainder,
+    "floor_divide": floor_divide,
 }

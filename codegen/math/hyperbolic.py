@@ -17,7 +17,7 @@ from .exponential import (
     reduce_exponent,
 )
 from .logarithm import INFINITY, NAN, log1p_of_sum
-from .number import Coefficients, Number, choose, fma, horner, least, polynomial
+from .number import Coefficients, Number, choose, fma, greatest, horner, least, polynomial
 
 # tanh(x)/x - 1 over x**2 as a quotient of polynomials in x**2 for |x| <= 0.625 (the last
 # coefficient below is one), by the Remez algorithm; relative to tanh x 2**-57.5, and 2**-39.
@@ -76,9 +76,11 @@ SINH_RANGE = {"double": 710.5, "float": 89.43}
 class Halves:
     """``sinh x = 2 (difference cosh r + sum sinh r)``, ``cosh x`` with the two exchanged.
 
-    With x = n ln 2 + r, sum and difference are of 2**(n - 2) and 2**(-n - 2).
+    With x = n ln 2 + r, sum and difference are of the powers up, 2**(n - 2), and down, 2**(-n - 2).
     """
 
+    up: Number
+    down: Number
     sum: Number
     difference: Number
     cosh_tail: Number
@@ -98,6 +100,8 @@ def halves(size: Number) -> Halves:
     r = reduced.rest
     z = r * r
     return Halves(
+        up,
+        down,
         up + down,
         up - down,
         z * horner(z, COSH[size.element]),
@@ -123,7 +127,8 @@ def cosh(w: FunctionWriter, x: Value) -> Value:
     v = Number(w, x)
     h = halves(abs(v))
     tail = fma(h.cosh_tail, h.sum, h.difference * (h.high + (h.sinh_tail + h.low)))
-    y = h.sum + tail
+    # The sum of the two powers may be inexact, so they are added one by one.
+    y = h.up + (h.down + tail)
     return (y + y).value
 
 
@@ -154,13 +159,17 @@ def asinh(w: FunctionWriter, x: Value) -> Value:
 def acosh(w: FunctionWriter, x: Value) -> Value:
     """Inverse hyperbolic cosine; x >= 1, NaN below; about 1.4 ulp (f64 and f32).
 
-    acosh(1 + t) = log1p(t + sqrt(t**2 + 2t)).
+    acosh(1 + t) = log1p(t + sqrt(t**2 + 2t)), the root carried to twice the precision.
     """
     v = Number(w, x)
     t = v - 1.0
-    root = fma(t, t, t + t).sqrt()
+    square = fma(t, t, t + t)
+    root = square.sqrt()
+    residual = fma(-root, root, square) + fma(t, t, t + t - square)
+    # At t = 0 there is no correction, and 0/0 must not become one.
+    lost = residual * 0.5 / greatest(t.format.tiny, root)
     high = root + t
-    y = log1p_or_doubled(v, high, root - high + t)
+    y = log1p_or_doubled(v, high, root - high + t + lost)
     return choose(v >= 1.0, y, NAN).value
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..assembly import FunctionWriter, Value
-from .number import Coefficients, Number, choose, fma, polynomial
+from .number import Coefficients, Number, careful_polynomial, choose, fma, polynomial
 from .trigonometric import HALF_PI
 
 # (asin(s)/s - 1)/s**2 in powers of s**2 for |s| <= 1/2, minimax of the error relative to asin s,
@@ -62,20 +62,21 @@ def choose_base(mask: Number, yes: Base, no: Base) -> Base:
     return Base(choose(mask, yes.high, no.high), choose(mask, yes.low, no.low))
 
 
-def add_to_base(start: Base, main: Number, tail: Number) -> Number:
-    """``start + main + tail`` with main no larger than a base that is not zero, and tail smaller."""
+def add_to_base(start: Base, main: Number, tail: tuple[Number, Number]) -> Number:
+    """``start + main`` and the smaller product ``tail``; main no larger than a nonzero base."""
     total = start.high + main
     lost = start.high - total + main
-    return total + (lost + (start.low + tail))
+    return total + fma(*tail, lost + start.low)
 
 
 @dataclass(frozen=True, slots=True)
 class Arc:
-    """``main + tail`` is asin of x where x is up to 1/2 in size, else asin of sqrt((1 - |x|)/2)."""
+    """``main + cube * slope`` is asin of x up to 1/2 in size, else of sqrt((1 - |x|)/2)."""
 
     far: Number
     main: Number
-    tail: Number
+    cube: Number
+    slope: Number
 
 
 def arc(x: Number) -> Arc:
@@ -84,7 +85,7 @@ def arc(x: Number) -> Arc:
     far = size > 0.5
     z = choose(far, fma(size, -0.5, 0.5), x * x)
     main = choose(far, z.sqrt(), x)
-    return Arc(far, main, main * z * polynomial(z, ASIN[x.element]))
+    return Arc(far, main, main * z, polynomial(z, ASIN[x.element]))
 
 
 def asin(w: FunctionWriter, x: Value) -> Value:
@@ -96,7 +97,7 @@ def asin(w: FunctionWriter, x: Value) -> Value:
     a = arc(abs(v))
     factor = choose(a.far, v.of(-2.0), 1.0)
     start = choose_base(a.far, base(v, 1), base(v, 0))
-    return add_to_base(start, factor * a.main, factor * a.tail).with_sign_of(v).value
+    return add_to_base(start, factor * a.main, (factor * a.cube, a.slope)).with_sign_of(v).value
 
 
 def acos(w: FunctionWriter, x: Value) -> Value:
@@ -106,13 +107,13 @@ def acos(w: FunctionWriter, x: Value) -> Value:
     factor = choose(a.far, v.of(2.0).with_sign_of(v), -1.0)
     start = choose_base(v < 0.0, base(v, 2), base(v, 0))
     start = choose_base(a.far, start, base(v, 1))
-    return add_to_base(start, factor * a.main, factor * a.tail).value
+    return add_to_base(start, factor * a.main, (factor * a.cube, a.slope)).value
 
 
 def atan_from(start: Base, s: Number) -> Number:
     """``start + atan(s)`` for |s| <= 1."""
     z = s * s
-    return add_to_base(start, s, s * z * polynomial(z, ATAN[s.element]))
+    return add_to_base(start, s, (s * z, careful_polynomial(z, ATAN[s.element])))
 
 
 def atan(w: FunctionWriter, x: Value) -> Value:

@@ -241,12 +241,23 @@ def polynomial(x: Number, coefficients: Sequence[float]) -> Number:
     """The polynomial, constant term first.
 
     Long ones as even part plus ``x`` times odd part: one more multiplication buys half the
-    latency of Horner's rule, which a chain of dependent operations cannot hide otherwise.
+    latency of Horner's rule.
     """
     if len(coefficients) < 6:
         return horner(x, coefficients)
     square = x * x
     return fma(horner(square, coefficients[1::2]), x, horner(square, coefficients[::2]))
+
+
+def careful_polynomial(x: Number, coefficients: Sequence[float]) -> Number:
+    """The polynomial with Horner's rule for the first four terms.
+
+    Where terms alternate in sign, even and odd part would lose more to cancellation.
+    """
+    total = polynomial(x, coefficients[4:])
+    for coefficient in reversed(coefficients[:4]):
+        total = fma(x, total, coefficient)
+    return total
 
 
 def any_lane(mask: Number) -> Value:

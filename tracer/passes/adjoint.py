@@ -24,19 +24,20 @@ class Cotangent:
     mask: Tracer | None = None
 
 
-def vjp(graph: Graph, wrt: Sequence[int]) -> Graph:
+def vjp(graph: Graph, wrt: Sequence[int], seeded: Sequence[int] | None = None) -> Graph:
     """The graph that also pulls cotangents back.
 
-    Takes the parameters of ``graph``, then a cotangent for each of its floating outputs; gives its
-    outputs, then the cotangent of each parameter numbered in ``wrt``.
+    Takes the parameters of ``graph``, then a cotangent for each of the outputs numbered in
+    ``seeded`` (by default all of floating dtype); gives its outputs, then the cotangent of each
+    parameter numbered in ``wrt``.
     """
+    if seeded is None:
+        seeded = [i for i, x in enumerate(graph.outputs) if is_float(x.type.dtype)]
     with new_trace() as trace:
         builder = trace.builder
         parameters = [builder.parameter(p.type) for p in graph.parameters]
         outputs = replay(graph, builder, parameters)
-        seeds = [
-            (x, Tracer(builder.parameter(x.type))) for x in outputs if is_float(x.type.dtype)
-        ]
+        seeds = [(outputs[i], Tracer(builder.parameter(outputs[i].type))) for i in seeded]
         pulled = pull_back(seeds, [parameters[i] for i in wrt])
         return builder.graph([*outputs, *(x.node for x in pulled)])
 

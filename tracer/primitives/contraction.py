@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ..primitive import Domain, Primitive, register
 from ..trace import Tracer
 from ..types import BOOL, ArrayType
-from .structure import Axes, inverse, permute
+from .structure import Axes, inverse, permute, shifted, to_front
 
 Array = np.ndarray[Any, Any]
 AxisPairs = tuple[Axes, Axes]
@@ -75,7 +76,25 @@ def _dot_transpose(
     )
 
 
-dot = register(
+def _dot_batch(
+    batched: Sequence[bool], x: Tracer, y: Tracer, *, contract: AxisPairs, batch: AxisPairs
+) -> Tracer:
+    of_x, of_y = batched
+    if not of_x and not _free(y.ndim - 1, contract[1], batch[1]):
+        # A matrix times each vector is all vectors times the matrix: no axis has to move.
+        swapped = (contract[1], contract[0]), (batch[1], batch[0])
+        return _dot_batch((True, False), y, x, contract=swapped[0], batch=swapped[1])
+    if of_x:
+        contract, batch = (shifted(contract[0]), contract[1]), (shifted(batch[0]), batch[1])
+    if of_y:
+        contract, batch = (contract[0], shifted(contract[1])), (batch[0], shifted(batch[1]))
+    if of_x and of_y:
+        return dot(x, y, contract=contract, batch=((0, *batch[0]), (0, *batch[1])))
+    before = 0 if of_x else len(_free(x.ndim, contract[0], batch[0]))
+    return to_front(dot(x, y, contract=contract, batch=batch), len(batch[0]) + before)
+
+
+dot: Primitive = register(
     Primitive(
         "dot",
         _infer_dot,
@@ -98,5 +117,6 @@ dot = register(
         ),
         transpose=_dot_transpose,
         linear=(0, 1),
+        batch=_dot_batch,
     )
 )

@@ -7,7 +7,7 @@ end, as in NumPy, and any other outside the extent raises IndexError.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..primitive import Domain, Primitive, register
 from ..trace import Tracer
 from ..types import INT64, ArrayType, Shape, is_integer
 from .elementwise import broadcast_scalar, where
-from .structure import broadcast, iota, reshape, zeros
+from .structure import all_batched, broadcast, iota, reshape, zeros
 
 Array = np.ndarray[Any, Any]
 ALL = ("f64", "f32", "i64", "i32", "bool")
@@ -31,12 +31,26 @@ def _check_indices(name: str, x: ArrayType, indices: tuple[ArrayType, ...]) -> S
     return indices[0].shape
 
 
+def _numbered(indices: Sequence[Tracer]) -> list[Tracer]:
+    """Batched indices, with the number in the batch as the first of them."""
+    type = indices[0].type
+    number = iota(size=type.shape[0], dtype=type.dtype)
+    return [broadcast(number, shape=type.shape, axes=(0,)), *indices]
+
+
 def _infer_gather(x: ArrayType, *indices: ArrayType) -> ArrayType:
     shape = _check_indices("gather", x, indices)
     return x.with_shape((*shape, *x.shape[len(indices) :]))
 
 
-gather = register(
+def _gather_batch(batched: Sequence[bool], x: Tracer, *indices: Tracer) -> Tracer:
+    if not batched[0]:
+        return gather(x, *all_batched(batched[1:], indices))
+    x, *moved = all_batched(batched, (x, *indices))
+    return gather(x, *_numbered(moved))
+
+
+gather: Primitive = register(
     Primitive(
         "gather",
         _infer_gather,
@@ -59,6 +73,7 @@ gather = register(
             *(None for _ in indices),
         ),
         linear=(0,),
+        batch=_gather_batch,
     )
 )
 
@@ -89,6 +104,11 @@ def _scatter_add_reference(x: Array, *rest: Array) -> Array:
     return out
 
 
+def _scatter_operands(batched: Sequence[bool], operands: Sequence[Tracer]) -> list[Tracer]:
+    x, *indices, update = all_batched(batched, operands)
+    return [x, *_numbered(indices), update]
+
+
 SCATTER_CASES = (
     (((5,), (7,), (7,)), {}),
     (((5, 40), (3,), (3, 40)), {}),
@@ -98,7 +118,7 @@ SCATTER_CASES = (
 )
 SCATTER_KINDS = ("*", "i64", "i64", "*")
 
-scatter_add = register(
+scatter_add: Primitive = register(
     Primitive(
         "scatter_add",
         _infer_scatter("scatter_add"),
@@ -111,6 +131,7 @@ scatter_add = register(
         ),
         linear=(0, -1),
         jointly=True,
+        batch=lambda batched, *operands: scatter_add(*_scatter_operands(batched, operands)),
     )
 )
 
@@ -133,7 +154,7 @@ def _scatter_transpose(ct: Tracer, x: Tracer, *rest: Tracer) -> tuple[Tracer | N
     return (through, *(None for _ in indices), taken)
 
 
-scatter = register(
+scatter: Primitive = register(
     Primitive(
         "scatter",
         _infer_scatter("scatter"),
@@ -142,5 +163,6 @@ scatter = register(
         transpose=_scatter_transpose,
         linear=(0, -1),
         jointly=True,
+        batch=lambda batched, *operands: scatter(*_scatter_operands(batched, operands)),
     )
 )

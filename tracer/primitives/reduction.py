@@ -11,7 +11,7 @@ from ..primitive import Domain, Primitive, register
 from ..trace import Tracer, literal
 from ..types import BOOL, INT64, ArrayType
 from .elementwise import broadcast_scalar, where
-from .structure import Axes, broadcast, pad, reshape, slice
+from .structure import Axes, broadcast, pad, reshape, shifted, slice
 
 Array = np.ndarray[Any, Any]
 FLOATS = ("f64", "f32")
@@ -54,7 +54,7 @@ def spread(reduced: Tracer, like: Tracer, axes: Axes) -> Tracer:
     return broadcast(reduced, shape=like.shape, axes=kept)
 
 
-reduce_sum = register(
+reduce_sum: Primitive = register(
     Primitive(
         "reduce_sum",
         _infer_reduce("reduce_sum", "fi", empty=True),
@@ -62,6 +62,7 @@ reduce_sum = register(
         Domain((*CASES, *EMPTY), dtypes=NUMBERS),
         transpose=lambda ct, x, *, axes: (spread(ct, x, axes),),
         linear=(0,),
+        batch=lambda batched, x, *, axes: reduce_sum(x, axes=shifted(axes)),
     )
 )
 
@@ -114,13 +115,14 @@ def _last(x: Tracer, axes: Axes) -> Tracer:
     return reshape(moved, shape=(*(x.shape[a] for a in kept), extent))
 
 
-reduce_prod = register(
+reduce_prod: Primitive = register(
     Primitive(
         "reduce_prod",
         _infer_reduce("reduce_prod", "fi", empty=True),
         lambda x, *, axes: np.prod(x, axes, dtype=np.asarray(x).dtype),
         Domain((*CASES, *EMPTY), dtypes=NUMBERS),
         jvp=_prod_jvp,
+        batch=lambda batched, x, *, axes: reduce_prod(x, axes=shifted(axes)),
     )
 )
 
@@ -136,41 +138,45 @@ def _extremum_jvp(
     return reduce_sum(where(chosen, tangent, zero), axes=axes) / count
 
 
-reduce_max = register(
+reduce_max: Primitive = register(
     Primitive(
         "reduce_max",
         _infer_reduce("reduce_max", "fi", empty=False),
         lambda x, *, axes: np.max(x, axes),
         Domain(CASES, dtypes=NUMBERS, smooth=False),
         jvp=_extremum_jvp,
+        batch=lambda batched, x, *, axes: reduce_max(x, axes=shifted(axes)),
     )
 )
 
-reduce_min = register(
+reduce_min: Primitive = register(
     Primitive(
         "reduce_min",
         _infer_reduce("reduce_min", "fi", empty=False),
         lambda x, *, axes: np.min(x, axes),
         Domain(CASES, dtypes=NUMBERS, smooth=False),
         jvp=_extremum_jvp,
+        batch=lambda batched, x, *, axes: reduce_min(x, axes=shifted(axes)),
     )
 )
 
-reduce_any = register(
+reduce_any: Primitive = register(
     Primitive(
         "reduce_any",
         _infer_reduce("reduce_any", "b", empty=True),
         lambda x, *, axes: np.any(x, axes),
         Domain((*CASES, *EMPTY), dtypes=("bool",)),
+        batch=lambda batched, x, *, axes: reduce_any(x, axes=shifted(axes)),
     )
 )
 
-reduce_all = register(
+reduce_all: Primitive = register(
     Primitive(
         "reduce_all",
         _infer_reduce("reduce_all", "b", empty=True),
         lambda x, *, axes: np.all(x, axes),
         Domain((*CASES, *EMPTY), dtypes=("bool",)),
+        batch=lambda batched, x, *, axes: reduce_all(x, axes=shifted(axes)),
     )
 )
 
@@ -191,21 +197,23 @@ ARG_CASES = (
     (((50,),), {"axis": 0}),
 )
 
-argmax = register(
+argmax: Primitive = register(
     Primitive(
         "argmax",
         _infer_arg("argmax"),
         lambda x, *, axis: np.argmax(x, axis),
         Domain(ARG_CASES, dtypes=(*NUMBERS, "bool")),
+        batch=lambda batched, x, *, axis: argmax(x, axis=axis + 1),
     )
 )
 
-argmin = register(
+argmin: Primitive = register(
     Primitive(
         "argmin",
         _infer_arg("argmin"),
         lambda x, *, axis: np.argmin(x, axis),
         Domain(ARG_CASES, dtypes=(*NUMBERS, "bool")),
+        batch=lambda batched, x, *, axis: argmin(x, axis=axis + 1),
     )
 )
 
@@ -222,7 +230,7 @@ def _cumsum_reference(x: Array, *, axis: int, reverse: bool) -> Array:
     return np.cumsum(x, axis, dtype=x.dtype)
 
 
-cumsum = register(
+cumsum: Primitive = register(
     Primitive(
         "cumsum",
         _infer_cumsum,
@@ -239,5 +247,6 @@ cumsum = register(
         ),
         transpose=lambda ct, x, *, axis, reverse: (cumsum(ct, axis=axis, reverse=not reverse),),
         linear=(0,),
+        batch=lambda batched, x, *, axis, reverse: cumsum(x, axis=axis + 1, reverse=reverse),
     )
 )

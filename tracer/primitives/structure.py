@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..primitive import Domain, Primitive, register
 from ..trace import Tracer, literal
-from ..types import ArrayType, DType, Shape
+from ..types import BOOL, ArrayType, DType, Shape
 
 Array = np.ndarray[Any, Any]
 Axes = tuple[int, ...]
@@ -20,6 +21,29 @@ ALL = ("f64", "f32", "i64", "i32", "bool")
 def zeros(type: ArrayType) -> Tracer:
     """Zeros of a type."""
     return broadcast(literal(0, type.dtype), shape=type.shape, axes=())
+
+
+def shifted(axes: Axes) -> Axes:
+    """The same axes of a value that has got a batch axis in front."""
+    return tuple(a + 1 for a in axes)
+
+
+def all_batched(batched: Sequence[bool], operands: Sequence[Tracer]) -> list[Tracer]:
+    """The operands, those without the batch axis repeated along it."""
+    size = next(x.shape[0] for x, has_axis in zip(operands, batched, strict=True) if has_axis)
+    return [
+        x if has_axis else repeated(x, size) for x, has_axis in zip(operands, batched, strict=True)
+    ]
+
+
+def repeated(x: Tracer, size: int) -> Tracer:
+    """A value ``size`` times along a new leading axis."""
+    return broadcast(x, shape=(size, *x.shape), axes=shifted(tuple(range(x.ndim))))
+
+
+def to_front(x: Tracer, axis: int) -> Tracer:
+    """One axis moved before the others."""
+    return permute(x, axes=(axis, *(a for a in range(x.ndim) if a != axis)))
 
 
 # -- broadcast -------------------------------------------------------------------------------
@@ -46,7 +70,7 @@ def _broadcast_transpose(ct: Tracer, x: Tracer, *, shape: Shape, axes: Axes) -> 
     return (reduce_sum(ct, axes=tuple(a for a in range(len(shape)) if a not in axes)),)
 
 
-broadcast = register(
+broadcast: Primitive = register(
     Primitive(
         "broadcast",
         _infer_broadcast,
@@ -63,6 +87,9 @@ broadcast = register(
         ),
         transpose=_broadcast_transpose,
         linear=(0,),
+        batch=lambda batched, x, *, shape, axes: broadcast(
+            x, shape=(x.shape[0], *shape), axes=(0, *shifted(axes))
+        ),
     )
 )
 
@@ -75,7 +102,7 @@ def _infer_reshape(x: ArrayType, *, shape: Shape) -> ArrayType:
     return x.with_shape(shape)
 
 
-reshape = register(
+reshape: Primitive = register(
     Primitive(
         "reshape",
         _infer_reshape,
@@ -92,6 +119,7 @@ reshape = register(
         ),
         transpose=lambda ct, x, *, shape: (reshape(ct, shape=x.shape),),
         linear=(0,),
+        batch=lambda batched, x, *, shape: reshape(x, shape=(x.shape[0], *shape)),
     )
 )
 
@@ -107,7 +135,7 @@ def inverse(axes: Axes) -> Axes:
     return tuple(int(a) for a in np.argsort(np.asarray(axes, int)))
 
 
-permute = register(
+permute: Primitive = register(
     Primitive(
         "permute",
         _infer_permute,
@@ -123,6 +151,7 @@ permute = register(
         ),
         transpose=lambda ct, x, *, axes: (permute(ct, axes=inverse(axes)),),
         linear=(0,),
+        batch=lambda batched, x, *, axes: permute(x, axes=(0, *shifted(axes))),
     )
 )
 
@@ -162,7 +191,7 @@ def _slice_transpose(
     return (pad(ct, zero, low=tuple(low), high=tuple(high), interior=tuple(interior)),)
 
 
-slice = register(
+slice: Primitive = register(
     Primitive(
         "slice",
         _infer_slice,
@@ -179,6 +208,9 @@ slice = register(
         ),
         transpose=_slice_transpose,
         linear=(0,),
+        batch=lambda batched, x, *, starts, sizes, steps: slice(
+            x, starts=(0, *starts), sizes=(x.shape[0], *sizes), steps=(1, *steps)
+        ),
     )
 )
 
@@ -189,7 +221,7 @@ def _infer_flip(x: ArrayType, *, axes: Axes) -> ArrayType:
     return x
 
 
-flip = register(
+flip: Primitive = register(
     Primitive(
         "flip",
         _infer_flip,
@@ -200,6 +232,7 @@ flip = register(
         ),
         transpose=lambda ct, x, *, axes: (flip(ct, axes=axes),),
         linear=(0,),
+        batch=lambda batched, x, *, axes: flip(x, axes=shifted(axes)),
     )
 )
 
@@ -249,7 +282,22 @@ def _pad_transpose(
     return inner, reduce_sum(ct, axes=every) - reduce_sum(inner, axes=every)
 
 
-pad = register(
+def _pad_batch(
+    batched: Sequence[bool], x: Tracer, value: Tracer, *, low: Axes, high: Axes, interior: Axes
+) -> Tracer:
+    from .elementwise import where
+
+    widths = {"low": (0, *low), "high": (0, *high), "interior": (0, *interior)}
+    if not batched[1]:
+        return pad(x, value, **widths)
+    x, value = all_batched(batched, (x, value))
+    padded = pad(x, literal(0, x.dtype), **widths)
+    everywhere = broadcast(literal(True, BOOL), shape=x.shape, axes=())
+    inside = pad(everywhere, literal(False, BOOL), **widths)
+    return where(inside, padded, broadcast(value, shape=padded.shape, axes=(0,)))
+
+
+pad: Primitive = register(
     Primitive(
         "pad",
         _infer_pad,
@@ -267,6 +315,7 @@ pad = register(
         transpose=_pad_transpose,
         linear=(0, 1),
         jointly=True,
+        batch=_pad_batch,
     )
 )
 
@@ -296,7 +345,7 @@ def _concatenate_transpose(ct: Tracer, *operands: Tracer, axis: int) -> tuple[Tr
     return tuple(parts)
 
 
-concatenate = register(
+concatenate: Primitive = register(
     Primitive(
         "concatenate",
         _infer_concatenate,
@@ -312,6 +361,9 @@ concatenate = register(
         ),
         transpose=_concatenate_transpose,
         jointly=True,
+        batch=lambda batched, *operands, axis: concatenate(
+            *all_batched(batched, operands), axis=axis + 1
+        ),
     )
 )
 
@@ -349,7 +401,7 @@ def _update_slice_transpose(
     )
 
 
-update_slice = register(
+update_slice: Primitive = register(
     Primitive(
         "update_slice",
         _infer_update_slice,
@@ -369,6 +421,9 @@ update_slice = register(
         transpose=_update_slice_transpose,
         linear=(0, 1),
         jointly=True,
+        batch=lambda batched, *operands, starts, steps: update_slice(
+            *all_batched(batched, operands), starts=(0, *starts), steps=(1, *steps)
+        ),
     )
 )
 """``x`` with the regular grid of places, from ``starts`` by ``steps``, taken by ``update``."""
@@ -378,7 +433,7 @@ def _infer_iota(*, size: int, dtype: DType) -> ArrayType:
     return ArrayType((size,), dtype)
 
 
-iota = register(
+iota: Primitive = register(
     Primitive(
         "iota",
         _infer_iota,

@@ -1,0 +1,101 @@
+"""Plans as text: what each kernel reads and writes, and the memory in use."""
+
+from __future__ import annotations
+
+from pullback.tracer.ir import Node
+
+from .fuse import elements
+from .kernel import (
+    Affine,
+    Buffer,
+    Copy,
+    Fill,
+    Kernel,
+    LoopKernel,
+    Plan,
+    Product,
+    Step,
+    reads,
+    writes,
+)
+
+
+def plan_text(plan: Plan) -> str:
+    """A page: buffers, then kernels in order with the bytes they move."""
+    kernels = [_kernel_lines(i, kernel) for i, kernel in enumerate(plan.kernels)]
+    moved = sum(bytes_moved(k) for k in plan.kernels)
+    head = [
+        f"inputs    {_buffers(plan.inputs)}",
+        f"outputs   {_buffers(plan.outputs)}",
+        f"workspace {plan.workspace_bytes} bytes"
+        + "".join(f", {b.name}: {b.type} at {at}" for b, at in plan.workspace.items()),
+        f"moved     {moved} bytes by {len(plan.kernels)} kernels",
+    ]
+    return "\n".join([*head, *(line for lines in kernels for line in lines)])
+
+
+def _buffers(buffers: tuple[Buffer, ...]) -> str:
+    return ", ".join(f"{b}: {b.type}" for b in buffers)
+
+
+def bytes_moved(kernel: Kernel) -> int:
+    """The size of all buffers that a kernel reads or writes, each counted once."""
+    return sum(b.type.nbytes for b in (*reads(kernel), *writes(kernel)))
+
+
+def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
+    head = f"kernel {number}: {_title(kernel)}, {bytes_moved(kernel)} bytes"
+    if not isinstance(kernel, LoopKernel):
+        return [head]
+    lines = [head]
+    for i, step in enumerate(kernel.steps):
+        lines.append(f"    {'  ' * step.depth}v{i} = {_step(step)}")
+    for sink in kernel.sinks:
+        where = f"{sink.buffer}[{_affine(sink.index)}]"
+        lines.append(f"    {sink.kind} v{sink.step} -> {where}{_of(sink.node)}")
+    return lines
+
+
+def _title(kernel: Kernel) -> str:
+    match kernel:
+        case LoopKernel():
+            loops = " x ".join(map(str, kernel.extents)) or "one element"
+            return f"loop over {loops} ({elements(kernel.extents)} points)"
+        case Product():
+            flags = f"{'T' if kernel.x_transposed else 'N'}{'T' if kernel.y_transposed else 'N'}"
+            sizes = f"{kernel.m} x {kernel.k} by {kernel.k} x {kernel.n}"
+            return f"gemm {flags} {sizes}, {kernel.batch} times, {kernel.x}, {kernel.y} -> {kernel.target}"
+        case Copy():
+            return f"copy {kernel.source} -> {kernel.target}"
+        case Fill():
+            return f"fill {kernel.buffer} with {kernel.value}"
+
+
+def _step(step: Step) -> str:
+    operands = "".join(f" v{i}" for i in step.operands)
+    match step.kind:
+        case "literal":
+            return repr(step.node.params["value"])
+        case "iota":
+            return f"iota [{_affine(step.index)}]"
+        case "load" | "gather":
+            masked = " where in range" if step.mask else ""
+            return f"{step.kind}{operands} {step.buffer}[{_affine(step.index)}]{masked}"
+        case "select":
+            return f"select{operands}"
+    return f"{step.node.primitive.name}{operands}{_of(step.node)}"
+
+
+def _of(node: Node) -> str:
+    return f"  # {node.where}" if node.where is not None else ""
+
+
+def _affine(row: Affine | None) -> str:
+    """An index as ``3 + 40 i0 + i1``."""
+    if row is None:
+        return ""
+    terms = [str(row.offset)] if row.offset or not any(row.coefs) else []
+    for axis, coef in enumerate(row.coefs):
+        if coef:
+            terms.append(f"i{axis}" if coef == 1 else f"{coef} i{axis}")
+    return " + ".join(terms)

@@ -1,0 +1,261 @@
+"""Compiled functions: from a call's signature to a specialisation, and everything to look at."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pullback.codegen.entry import Applied, Argument, Constant, Entry, Group, Leaf, Table, Tree
+from pullback.codegen.kernel import Plan
+from pullback.tracer import tree
+from pullback.tracer.errors import at
+from pullback.tracer.ir import Graph, Node, reachable
+from pullback.tracer.location import user_location
+from pullback.tracer.trace import Storage, Tracer, new_trace, operand_node, tracing
+from pullback.tracer.transform import as_leaf
+
+from .compiler import Program, Stage, compile_graph
+from .errors import InternalError
+from .guards import Contents, guards_of
+from .native import NativeCallable, Specialisation
+from .signature import Call, ShapeDtype, Signature, put_together, take_apart
+
+CHAIN_LIMIT = 16
+"""Signatures that machine code tells apart by itself; the others are looked up in Python."""
+
+VERSIONS_LIMIT = 8
+"""Specialisations kept of one signature, for names that keep changing what they mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One specialisation of a function."""
+
+    signature: Signature
+    program: Program
+    specialisation: Specialisation
+    contents: tuple[Contents, ...]
+    native: NativeCallable
+    direct: bool
+    seconds: float
+
+    def current(self) -> bool:
+        """Whether all that the code was made of outside the function still is what it was."""
+        if not all(c.unchanged() for c in self.contents):
+            return False
+        for guard in self.specialisation.guards:
+            if guard.find() is not guard.expected:
+                return False
+        pairs = zip(self.specialisation.captures, self.specialisation.entry.captures, strict=True)
+        return all(
+            isinstance(x, np.ndarray) and x.shape == a.type.shape and x.dtype == a.type.dtype
+            for x, a in pairs
+        )
+
+
+class Function(NativeCallable):
+    """A function that compiles itself when it is called with arrays.
+
+    While another function is being traced it becomes part of that one.
+    """
+
+    def __init__(
+        self,
+        body: Callable[..., Any],
+        wrapped: Callable[..., Any],
+        static_argnums: Sequence[int] = (),
+        static_argnames: Sequence[str] = (),
+    ) -> None:
+        functools.update_wrapper(self, wrapped)
+        self.__wrapped__ = wrapped
+        self._body = body
+        self._static_argnums = tuple(static_argnums)
+        self._static_argnames = tuple(static_argnames)
+        self._versions: dict[Signature, list[Compiled]] = {}
+        self._lock = threading.RLock()
+        self.set_slow(functools.partial(_slow, self))
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self.__wrapped__, '__qualname__', self.__wrapped__)}>"
+
+    # -- looking inside --------------------------------------------------------------------------
+
+    def ir(self, *args: Any, **kwargs: Any) -> Graph:
+        """The graph for these arguments, arrays or `ShapeDtype`; printing it gives its text."""
+        return self._inspect(args, kwargs).program.graph
+
+    def plan(self, *args: Any, **kwargs: Any) -> Plan:
+        """Kernels, buffers and bytes."""
+        return self._inspect(args, kwargs).program.plan
+
+    def llvm(self, *args: Any, **kwargs: Any) -> str:
+        """The LLVM text."""
+        return self._inspect(args, kwargs).program.llvm
+
+    def asm(self, *args: Any, **kwargs: Any) -> str:
+        """The machine's instructions."""
+        return self._inspect(args, kwargs).program.assembly
+
+    def stages(self, *args: Any, **kwargs: Any) -> list[Stage]:
+        """Every stage of the compilation, each printable."""
+        return self._inspect(args, kwargs).program.stages()
+
+    @property
+    def signatures(self) -> list[str]:
+        """What has been compiled, and how long it took."""
+        return [
+            f"{c.signature} compiled in {1e3 * c.seconds:.1f} ms"
+            for versions in self._versions.values()
+            for c in versions
+        ]
+
+    def _inspect(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Compiled:
+        return self._compiled(self._take_apart(args, kwargs))
+
+    # -- calls -------------------------------------------------------------------------------------
+
+    def _take_apart(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
+        return take_apart(args, kwargs, self._static_argnums, self._static_argnames)
+
+    def _compiled(self, call: Call) -> Compiled:
+        """The specialisation for a call: a current one, else a new one."""
+        with self._lock:
+            versions = self._versions.setdefault(call.signature, [])
+            for compiled in versions:
+                if compiled.current():
+                    return compiled
+            try:
+                compiled = _compile(self, call)
+            except BaseException:
+                if not versions:
+                    del self._versions[call.signature]
+                raise
+            versions.insert(0, compiled)
+            del versions[VERSIONS_LIMIT:]
+            self._publish()
+            return compiled
+
+    def _publish(self) -> None:
+        """Let machine code find the newest specialisations that it can tell apart."""
+        direct = [c for versions in self._versions.values() for c in versions if c.direct]
+        newest = [c.specialisation for c in reversed(direct)]
+        self.set_chain(newest[:CHAIN_LIMIT])
+
+
+def _slow(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """A call that machine code was not made for."""
+    if tracing():
+        return function._body(*args, **kwargs)
+    call = function._take_apart(args, kwargs)
+    if any(isinstance(x, ShapeDtype) for x in call.leaves):
+        raise TypeError(f"a ShapeDtype has no values to compute with{at(user_location())}")
+    compiled = function._compiled(call)
+    return compiled.native(
+        *(_direct_arguments(function, call, args) if call.direct else call.leaves)
+    )
+
+
+def _direct_arguments(function: Function, call: Call, args: Sequence[Any]) -> list[Any]:
+    """The arguments in order, converted where they are not static."""
+    static = {name for name, _ in call.signature.static}
+    leaves = iter(call.leaves)
+    return [x if i in static else next(leaves) for i, x in enumerate(args)]
+
+
+def _compile(function: Function, call: Call) -> Compiled:
+    start = time.perf_counter()
+    graph, captures, spec = trace_signature(function._body, call.signature)
+    traced = time.perf_counter() - start
+    guards, contents = guards_of(function.__wrapped__)
+    objects: list[Any] = [value for _, value in call.signature.static]
+    leaves = iter(range(len(graph.outputs)))
+    result = _result_tree(spec, leaves, objects)
+    entry = Entry(
+        call.direct if call.direct is not None else call.signature.arguments,
+        tuple(x.type for x in graph.outputs),
+        result,
+        tuple(Argument("array", p.type) for p in graph.parameters[len(call.leaves) :]),
+        guarded=bool(guards),
+    )
+    program = compile_graph(graph, entry)
+    program.seconds.setdefault("trace", traced)
+    specialisation = Specialisation(program.code, program.entry, captures, guards, tuple(objects))
+    native = _Flat()
+    native.set_slow(_refused)
+    native.set_chain([specialisation])
+    seconds = time.perf_counter() - start
+    direct = call.direct is not None and not contents
+    return Compiled(call.signature, program, specialisation, contents, native, direct, seconds)
+
+
+class _Flat(NativeCallable):
+    """The machine code of one specialisation, called with its leaves."""
+
+    __slots__ = ()
+
+
+def _refused(*args: Any) -> Any:
+    raise InternalError("compiled code refused arguments of its own signature")
+
+
+def trace_signature(
+    body: Callable[..., Any], signature: Signature
+) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec]:
+    """The graph, the captured arrays that it uses, and the structure of the result."""
+    with new_trace() as trace:
+        parameters: list[Node] = []
+        tracers: list[Tracer] = []
+        for argument in signature.arguments:
+            node = trace.builder.parameter(argument.type)
+            weak = {"float": float, "int": int, "bool": bool}.get(argument.kind)
+            storage = Storage(node, read_only=READ_ONLY)
+            parameters.append(node)
+            tracers.append(Tracer(node, weak, storage))
+        args, kwargs = put_together(signature, tracers)
+        leaves, spec = tree.flatten(body(*args, **kwargs))
+        graph = trace.builder.graph([operand_node(as_leaf(x)) for x in leaves])
+        used = reachable(graph.outputs)
+        outside = graph.parameters[len(parameters) :]
+        captures = [x for x, p in zip(trace.captures, outside, strict=True) if p in used]
+        kept = tuple(p for p in outside if p in used)
+        return Graph((*parameters, *kept), graph.nodes, graph.outputs), tuple(captures), spec
+
+
+READ_ONLY = (
+    "assignment to an argument of a compiled function would change the caller's array\n"
+    "  copy it first: x = x.copy()"
+)
+
+
+def _result_tree(spec: tree.TreeSpec, leaves: Any, objects: list[Any]) -> Tree:
+    """How machine code builds the result; containers that it does not know are left to Python."""
+    if spec.is_leaf():
+        return Leaf(next(leaves))
+    children = spec.children()
+    kind = spec.type
+    if kind is type(None):
+        objects.append(None)
+        return Constant(len(objects) - 1)
+    if kind in (tuple, list):
+        name = "tuple" if kind is tuple else "list"
+        return Group(name, tuple([_result_tree(c, leaves, objects) for c in children]))  # type: ignore[arg-type]
+    if kind is dict:
+        keys = []
+        for key in spec.entries():
+            objects.append(key)
+            keys.append(len(objects) - 1)
+        return Table(tuple(keys), tuple([_result_tree(c, leaves, objects) for c in children]))
+    objects.append(functools.partial(tree.unflatten, spec))
+    function = len(objects) - 1
+    return Applied(
+        function, Group("list", tuple(Leaf(next(leaves)) for _ in range(spec.num_leaves)))
+    )
+
+
+__all__ = ["Compiled", "Function", "trace_signature"]

@@ -1,0 +1,167 @@
+"""What a call looks like: the structure of its arguments, their types, its static values."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pullback.codegen.entry import Argument, Static
+from pullback.tracer import tree
+from pullback.tracer.errors import UnsupportedTypeError, at
+from pullback.tracer.location import user_location
+from pullback.tracer.trace import array_type, python_scalar
+from pullback.tracer.types import BOOL, FLOAT64, INT64, ArrayType, DType, scalar
+
+
+@dataclass(frozen=True)
+class ShapeDtype:
+    """Shape and dtype in place of an array, where only the type matters.
+
+    >>> import numpy as np, pullback as pb
+    >>> print(pb.trace(np.sum, pb.ShapeDtype((3,), np.float64)).outputs[0].type)
+    f64[]
+    """
+
+    shape: tuple[int, ...]
+    dtype: Any = FLOAT64
+
+    @property
+    def type(self) -> ArrayType:
+        """As the compiler sees it."""
+        return ArrayType(tuple(self.shape), np.dtype(self.dtype))
+
+
+PYTHON_NUMBERS: dict[type, tuple[str, DType]] = {
+    float: ("float", FLOAT64),
+    int: ("int", INT64),
+    bool: ("bool", BOOL),
+}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The key of a specialisation.
+
+    ``arguments`` are the leaves of ``spec``, which is the structure of positional arguments and
+    keywords; ``static`` are values of the arguments that the code is made for, by place or name.
+    """
+
+    spec: tree.TreeSpec
+    arguments: tuple[Argument, ...]
+    static: tuple[tuple[int | str, Hashable], ...]
+
+    def __str__(self) -> str:
+        parts = [f"{a.kind}" if a.kind != "array" else str(a.type) for a in self.arguments]
+        parts += [f"{name}={value!r}" for name, value in self.static]
+        return f"({', '.join(parts)})"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a compiled function, taken apart.
+
+    ``direct`` are the arguments as machine code takes them, when all are positional leaves or
+    static values; None otherwise.
+    """
+
+    signature: Signature
+    leaves: list[Any]
+    direct: tuple[Argument | Static, ...] | None
+
+
+def take_apart(
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    static_argnums: Iterable[int],
+    static_argnames: Iterable[str],
+) -> Call:
+    """The signature and the leaves of a call.
+
+    Raises:
+        UnsupportedTypeError: for an argument that cannot be compiled.
+        TypeError: for a static argument that is not hashable.
+    """
+    numbers = {i % len(args) if args else i for i in static_argnums if -len(args) <= i < len(args)}
+    names = set(static_argnames)
+    static = [(i, args[i]) for i in sorted(numbers)]
+    static += [(name, kwargs[name]) for name in sorted(names & set(kwargs))]
+    for name, value in static:
+        _require_hashable(name, value)
+    dynamic = tuple(x for i, x in enumerate(args) if i not in numbers)
+    named = {k: v for k, v in kwargs.items() if k not in names}
+    leaves, spec = tree.flatten((dynamic, named))
+    pairs = [as_argument(x) for x in leaves]
+    arguments = tuple([argument for argument, _ in pairs])
+    signature = Signature(spec, arguments, tuple(static))
+    direct = None
+    if not kwargs and len(leaves) == len(dynamic):
+        kinds = iter(arguments)
+        order = iter(range(len(static)))
+        direct = tuple(
+            Static(next(order)) if i in numbers else next(kinds) for i in range(len(args))
+        )
+    return Call(signature, [value for _, value in pairs], direct)
+
+
+def put_together(signature: Signature, leaves: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and keyword arguments made of leaves and the static values."""
+    dynamic, named = tree.unflatten(signature.spec, leaves)
+    args = list(dynamic)
+    for name, value in signature.static:
+        if isinstance(name, int):
+            args.insert(name, value)
+        else:
+            named[name] = value
+    return args, named
+
+
+def _require_hashable(name: int | str, value: Any) -> None:
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(
+            f"static argument {name!r} must be hashable, got {type(value).__name__}; "
+            f"pass arrays as ordinary arguments{at(user_location())}"
+        ) from None
+
+
+def as_argument(value: Any) -> tuple[Argument, Any]:
+    """How machine code takes a leaf, and the leaf in the form in which it does."""
+    number = PYTHON_NUMBERS.get(type(value))
+    if number is not None:
+        kind, dtype = number
+        python_scalar(value)
+        return Argument(kind, scalar(dtype)), value  # type: ignore[arg-type]
+    if isinstance(value, np.ndarray):
+        return _array_argument(value)
+    if isinstance(value, np.generic):
+        return Argument("array", array_type(value)), value
+    if isinstance(value, ShapeDtype):
+        return Argument("array", value.type), value
+    if isinstance(value, (float, int)):
+        return as_argument(float(value) if isinstance(value, float) else int(value))
+    if hasattr(value, "__array__"):
+        return _array_argument(np.asarray(value))
+    raise UnsupportedTypeError(
+        f"a {type(value).__name__} cannot be an argument of a compiled function\n"
+        "  pass arrays, numbers and trees of them, or make it static "
+        f"(static_argnums){at(user_location())}"
+    )
+
+
+def _array_argument(value: np.ndarray[Any, Any]) -> tuple[Argument, Any]:
+    """Arrays in the form that machine code reads: native, aligned, C-contiguous."""
+    type = array_type(value)
+    if value.__class__ is not np.ndarray:
+        if isinstance(value, (np.matrix, np.ma.MaskedArray)):
+            raise UnsupportedTypeError(
+                f"a {value.__class__.__name__} follows other rules than arrays do; pass "
+                f"np.asarray of it{at(user_location())}"
+            )
+        value = np.asarray(value)
+    if value.dtype != type.dtype or not value.dtype.isnative:
+        value = value.astype(type.dtype)
+    return Argument("array", type), np.require(value, requirements=["C", "A"])

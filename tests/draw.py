@@ -1,0 +1,117 @@
+"""What the tests over the table of primitives share: its cases, and operands drawn for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import pullback.tracer.primitives  # noqa: F401  (fills the table)
+from pullback.tracer.ir import Builder, Graph
+from pullback.tracer.primitive import TABLE, Domain, Primitive
+from pullback.tracer.types import DTYPES, ArrayType, DType, Shape
+
+Array = np.ndarray[Any, Any]
+TOLERANCES = {"f64": 1e-12, "f32": 1e-5}
+
+
+class Case(NamedTuple):
+    """One line of a row's domain, for one dtype."""
+
+    row: Primitive
+    dtype: str
+    shapes: tuple[Shape, ...]
+    params: dict[str, Any]
+
+    @property
+    def tolerance(self) -> float:
+        """For results that may be rounded in another order; integers are exact."""
+        return TOLERANCES.get(self.dtype, 0.0)
+
+    def draw(self, rng: np.random.Generator) -> list[Array]:
+        return draw_operands(self.row, self.shapes, self.params, self.dtype, rng)
+
+    def graph(self) -> Graph:
+        """The row alone, applied to parameters."""
+        types = operand_types(self.row, self.shapes, self.dtype)
+        builder = Builder()
+        parameters = tuple([builder.parameter(type) for type in types])
+        return builder.graph([builder.add(self.row, parameters, self.params)])
+
+
+def cases(dtypes: Sequence[str] = tuple(DTYPES)) -> Iterator[Case]:
+    """Every case of every row."""
+    for row in TABLE.values():
+        domain = domain_of(row)
+        for dtype in domain.dtypes:
+            if dtype in dtypes:
+                for shapes, params in domain.cases:
+                    yield Case(row, dtype, shapes, params)
+
+
+def over_cases(
+    dtypes: Sequence[str] = tuple(DTYPES), where: Callable[[Case], bool] = lambda case: True
+) -> pytest.MarkDecorator:
+    """Parametrize a test by ``case``."""
+    chosen = [case for case in cases(dtypes) if where(case)]
+    return pytest.mark.parametrize("case", chosen, ids=[_name(case) for case in chosen])
+
+
+def _name(case: Case) -> str:
+    shapes = ",".join("x".join(map(str, shape)) or "0d" for shape in case.shapes)
+    return f"{case.row.name}-{case.dtype}-{shapes}"
+
+
+def domain_of(row: Primitive) -> Domain:
+    assert row.domain is not None, f"{row} has no domain to be tested on"
+    return row.domain
+
+
+def operand_types(row: Primitive, shapes: Sequence[Shape], dtype: str) -> list[ArrayType]:
+    kinds = _kinds(row, len(shapes))
+    return [
+        ArrayType(shape, DTYPES[dtype if kind == "*" else kind])
+        for shape, kind in zip(shapes, kinds, strict=True)
+    ]
+
+
+def _kinds(row: Primitive, count: int) -> Sequence[str]:
+    """The kind of each operand; with fewer than the domain lists, inner ones are left out."""
+    kinds = domain_of(row).kinds
+    return ["*"] * count if kinds is None else [*kinds[: count - 1], *kinds[-1:]]
+
+
+def draw_operands(
+    row: Primitive,
+    shapes: Sequence[Shape],
+    params: dict[str, Any],
+    dtype: str,
+    rng: np.random.Generator,
+) -> list[Array]:
+    """Operands of these shapes from the domain of a row, at random.
+
+    Operands whose dtype the domain fixes to an integer are indices: below the upper bound, as in a
+    Python range.
+    """
+    domain = domain_of(row)
+    operands: list[Array] = []
+    types = operand_types(row, shapes, dtype)
+    for i, (type, kind) in enumerate(zip(types, _kinds(row, len(shapes)), strict=True)):
+        low = domain.low[i] if isinstance(domain.low, tuple) else domain.low
+        high = domain.high[i] if isinstance(domain.high, tuple) else domain.high
+        operands.append(_draw(type.shape, type.dtype, low, high, kind != "*", rng))
+    return operands
+
+
+def _draw(
+    shape: Shape, dtype: DType, low: float, high: float, index: bool, rng: np.random.Generator
+) -> Array:
+    if dtype.kind == "b":
+        return np.asarray(rng.random(shape) < 0.5)
+    if dtype.kind == "i":
+        stop = math.floor(high) + (0 if index else 1)
+        return np.asarray(rng.integers(math.ceil(low), stop, shape)).astype(dtype)
+    return np.asarray(rng.uniform(low, high, shape)).astype(dtype)

@@ -1,0 +1,159 @@
+"""The methods and attributes of NumPy's arrays, on traced ones: each is the function of that name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import TracedValueError, at
+from .location import user_location
+
+if TYPE_CHECKING:
+    from .trace import Tracer
+
+
+def _method(module: str, function: str) -> Callable[..., Tracer]:
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Tracer:
+        from importlib import import_module
+
+        functions = import_module(f".numpy.{module}", __package__)
+        result: Tracer = getattr(functions, function)(self, *args, **kwargs)
+        return result
+
+    method.__name__ = function
+    method.__doc__ = f"`numpy.ndarray.{function}` of a traced array."
+    return method
+
+
+def _shaped(function: str) -> Callable[..., Tracer]:
+    """Methods that take a shape or axes as one tuple or as several arguments."""
+    apply = _method("shaping", function)
+
+    def method(self: Tracer, *extents: Any, **kwargs: Any) -> Tracer:
+        given = extents[0] if len(extents) == 1 else extents
+        return apply(self, given, **kwargs) if extents else apply(self, **kwargs)
+
+    return method
+
+
+def _refuse(what: str, way_out: str) -> Callable[..., Any]:
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TracedValueError(
+            f"{what} needs the values of a traced {self.type}, which are not known while tracing\n"
+            f"  {way_out}{at(user_location())}"
+        )
+
+    return method
+
+
+class Methods:
+    """What NumPy's arrays have beside operators."""
+
+    __slots__ = ()
+
+    sum = _method("reductions", "sum")
+    prod = _method("reductions", "prod")
+    mean = _method("reductions", "mean")
+    var = _method("reductions", "var")
+    std = _method("reductions", "std")
+    min = _method("reductions", "min")
+    max = _method("reductions", "max")
+    any = _method("reductions", "any_of")
+    all = _method("reductions", "all_of")
+    argmin = _method("reductions", "argmin")
+    argmax = _method("reductions", "argmax")
+    cumsum = _method("reductions", "cumsum")
+    clip = _method("selection", "clip")
+    take = _method("selection", "take")
+    trace = _method("selection", "trace")
+    diagonal = _method("selection", "diagonal")
+    searchsorted = _method("selection", "searchsorted")
+    choose = _method("selection", "choose")
+    round = _method("numeric", "round")
+    dot = _method("products", "dot")
+    astype = _method("creation", "astype")
+    copy = _method("creation", "ascopy")
+    reshape = _shaped("reshape")
+    transpose = _shaped("transpose")
+    ravel = _method("shaping", "ravel")
+    swapaxes = _method("shaping", "swapaxes")
+    squeeze = _method("shaping", "squeeze")
+    repeat = _method("shaping", "repeat")
+
+    item = _refuse("item()", "keep it an array: numpy functions work on traced values")
+    tolist = _refuse("tolist()", "keep it an array: numpy functions work on traced values")
+    tobytes = _refuse("tobytes()", "return the array and call tobytes() on the result")
+    nonzero = _refuse("nonzero()", "use np.where(condition, a, b)")
+
+    def flatten(self: Any, order: str = "C") -> Tracer:
+        """All elements along one axis, in storage of their own."""
+        flat: Tracer = self.ravel(order)
+        return flat.copy()
+
+    def conj(self: Any) -> Tracer:
+        """The array: its values are real."""
+        result: Tracer = +self
+        return result
+
+    conjugate = conj
+
+    def fill(self: Any, value: Any) -> None:
+        """One value everywhere, in place."""
+        self[...] = value
+
+    @property
+    def T(self: Any) -> Tracer:
+        """The array with its axes reversed."""
+        result: Tracer = self.transpose()
+        return result
+
+    @property
+    def mT(self: Any) -> Tracer:  # noqa: N802
+        """The matrices in the last two axes transposed."""
+        result: Tracer = _method("shaping", "matrix_transpose")(self)
+        return result
+
+    @property
+    def real(self: Any) -> Tracer:
+        """The array itself."""
+        result: Tracer = self
+        return result
+
+    @property
+    def imag(self: Any) -> Tracer:
+        """Zeros."""
+        return _method("numeric", "imag")(self)
+
+    @property
+    def itemsize(self: Any) -> int:
+        """Bytes of an element."""
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self: Any) -> int:
+        """Bytes of all elements."""
+        return int(self.size) * int(self.dtype.itemsize)
+
+    @property
+    def flat(self: Any) -> Iterator[Tracer]:
+        """The elements, one after another."""
+        return iter(self.ravel())
+
+    @property
+    def device(self) -> str:
+        """Where the values are, in the words of the array API."""
+        return "cpu"
+
+    def to_device(self: Any, device: str, /, *, stream: Any = None) -> Tracer:
+        """The array itself: there is one device."""
+        if device != "cpu":
+            raise ValueError(f"there is no device {device!r}, only 'cpu'{at(user_location())}")
+        result: Tracer = self
+        return result
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType:
+        """`pullback.numpy`: the functions of the array API."""
+        from importlib import import_module
+
+        return import_module("pullback.numpy")
