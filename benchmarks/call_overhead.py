@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from pullback.codegen.assembly import Module
-from pullback.codegen.entry import Argument, Entry, Group, Leaf, Table, write_entry
+from pullback.codegen.call import write_entry
+from pullback.codegen.entry import Argument, Entry, Group, Leaf, Table
 from pullback.runtime.libraries import resolve
 from pullback.runtime.link import load, object_code
 from pullback.runtime.native import Guard, NativeCallable, Specialisation

@@ -251,27 +251,38 @@ def is_fusible(root: Node) -> bool:
     )
 
 
-def _worth_keeping(
-    graph: Graph, roots: set[Node], users: dict[Node, set[int]]
-) -> set[Node]:
-    """Nodes that several kernels would compute again at more cost than reading them back."""
+def _worth_keeping(graph: Graph, roots: set[Node], users: dict[Node, set[int]]) -> set[Node]:
+    """Nodes that several kernels would compute again at more cost than reading them back.
+
+    Where a body would grow too long it is cut as well; there the cost of a shared operand is
+    counted once, a part for each of its users.
+    """
     keep: set[Node] = set()
-    cost: dict[Node, int] = {}
+    again: dict[Node, int] = {}
+    length: dict[Node, float] = {}
+    uses = _count_uses(graph)
     for node in graph.nodes:
-        own = weight(node)
         if node in roots:
-            cost[node] = 0
             continue
-        total = own + sum(cost.get(x, 0) for x in set(node.operands))
-        cost[node] = min(total, 1000)
+        own = weight(node)
+        operands = set(node.operands)
+        total = min(own + sum(again.get(x, 0) for x in operands), 1000)
+        long = own + sum(length.get(x, 0.0) / uses[x] for x in operands)
         shared = len(users.get(node, ())) > 1
-        if own and total > 12 and shared and node.type.ndim:
+        if own and node.type.ndim and ((shared and total > 12) or long > BODY_LIMIT / 2):
             keep.add(node)
-            cost[node] = 0
-        elif own and total > BODY_LIMIT // 4:
-            keep.add(node)
-            cost[node] = 0
-    return keep - roots
+        else:
+            again[node], length[node] = total, long
+    return keep
+
+
+def _count_uses(graph: Graph) -> dict[Node, int]:
+    """How many nodes use each node."""
+    uses: dict[Node, int] = {}
+    for node in graph.nodes:
+        for operand in set(node.operands):
+            uses[operand] = uses.get(operand, 0) + 1
+    return uses
 
 
 def elements(shape: Sequence[int]) -> int:

@@ -119,7 +119,7 @@ class Nest:
         width = self.width
         unroll = self.unroll
         block = width * unroll
-        full = extent - extent % block
+        full = 0 if self._masked_throughout else extent - extent % block
         if full:
             with self._counted(0, full, block) as index:
                 for copy in range(unroll):
@@ -163,16 +163,23 @@ class Nest:
     @property
     def unroll(self) -> int:
         """How many vectors a turn of the innermost loop works on."""
-        inner = [s for s in self.kernel.steps if s.depth == self.depth]
-        cost = sum(weight(s.node) if s.kind == "apply" else 1 for s in inner)
-        cost += sum(s.buffer is not None and s.kind != "load" for s in inner) * 20
+        cost = self._body_cost
         wanted = 4 if cost <= 12 else 2 if cost <= 24 else 1
         plain = all(s.kind in ("store", "reduce") for s in self.kernel.sinks)
         turns = self.kernel.extents[-1] // self.width
-        if not plain or turns < 2:
-            return 1
-        masked_anyway = self.kernel.extents[-1] % self.width and cost > 24
-        return 1 if masked_anyway else min(wanted, turns)
+        return max(1, min(wanted, turns)) if plain else 1
+
+    @property
+    def _body_cost(self) -> int:
+        """Instructions of the innermost body, roughly."""
+        inner = [s for s in self.kernel.steps if s.depth == self.depth]
+        cost = sum(weight(s.node) if s.kind == "apply" else 1 for s in inner)
+        return cost + 20 * sum(s.kind == "gather" for s in inner)
+
+    @property
+    def _masked_throughout(self) -> bool:
+        """Whether a long body is written once, under a mask, rather than again for the rest."""
+        return self._body_cost > 24 and self.kernel.extents[-1] % self.width != 0
 
     def _lane_mask(self, index: Value, extent: int, width: int) -> Value | None:
         if width == 1:
@@ -509,7 +516,8 @@ class Nest:
                 opened.append(number)
             if sink.kind == "scan" and self.kernel.sequential and depth == self.depth - 1:
                 kind = ELEMENTS[sink.node.type.dtype]
-                self.accumulators[number] = [[constant(kind, 0)]]
+                first = identity("reduce_sum", sink.node.type.dtype)
+                self.accumulators[number] = [[constant(kind, first)]]
                 opened.append(number)
         return opened
 
@@ -533,6 +541,8 @@ class Nest:
 
     def _scan(self, number: int, sink: Sink, value: Value, place: Place) -> None:
         w = self.w
+        if not sink.axes:
+            return self._store(sink, sink.index, value, place)
         add = "fadd" if element(value.type) in ("double", "float") else "add"
         if self.kernel.sequential:
             (old,) = self.accumulators[number][0]
@@ -545,7 +555,7 @@ class Nest:
         before = w.address(pointer, -sink.index.coefs[axis], memory_element(sink.buffer.type.dtype))
         later = w.compare("ne", self.indices[axis], constant(I64, 0))
         old = self._read(sink.buffer, before, stride, place, later)
-        total = w.op(add, old, value)
+        total = self._select(later, w.op(add, old, value), value)
         self._write(sink.buffer, pointer, stride, total, place)
         return None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from . import layout
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
-from .entry import I8, I32, NULL, PARAMETERS, WORKSPACE_ALIGNMENT
+from .call import WORKSPACE_ALIGNMENT
+from .frame import I8, I32, NULL, PARAMETERS
 
 # A larger workspace is given back to the system after the call.
 KEPT_WORKSPACE = 1 << 28
@@ -46,7 +47,7 @@ def _field(f: FunctionWriter, object: Value, offset: int, type: str = PTR, align
 
 
 @contextmanager
-def _leaving_if(f: FunctionWriter, condition: Value) -> Iterator[None]:
+def _leaving_if(f: FunctionWriter, condition: Value) -> Generator[None]:
     """``if condition:`` around instructions that end by returning."""
     yes, no = f.label("then"), f.label("else")
     f.branch(condition, yes, no)

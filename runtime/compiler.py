@@ -12,7 +12,8 @@ from pullback.codegen.assembly import Module
 from pullback.codegen.bufferize import bufferize
 from pullback.codegen.contract import lower_products
 from pullback.codegen.emit import emit
-from pullback.codegen.entry import Entry, write_entry
+from pullback.codegen.call import write_entry
+from pullback.codegen.entry import Entry
 from pullback.codegen.fuse import elements, fuse
 from pullback.codegen.kernel import Kernel, LoopKernel, Plan, Product
 from pullback.tracer.ir import Graph

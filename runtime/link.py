@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +19,7 @@ from .errors import InternalError
 from .target import host, level_for, machine
 
 if TYPE_CHECKING:
-    from llvmlite.binding import LLJIT, ModuleRef, ResourceTracker
+    from llvmlite.binding import LLJIT, ModuleRef
 
 CONTEXT_LINES = 4
 
@@ -114,7 +114,7 @@ def _linker() -> LLJIT:
 
 
 @contextmanager
-def _parsed(text: str) -> Iterator[ModuleRef]:
+def _parsed(text: str) -> Generator[ModuleRef]:
     """The module that the text describes, checked."""
     import llvmlite.binding as llvm
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-import pullback.tracer.primitives  # noqa: F401  (fills the table)
 from pullback.tracer.ir import Builder, Graph
 from pullback.tracer.primitive import TABLE, Domain, Primitive
 from pullback.tracer.types import DTYPES, ArrayType, DType, Shape
+
+import_module("pullback.tracer.primitives")  # fills the table
 
 Array = np.ndarray[Any, Any]
 TOLERANCES = {"f64": 1e-12, "f32": 1e-5}

@@ -79,7 +79,7 @@ def has_derivative(case: Case) -> bool:
 
 
 def like(values: Sequence[Array], rng: np.random.Generator) -> list[Array]:
-    return [rng.uniform(-1.0, 1.0, x.shape).astype(x.dtype) for x in values]
+    return [np.asarray(rng.uniform(-1.0, 1.0, x.shape)) for x in values]
 
 
 # -- rows --------------------------------------------------------------------------------------
@@ -274,3 +274,18 @@ def test_jacobian_by_a_batch_of_unit_vectors():
     backward, flags = batch(vjp(graph, [1]), [False, False, True], 3)
     assert flags == (False, True)
     np.testing.assert_allclose(backward.evaluate(*values, np.eye(3))[1], expected)
+
+
+def test_the_untaken_branch_stays_out_of_a_batched_gradient():
+    """The gradient of where(x > 0, log(x), 0) is 0 at 0, batched before or after."""
+    small = Small(f64())
+    (x,) = small.parameters
+    zero = small.builder.literal(0.0, FLOAT64)
+    chosen = small.add("where", small.add("gt", x, zero), small.add("log", x), zero)
+    graph = small.builder.graph([chosen])
+    values, ones = np.array([0.0, 2.0, -1.0]), np.ones(3)
+    for pulled in (
+        checked(vjp(graph, [0]), [True, True], SIZE),
+        vjp(checked(graph, [True], SIZE), [0]),
+    ):
+        np.testing.assert_array_equal(pulled.evaluate(values, ones)[1], [0.0, 0.5, 0.0])

@@ -7,12 +7,14 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pullback.codegen.assembly import Module
+from pullback.codegen.call import write_entry
 from pullback.codegen.entry import (
     Applied,
     Argument,
@@ -23,7 +25,6 @@ from pullback.codegen.entry import (
     Site,
     Static,
     Table,
-    write_entry,
 )
 from pullback.runtime.libraries import resolve
 from pullback.runtime.link import link
@@ -113,7 +114,9 @@ def test_array_in_array_out(double):
     x = vector()
     result = double(x)
     assert type(result) is np.ndarray
-    assert result.flags.c_contiguous and result.flags.owndata and result.flags.writeable
+    assert result.flags.c_contiguous
+    assert result.flags.owndata
+    assert result.flags.writeable
     np.testing.assert_array_equal(result, 2 * x)
     np.testing.assert_array_equal(double(*(x,)), 2 * x)
 
@@ -156,7 +159,7 @@ def test_keywords_go_to_python(double):
     x = vector()
     assert double(x=x)[2] == {"x": x}
     assert is_slow(double(x, x=1))
-    assert is_slow(double(x, **{"y": 1}))
+    assert is_slow(double(x, y=1))
 
 
 def test_read_only_and_unpickled_arrays_are_fast(double):
@@ -178,7 +181,8 @@ def test_every_dtype_and_shape(shape, dtype):
     x = np.arange(type.size).astype(dtype).reshape(shape)
     result = function(x)
     np.testing.assert_array_equal(result, x)
-    assert result.dtype is np.dtype(dtype) and result.shape == shape
+    assert result.dtype is np.dtype(dtype)
+    assert result.shape == shape
     other = next(d for d in DTYPES.values() if d != dtype)
     assert is_slow(function(x.astype(other)))
     if len(shape) > 1 and type.size > 1:
@@ -196,7 +200,8 @@ def test_zero_dimensional(dtype):
         for argument in (x, np.array(x)):
             result = function(argument)
             assert result == x
-            assert result.dtype is np.dtype(dtype) and not isinstance(result, np.ndarray)
+            assert result.dtype is np.dtype(dtype)
+            assert not isinstance(result, np.ndarray)
     for other in (1.0, 1, True, np.array([1], dtype), np.float16(1), "1"):
         assert is_slow(function(other))
 
@@ -214,7 +219,8 @@ def test_python_numbers(kind, dtype, values, others):
     function = make(Entry((Argument(kind, type),), (type,), Leaf(0)), copies((0, 0, type.nbytes)))
     for value in values:
         result = function(value)
-        assert result == value and result.dtype is np.dtype(dtype)
+        assert result == value
+        assert result.dtype is np.dtype(dtype)
     for other in others:
         assert is_slow(function(other))
 
@@ -352,7 +358,8 @@ def test_nested_results():
     assert list(table) == ["a", ("b", 1)]
     assert table["a"] == [0.5, None]
     assert table["b", 1] is first
-    assert empty == [] and inner == (None,)
+    assert empty == []
+    assert inner == (None,)
     np.testing.assert_array_equal(first, vector())
 
 
@@ -374,7 +381,7 @@ def test_an_exception_while_finishing():
     function = make(
         Entry((X,), (VECTOR, VECTOR), result), copies((0, 0, 80), (0, 1, 80)), objects=(fail,)
     )
-    assert leaks_nothing(lambda: pytest.raises(KeyError, function, vector()))
+    assert leaks_nothing(lambda: raises(KeyError, function, vector()))
 
 
 def test_an_unhashable_key():
@@ -387,7 +394,7 @@ def test_no_memory_for_a_result():
     huge = ArrayType((2**58,), FLOAT64)
     result = Group("tuple", (Leaf(0), Leaf(1)))
     function = make(Entry((X,), (VECTOR, huge), result), copies())
-    assert leaks_nothing(lambda: pytest.raises(MemoryError, function, vector()))
+    assert leaks_nothing(lambda: raises(MemoryError, function, vector()))
 
 
 # -- errors ----------------------------------------------------------------------------------------
@@ -407,7 +414,7 @@ ret i64 %site"""
 
 def test_sites():
     sites = (
-        Site("100 % of index {0} is out of bounds for size {1}", "IndexError"),
+        Site("100 % of × index {0} is out of bounds for size {1}", "IndexError"),
         Site("size {1} is not {0}", 0),
         Site("singular", "ValueError"),
     )
@@ -416,18 +423,18 @@ def test_sites():
     entry = Entry(arguments, outputs, Group("tuple", (Leaf(0), Leaf(1))), sites=sites)
     function = make(entry, copies(after=FAIL), objects=(CustomError,))
     assert len(function(0)) == 2
-    with pytest.raises(IndexError, match="^100 % of index 12 is out of bounds for size 10$"):
+    with pytest.raises(IndexError, match=r"^100 % of × index 12 is out of bounds for size 10$"):
         function(1)
-    with pytest.raises(CustomError, match="^size 10 is not 12$"):
+    with pytest.raises(CustomError, match=r"^size 10 is not 12$"):
         function(2)
-    with pytest.raises(ValueError, match="^singular$"):
+    with pytest.raises(ValueError, match=r"^singular$"):
         function(3)
     for released in (False, True):
         entry = Entry(
             arguments, outputs, Leaf(0), sites=sites, release_gil=released, workspace_bytes=10_000
         )
         function = make(entry, copies(after=FAIL), objects=(CustomError,))
-        assert leaks_nothing(lambda f=function: pytest.raises(CustomError, f, 2))
+        assert leaks_nothing(partial(raises, CustomError, function, 2))
 
 
 # -- the workspace ---------------------------------------------------------------------------------
@@ -463,10 +470,15 @@ def test_workspace(size, released):
 def test_no_memory_for_the_workspace():
     entry = Entry((X,), (VECTOR,), Leaf(0), workspace_bytes=2**60)
     function = make(entry, DOUBLE)
-    assert leaks_nothing(lambda: pytest.raises(MemoryError, function, vector()))
+    assert leaks_nothing(lambda: raises(MemoryError, function, vector()))
 
 
 # -- who owns what ---------------------------------------------------------------------------------
+
+
+def raises(exception: type[Exception], function: Function, *args: Any, **kwargs: Any) -> None:
+    with pytest.raises(exception):
+        function(*args, **kwargs)
 
 
 def leaks_nothing(call: Callable[[], Any], times: int = 2000) -> bool:
@@ -521,7 +533,9 @@ def test_references_balance():
         function(x, number, None, zero)
     references = sys.getrefcount(keep[0])
     assert references == 3
-    assert keep[3] is constant and keep[4] is np.float64 and keep[0] is keep[1]
+    assert keep[3] is constant
+    assert keep[4] is np.float64
+    assert keep[0] is keep[1]
     del keep
     after = [sys.getrefcount(object) for object in watched]
     assert np.abs(np.subtract(after, before)).max() < 100
@@ -539,7 +553,8 @@ def test_functions_are_collected():
         function = make(entry, DOUBLE, captures=(captured,))
         function.set_slow(lambda *args: owner)
         owner.function = function  # type: ignore[attr-defined]
-        assert function() is owner and not is_slow(function(vector()))
+        assert function() is owner
+        assert not is_slow(function(vector()))
         return [weakref.ref(owner), weakref.ref(function), weakref.ref(captured)]
 
     references = cycle()
@@ -589,7 +604,7 @@ def test_resurrection():
 
 def test_replacing_the_chain_during_a_call():
     """The running code and its captures live until it has returned."""
-    chain = []
+    chain: list[Specialisation] = []
 
     def replace(result: Any) -> Any:
         function.set_chain([])
@@ -667,7 +682,7 @@ def test_pointers_are_out_of_reach():
 
 def test_methods():
     class Model:
-        scale = make(Entry((Static(0), X), (VECTOR,), Leaf(0)), DOUBLE, objects=(None,))
+        scale: Any = make(Entry((Static(0), X), (VECTOR,), Leaf(0)), DOUBLE, objects=(None,))
 
     model = Model()
     assert model.scale(vector())[1][0] is model
@@ -702,7 +717,7 @@ def test_exceptions_of_the_slow_path():
 
     function = Function(fail)
     function.set_chain([])
-    assert leaks_nothing(lambda: pytest.raises(ZeroDivisionError, function, 1, a=2))
+    assert leaks_nothing(lambda: raises(ZeroDivisionError, function, 1, a=2))
 
 
 def test_recursion_ends():

@@ -43,7 +43,8 @@ def test_object_code_is_reproducible():
 
 def test_assembly():
     text = link.assembly(SINE)
-    assert "run:" in text and "sin" in text
+    assert "run:" in text
+    assert "sin" in text
 
 
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
@@ -164,4 +165,5 @@ def test_a_forked_child_compiles_too():
 def test_code_may_be_called_while_the_interpreter_ends():
     command = [sys.executable, "-c", CHILD.format(LATE)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stdout == "late 0,late 0," and not done.stderr
+    assert done.stdout == "late 0,late 0,"
+    assert not done.stderr

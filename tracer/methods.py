@@ -109,7 +109,7 @@ class Methods:
         return result
 
     @property
-    def mT(self: Any) -> Tracer:  # noqa: N802
+    def mT(self: Any) -> Tracer:
         """The matrices in the last two axes transposed."""
         result: Tracer = _method("shaping", "matrix_transpose")(self)
         return result

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ..assembly import FunctionWriter, Value
 from .exponential import exp_minus_one, power_of_two, reduce_exponent, scale_down
-from .number import Coefficients, Number, choose, fma, least, polynomial
+from .number import Coefficients, Number, careful_polynomial, choose, fma, least, polynomial
 from .power import Sum, ordered_sum, product
 
 # erf(x)/x - 1 in powers of x**2 for |x| <= 1, minimax of the error relative to erf x, by the
-# Remez algorithm; 2**-54.7 and 2**-24.5.
+# Remez algorithm; 2**-54.7 and 2**-29.4.
 ERF: Coefficients = {
     "double": (
         0.12837916709551256, -0.3761263890318334, 0.11283791670936565, -0.026866170641882424,
@@ -17,8 +17,8 @@ ERF: Coefficients = {
         1.3599910463271497e-08, -7.573882766442373e-10,
     ),
     "float": (
-        0.12837912142276764, -0.37612318992614746, 0.11280130594968796, -0.026710348203778267,
-        0.00491688447073102, -0.0005630154628306627,
+        0.12837916612625122, -0.3761262595653534, 0.11283578723669052, -0.026853347197175026,
+        0.005187162198126316, -0.0007997853099368513, 7.80690461397171e-05,
     ),
 }  # fmt: skip
 
@@ -43,42 +43,45 @@ ERF_RANGE = {"double": 5.95, "float": 3.95}
 
 
 def erf(w: FunctionWriter, x: Value) -> Value:
-    """Error function; all x; about 1.2 ulp (f64 and f32).
+    """Error function; all x; about 1.1 ulp (f64 and f32).
 
     A polynomial up to one, and 1 - e**P(|x| - 1) beyond, whose exponential counts little.
     """
     v = Number(w, x)
     size = least(ERF_RANGE[v.element], abs(v))
     z = size * size
-    near = fma(size, polynomial(z, ERF[v.element]), size)
+    near = fma(size, careful_polynomial(z, ERF[v.element]), size)
     reduced = reduce_exponent(polynomial(size - 1.0, LOG_ERFC[v.element]))
     power = power_of_two(reduced.shifted)
     far = fma(power, -exp_minus_one(reduced.rest), 1.0 - power)
     return choose(size < 1.0, near, far).with_sign_of(v).value
 
 
-# (1 + 2x) e**(x**2) erfc(x) in powers of q = (x - CENTRE)/(x + CENTRE), for x from 0 to where erfc
-# vanishes; minimax of the relative error, by the Remez algorithm; 2**-56.0 and 2**-26.7. The map
-# is of M. Shepherd and J. Laframboise, Math. Comp. 36 (1981). The constant term is a sum of two.
-CENTRE = {"double": 4.0, "float": 3.0}
+# (1 + 9x/8) e**(x**2) erfc(x) in powers of q = (x - 3)/(x + 3), for x from 0 to where erfc
+# vanishes; minimax of the relative error, by the Remez algorithm; 2**-55.7 and 2**-28.0. The map
+# and a factor linear in x are of M. Shepherd and J. Laframboise, Math. Comp. 36 (1981); theirs is
+# 1 + 2x, but a slope near 2/sqrt(pi) makes the function flat at zero, where the rounding of q
+# would count most. The constant term is a sum of two.
+SLOPE = 1.125
+CENTRE = 3.0
 SCALED_ERFC_CONSTANT = {
-    "double": (1.2329951186255526, -4.6501230594326725e-17),
-    "float": (1.2530080080032349, 5.111868262019925e-08),
+    "double": (0.783130036418581, -1.8384731161854683e-18),
+    "float": (0.7831300497055054, -1.2735530852125976e-08),
 }
 SCALED_ERFC: Coefficients = {
     "double": (
-        -0.13962111684056286, 0.015379652102620116, 0.06809705425473352, -0.10103906603632272,
-        0.09373283499691641, -0.06633036581205086, 0.03716751556067035, -0.016197734054631333,
-        0.005031969770862406, -0.0007577733618059703, -0.00019925558073408513,
-        0.00015062229107066708, -2.4402950385760563e-05, -1.1224822529752555e-05,
-        5.717492177248936e-06, 3.012732174139022e-07, -8.347590948165894e-07,
-        6.2889892861887e-08, 1.1515606656331617e-07, -7.843680552004818e-09,
-        -1.3648942388015865e-08, -1.7996257869999059e-09,
+        -0.21901405471390545, 0.08069787267532923, 0.0072496795511831445, -0.035737631897016904,
+        0.027751546930070543, -0.011503167495700548, 0.0017324219480605247,
+        0.0008011737192502829, -0.00041885632672545187, -3.1127598738497965e-05,
+        6.474121951248728e-05, -7.066106139370893e-07, -1.0376720515989095e-05,
+        1.3749049103910524e-07, 1.8195123885887166e-06, 9.560000135499009e-08,
+        -3.271849481513638e-07, -5.525718150706381e-08, 5.147742903751148e-08,
+        1.5894536055072817e-08, -4.945500345443751e-09, -2.191888671984105e-09,
     ),
     "float": (
-        -0.13562114536762238, -0.04756239801645279, 0.12964659929275513, -0.11927098035812378,
-        0.06829431653022766, -0.023798031732439995, 0.002571450313553214, 0.002004375448450446,
-        -0.00078087073052302, -0.00027068331837654114,
+        -0.21901407837867737, 0.08069781213998795, 0.007250487804412842, -0.03573595732450485,
+        0.027743926271796227, -0.011519716121256351, 0.0017556865932419896,
+        0.0008678926387801766, -0.00042035081423819065, -0.00012439300189726055,
     ),
 }  # fmt: skip
 # Beyond it erfc is zero in the format.
@@ -86,17 +89,16 @@ ERFC_RANGE = {"double": 27.3, "float": 10.1}
 
 
 def scaled_erfc(a: Number) -> Sum:
-    """``(1 + 2a) e**(a**2) erfc(a)`` for an a that is not negative."""
-    centre = CENTRE[a.element]
-    q = (a - centre) / (a + centre)
+    """``(1 + 9a/8) e**(a**2) erfc(a)`` for an a that is not negative."""
+    q = (a - CENTRE) / (a + CENTRE)
     constant, low = SCALED_ERFC_CONSTANT[a.element]
     return ordered_sum(a.of(constant), q * polynomial(q, SCALED_ERFC[a.element]), low)
 
 
 def erfc(w: FunctionWriter, x: Value) -> Value:
-    """``1 - erf(x)``; all x; about 1.2 ulp (f64 and f32), results that underflow included.
+    """``1 - erf(x)``; all x; about 1.4 ulp (f64 and f32), results that underflow included.
 
-    e**(-a**2) * scaled_erfc(a) / (1 + 2a) for a = |x|, with square, factors and quotient carried
+    e**(-a**2) * scaled_erfc(a) / (1 + 9a/8) for a = |x|, with square, factors and quotient carried
     to twice the precision; erfc(-a) = 2 - erfc(a).
     """
     v = Number(w, x)
@@ -105,8 +107,8 @@ def erfc(w: FunctionWriter, x: Value) -> Value:
     reduced = reduce_exponent(-square)
     p = exp_minus_one(reduced.rest - fma(a, a, -square))
     numerator = product(ordered_sum(p.of(1.0), p, 0.0), scaled_erfc(a))
-    denominator = fma(a, 2.0, 1.0)
-    lost = fma(a, 2.0, 1.0 - denominator)
+    denominator = fma(a, SLOPE, 1.0)
+    lost = fma(a, SLOPE, 1.0 - denominator)
     inverse = 1.0 / denominator
     quotient = numerator.high * inverse
     residual = fma(-quotient, lost, fma(-quotient, denominator, numerator.high)) + numerator.low

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import log
 
 from ..assembly import FunctionWriter, Value
-from .number import Coefficients, Number, choose, clamp, fma, greatest, horner, least, polynomial
+from .number import Coefficients, Number, choose, clamp, fma, greatest, polynomial
 
 LOG2_E = 1 / log(2)
 

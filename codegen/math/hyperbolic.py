@@ -16,7 +16,7 @@ from .exponential import (
     power_of_two,
     reduce_exponent,
 )
-from .logarithm import INFINITY, NAN, log1p_of_sum
+from .logarithm import INFINITY, NAN, exponent_field, log1p_of_sum
 from .number import Coefficients, Number, choose, fma, greatest, horner, least, polynomial
 
 # tanh(x)/x - 1 over x**2 as a quotient of polynomials in x**2 for |x| <= 0.625 (the last
@@ -133,9 +133,9 @@ def cosh(w: FunctionWriter, x: Value) -> Value:
 
 
 def log1p_or_doubled(size: Number, high: Number, low: Number) -> Number:
-    """``log(1 + high + low)``, or ``log(2 size)`` where the size is so large that its square is not.
+    """``log(1 + high + low)``, or ``log(2 size)`` where the square of the size might overflow.
 
-    Beyond that threshold 1 + x is x, so that log1p is the logarithm.
+    Numbers of that size do not change when one is added, so that log1p is the logarithm.
     """
     large = size > 2.0 ** (size.format.bias // 2 - 1)
     y = log1p_of_sum(choose(large, size, high), choose(large, 0.0, low))
@@ -198,8 +198,7 @@ def atanh(w: FunctionWriter, x: Value) -> Value:
     near = a < 1 / 3
     power = (bits.of(2 * form.bias << form.mantissa) - (bits & form.exponent_mask)).floats()
     power = choose(near, 1.0, power)
-    field = (bits >> form.mantissa) | (form.bias + form.mantissa << form.mantissa)
-    k = choose(near, 0.0, (2.0**form.mantissa + form.bias) - field.floats())
+    k = choose(near, 0.0, (2.0**form.mantissa + form.bias) - exponent_field(bits))
     more, less = power + 1.0, 1.0 - power
     s = fma(a, more, less) / fma(a, less, more)
     z = s * s

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..assembly import FunctionWriter, Value
 from .exponential import LN2_HIGH, LN2_LOW
-from .number import Coefficients, Number, choose, fma, polynomial
+from .number import Number, choose, fma, polynomial
 
 SQRT_HALF_BITS = {"i64": 0x3FE6A09E667F3BCD, "i32": 0x3F3504F3}
 INFINITY = float("inf")
@@ -39,21 +39,43 @@ class Split:
     fraction: Number
 
 
+def exponent_field(bits: Number) -> Number:
+    """The exponent field of positive floats given by their bits, plus 2**mantissa, as a float.
+
+    Put under the exponent of 2**mantissa the field reads as that number plus the field; there is
+    no need of a conversion from integers, which many machines lack for 64 bits.
+    """
+    form = bits.format
+    return ((bits >> form.mantissa) | (form.bias + form.mantissa << form.mantissa)).floats()
+
+
+def centred(bits: Number) -> Number:
+    """Bits moved so that the exponent field steps at sqrt(1/2) times powers of two."""
+    form = bits.format
+    return bits + ((form.bias << form.mantissa) - SQRT_HALF_BITS[form.integer])
+
+
+def split_at(bits: Number, bias: Number | float) -> Split:
+    """Exponent and fraction from the bits of a positive number, less the bias of the exponent."""
+    form = bits.format
+    moved = centred(bits)
+    mantissa = ((moved & form.mantissa_mask) + SQRT_HALF_BITS[form.integer]).floats()
+    return Split(exponent_field(moved) - bias, mantissa - 1.0)
+
+
+def split_normal(x: Number) -> Split:
+    """Exponent and fraction of a positive normal number."""
+    return split_at(x.bits(), 2.0**x.format.mantissa + x.format.bias)
+
+
 def split(x: Number) -> Split:
     """Exponent and fraction of a positive finite number, subnormal ones included."""
     form = x.format
     small = x < form.tiny
     lift = form.mantissa + 2
+    bias = 2.0**form.mantissa + form.bias
     bits = choose(small, x * 2.0**lift, x).bits()
-    root = SQRT_HALF_BITS[form.integer]
-    one = form.bias << form.mantissa
-    moved = bits + (one - root)
-    # The exponent field, put under the exponent bits of 2**mantissa, reads as 2**mantissa + field.
-    offset = 2.0**form.mantissa
-    field = (moved >> form.mantissa) | (form.bias + form.mantissa << form.mantissa)
-    bias = choose(small, x.of(offset + form.bias + lift), offset + form.bias)
-    mantissa = ((moved & form.mantissa_mask) + root).floats()
-    return Split(field.floats() - bias, mantissa - 1.0)
+    return split_at(bits, choose(small, x.of(bias + lift), bias))
 
 
 def log_tail(f: Number) -> tuple[Number, Number]:
@@ -105,14 +127,11 @@ def log1p(w: FunctionWriter, x: Value) -> Value:
 def log1p_of_sum(high: Number, low: Number | None) -> Number:
     """``log(1 + high + low)`` for a positive finite 1 + high, ``low`` under an ulp of ``high``."""
     form = high.format
-    root = SQRT_HALF_BITS[form.integer]
-    one = form.bias << form.mantissa
-    moved = (high + 1.0).bits() + (one - root)
-    offset = 2.0**form.mantissa
-    field = (moved >> form.mantissa) | (form.bias + form.mantissa << form.mantissa)
-    k = field.floats() - (offset + form.bias)
+    moved = centred((high + 1.0).bits())
+    k = exponent_field(moved) - (2.0**form.mantissa + form.bias)
     # 4 * 2**-k, from the negated exponent field; four times, to be normal for the largest k.
-    down = (moved.of(2 * one + (2 << form.mantissa)) - (moved & form.exponent_mask)).floats()
+    twice = 2 * form.bias + 2 << form.mantissa
+    down = (moved.of(twice) - (moved & form.exponent_mask)).floats()
     less = down - 4.0
     f = fma(down, high, less)
     lost = fma(down, high, less - f)
@@ -171,4 +190,3 @@ def log10(w: FunctionWriter, x: Value) -> Value:
     """Logarithm to base 10; all x; exact at powers of ten; under 1 ulp (f64 and f32)."""
     v = Number(w, x)
     return log_in_base(v, INVERSE_LN10[v.element], LOG10_2[v.element]).value
-

@@ -13,7 +13,6 @@ from functools import cache
 
 from ..assembly import FLOATS, I1, FunctionWriter, Value, constant, element, lanes, like
 
-Operand = "Number | float | int"
 Coefficients = Mapping[str, Sequence[float]]
 cached_constant = cache(constant)
 
@@ -250,12 +249,13 @@ def polynomial(x: Number, coefficients: Sequence[float]) -> Number:
 
 
 def careful_polynomial(x: Number, coefficients: Sequence[float]) -> Number:
-    """The polynomial with Horner's rule for the first four terms.
+    """The polynomial with Horner's rule for the first half of the terms.
 
     Where terms alternate in sign, even and odd part would lose more to cancellation.
     """
-    total = polynomial(x, coefficients[4:])
-    for coefficient in reversed(coefficients[:4]):
+    half = len(coefficients) // 2
+    total = polynomial(x, coefficients[half:])
+    for coefficient in reversed(coefficients[:half]):
         total = fma(x, total, coefficient)
     return total
 

@@ -37,7 +37,7 @@ def asarray(value: Any, dtype: Any = None, copy: bool | None = None) -> Tracer:
     """A traced array of anything that NumPy makes an array of; traced arrays stay what they are.
 
     Raises:
-        ValueError: when nested lists are ragged.
+        ValueError: when nested lists have no one shape.
     """
     x = _joined(value) if contains_tracer(value) and not isinstance(value, Tracer) else None
     if x is None:
@@ -63,23 +63,24 @@ def as_numpy_dtype(dtype: Any) -> DType:
     return check_dtype(np.dtype(dtype), "this conversion")
 
 
-def _leaves(value: Any) -> tuple[Shape, list[Any]]:
-    """The shape of nested lists, and what stands in them."""
+def _nesting(value: Any) -> tuple[Shape, list[Any]] | None:
+    """The shape of nested lists and what stands in them; None when that is not one shape."""
     if not isinstance(value, (list, tuple)):
         return (), [value]
-    parts = [_leaves(x) for x in value]
-    if any(shape != parts[0][0] for shape, _ in parts):
-        raise ValueError(f"nested lists of traced values are ragged{at(user_location())}")
-    inner = parts[0][0] if parts else ()
-    return (len(parts), *inner), [leaf for _, leaves in parts for leaf in leaves]
+    parts = [_nesting(x) for x in value]
+    regular = [part for part in parts if part is not None]
+    if len(regular) < len(parts) or any(part[0] != regular[0][0] for part in regular):
+        return None
+    inner = regular[0][0] if regular else ()
+    return (len(parts), *inner), [leaf for _, leaves in regular for leaf in leaves]
 
 
 def _joined(value: Any) -> Tracer:
-    shape, leaves = _leaves(value)
-    dtype = common_dtype(leaves, "pullback.numpy.array")
-    return rows.reshape(
-        stacked(leaves, dtype), shape=(*shape, *(() if is_python_scalar(leaves[0]) else leaves[0].shape))
-    )
+    """All elements in one step; where lists stand beside arrays, list by list."""
+    nesting = _nesting(value)
+    shape, leaves = nesting if nesting is not None else ((len(value),), [asarray(x) for x in value])
+    joined = stacked(leaves, common_dtype(leaves, "pullback.numpy.array"))
+    return rows.reshape(joined, shape=(*shape, *joined.shape[1:]))
 
 
 def stacked(values: Sequence[Any], dtype: DType) -> Tracer:
@@ -88,7 +89,9 @@ def stacked(values: Sequence[Any], dtype: DType) -> Tracer:
     Raises:
         ValueError: when their shapes differ.
     """
-    parts = [number(x, dtype) if is_python_scalar(x) else as_dtype(strong(x), dtype) for x in values]
+    parts = [
+        number(x, dtype) if is_python_scalar(x) else as_dtype(strong(x), dtype) for x in values
+    ]
     shape = parts[0].shape
     if any(x.shape != shape for x in parts):
         raise ValueError(f"all input arrays must have the same shape{at(user_location())}")
@@ -106,8 +109,14 @@ def astype(x: Any, dtype: Any, copy: bool = True, **memory: Any) -> Tracer:
 
 
 def full_like(
-    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True,
-    shape: Any = None, *, device: Any = None,
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
 ) -> Tracer:
     """`np.full_like`: one value in the shape and dtype of another array."""
     like = key(a) if dtype is None else as_numpy_dtype(dtype)
@@ -147,8 +156,15 @@ def along(values: Tracer, shape: Shape, axis: int) -> Tracer:
 
 
 def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
-    dtype: Any = None, axis: int = 0, *, device: Any = None,
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    device: Any = None,
 ) -> Any:
     """`np.linspace`, between traced ends too."""
     wanted = common_dtype([start, stop, 1.0], "np.linspace")
@@ -172,7 +188,9 @@ def linspace(
     return (points, step) if retstep else points
 
 
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Tracer, ...]:
+def meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> tuple[Tracer, ...]:
     """`np.meshgrid`: coordinates of a grid, one array an axis."""
     values = [asarray(x) for x in xi]
     sizes = [x.size for x in values]

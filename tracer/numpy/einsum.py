@@ -123,9 +123,7 @@ def _extents(terms: list[Term]) -> dict[str, int]:
 
 def _without_ones(term: Term, extents: dict[str, int]) -> Term:
     """Axes of extent 1 that stand for longer ones carry nothing."""
-    kept = [
-        n for n, c in enumerate(term.labels) if term.value.shape[n] == extents[c]
-    ]
+    kept = [n for n, c in enumerate(term.labels) if term.value.shape[n] == extents[c]]
     value = reshape(term.value, shape=tuple(term.value.shape[n] for n in kept))
     return Term(value, "".join(term.labels[n] for n in kept))
 

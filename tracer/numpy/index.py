@@ -122,6 +122,7 @@ def select(given: list[Item], shape: Shape) -> Selection:
     steps: list[int] = []
     arrays: list[tuple[int, Tracer]] = []
     layout: list[int | str] = []
+    is_view = True
     for item in one_an_axis(given):
         axis = len(starts)
         if item is None:
@@ -131,6 +132,7 @@ def select(given: list[Item], shape: Shape) -> Selection:
             case Positions():
                 start, size, step = 0, shape[axis], 1
                 arrays.append((axis, item.checked(axis, shape[axis])))
+                is_view = is_view and item.is_scalar
                 layout.append("array")
             case int():
                 start, size, step = in_range(item, axis, shape[axis]), 1, 1
@@ -141,11 +143,12 @@ def select(given: list[Item], shape: Shape) -> Selection:
         starts.append(start)
         sizes.append(size)
         steps.append(step)
-    return _laid_out(Region(tuple(starts), tuple(sizes), tuple(steps)), arrays, layout)
+    region = Region(tuple(starts), tuple(sizes), tuple(steps))
+    return _laid_out(region, arrays, layout, is_view)
 
 
 def _laid_out(
-    region: Region, arrays: list[tuple[int, Tracer]], layout: list[int | str]
+    region: Region, arrays: list[tuple[int, Tracer]], layout: list[int | str], is_view: bool
 ) -> Selection:
     """NumPy's rule: the arrays' axes stand where the arrays do, or first if they are apart."""
     values = _together([x for _, x in arrays])
@@ -162,7 +165,7 @@ def _laid_out(
         kept=tuple(item for item in layout if isinstance(item, int)),
         place=sum(isinstance(item, int) for item in before),
         shape=shape,
-        is_view=not any(x.ndim for x in values),
+        is_view=is_view,
     )
 
 

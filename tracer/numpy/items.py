@@ -27,6 +27,11 @@ class Positions:
     known: np.ndarray[Any, Any] | None = None
     extent: int | None = None
 
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it stands for an int: then the index selects a view."""
+        return self.values.ndim == 0 and self.known is None
+
     def checked(self, axis: int, extent: int) -> Tracer:
         """The positions, checked as far as is possible while tracing."""
         if self.extent is not None:
@@ -64,7 +69,6 @@ class Mask:
             raise IndexError(f"a 0-d boolean index is not supported{at(user_location())}")
         places = zip(self.value.nonzero(), self.value.shape, strict=True)
         return [Positions(lift(p.astype(np.int64)), None, extent) for p, extent in places]
-
 
     def check(self, covered: Shape, axis: int) -> None:
         """Compare with the extents of the axes that it covers.
@@ -130,9 +134,7 @@ def completed(given: list[Item], ndim: int) -> list[Item]:
     used = sum(x.ndim if isinstance(x, Mask) else x is not None for x in given if x is not Ellipsis)
     ellipses = [n for n, x in enumerate(given) if x is Ellipsis]
     if len(ellipses) > 1:
-        raise IndexError(
-            f"an index can only have a single ellipsis ('...'){at(user_location())}"
-        )
+        raise IndexError(f"an index can only have a single ellipsis ('...'){at(user_location())}")
     if used > ndim:
         raise IndexError(
             f"too many indices for array: array is {ndim}-dimensional, but {used} were indexed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -93,9 +94,7 @@ def dstack(tup: Any) -> Tracer:
 def column_stack(tup: Any) -> Tracer:
     """`np.column_stack`: vectors as columns."""
     values = [asarray(x) for x in tup]
-    return concatenate(
-        [x if x.ndim > 1 else rows.reshape(x, shape=(x.size, 1)) for x in values], 1
-    )
+    return concatenate([x if x.ndim > 1 else rows.reshape(x, shape=(x.size, 1)) for x in values], 1)
 
 
 def append(arr: Any, values: Any, axis: Any = None) -> Tracer:
@@ -139,7 +138,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Trace
     else:
         cuts = [0, *(int(n) for n in indices_or_sections), extent]
     before = (slice(None),) * place
-    return [x[(*before, slice(a, b))] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [x[(*before, slice(a, b))] for a, b in itertools.pairwise(cuts)]
 
 
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Tracer]:
@@ -199,9 +198,14 @@ def _pad_constant(x: Tracer, widths: list[list[int]], values: Any) -> Tracer:
     given = np.broadcast_to(np.asarray(values), (x.ndim, 2)).tolist()
     for axis, sides in enumerate(zip(widths, given, strict=True)):
         for side, (width, value) in enumerate(zip(*sides, strict=True)):
-            size = tuple(width if n == axis and side == s else 0 for s in (0, 1) for n in range(x.ndim))
+            size = tuple(
+                width if n == axis and side == s else 0 for s in (0, 1) for n in range(x.ndim)
+            )
             x = rows.pad(
-                x, number(value, x.dtype), low=size[: x.ndim], high=size[x.ndim :],
+                x,
+                number(value, x.dtype),
+                low=size[: x.ndim],
+                high=size[x.ndim :],
                 interior=(0,) * x.ndim,
             )
     return x

@@ -99,12 +99,18 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tracer:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """`np.gradient` with even spacing: central differences, one-sided at the ends."""
     x = as_dtype(y, FLOAT64) if not is_float((y := asarray(f)).dtype) else y
-    axes = range(x.ndim) if axis is None else [normalize_axis(int(n), x.ndim) for n in np.atleast_1d(axis)]
+    axes = (
+        range(x.ndim)
+        if axis is None
+        else [normalize_axis(int(n), x.ndim) for n in np.atleast_1d(axis)]
+    )
     spacings = varargs or (1.0,)
     spacings = spacings * len(axes) if len(spacings) == 1 else spacings
     uneven = any(np.ndim(h) if not isinstance(h, Tracer) else h.ndim for h in spacings)
     if edge_order != 1 or uneven:
-        raise TypeError(f"np.gradient is traced for even spacing and edge_order 1{at(user_location())}")
+        raise TypeError(
+            f"np.gradient is traced for even spacing and edge_order 1{at(user_location())}"
+        )
     results = [_gradient(x, n, h) for n, h in zip(axes, spacings, strict=True)]
     return results[0] if len(results) == 1 else tuple(results)
 
@@ -128,7 +134,9 @@ def isclose(
     return result | (np.isnan(x) & np.isnan(y)) if equal_nan else result
 
 
-def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Tracer:
+def allclose(
+    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
+) -> Tracer:
     """`np.allclose`, as a traced bool."""
     result: Tracer = all_of(isclose(a, b, rtol, atol, equal_nan))
     return result
@@ -151,14 +159,19 @@ def cross(
     """`np.cross` of vectors in three dimensions."""
     if axis is not None:
         axisa = axisb = axisc = axis
-    x, y = (moveaxis(v, n, -1) for v, n in zip(promoted(a, b, what="np.cross"), (axisa, axisb), strict=True))
+    x, y = (
+        moveaxis(v, n, -1)
+        for v, n in zip(promoted(a, b, what="np.cross"), (axisa, axisb), strict=True)
+    )
     if x.shape[-1] != 3 or y.shape[-1] != 3:
         raise ValueError(f"np.cross takes vectors of length 3{at(user_location())}")
     (x0, x1, x2), (y0, y1, y2) = ([v[..., n] for n in range(3)] for v in (x, y))
     return stack([x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0], axis=axisc)
 
 
-def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Tracer:
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Tracer:
     """`np.interp`: a piecewise linear function through the points (xp, fp), constant beyond."""
     if period is not None:
         raise TypeError(f"np.interp is not traced with a period{at(user_location())}")

@@ -17,7 +17,7 @@ from ..location import user_location
 from ..primitives.elementwise import convert
 from ..primitives.structure import broadcast, reshape
 from ..trace import WEAK_DTYPES, Tracer, Weak, array_type, lift, literal, python_scalar
-from ..types import DType, Shape, is_integer, supported
+from ..types import FLOAT32, DType, Shape, is_integer, supported
 
 Key: TypeAlias = "DType | type[int] | type[float]"
 """How a value takes part in promotion: by its dtype, or as a Python number."""
@@ -66,7 +66,12 @@ def check_dtype(dtype: DType, what: str) -> DType:
 
 @lru_cache(maxsize=4096)
 def _resolve(ufunc: np.ufunc, keys: tuple[Key, ...]) -> tuple[DType, ...]:
-    return tuple(ufunc.resolve_dtypes((*keys, *(None,) * ufunc.nout)))
+    dtypes = ufunc.resolve_dtypes((*keys, *(None,) * ufunc.nout))
+    inputs, outputs = dtypes[: ufunc.nin], dtypes[ufunc.nin :]
+    if all(supported(x) for x in outputs):
+        # Predicates on bools compute in float16; their result does not show it.
+        inputs = tuple(x if supported(x) else FLOAT32 for x in inputs)
+    return (*inputs, *outputs)
 
 
 def resolve(ufunc: np.ufunc, keys: tuple[Key, ...]) -> tuple[DType, ...]:

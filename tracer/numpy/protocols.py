@@ -17,7 +17,9 @@ IGNORED = frozenset({"casting", "order", "subok"})
 """Arguments about memory, which traced values do not have."""
 
 
-def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_ufunc(
+    ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """A ufunc, or one of its methods, on operands of which one is traced.
 
     Raises:
@@ -77,7 +79,9 @@ def _call(
     operands = [_operand(x) for x in inputs]
     if dtype is not None:
         operands = [
-            number(x, np.dtype(dtype)) if is_python_scalar(x) else as_dtype(strong(x), np.dtype(dtype))
+            number(x, np.dtype(dtype))
+            if is_python_scalar(x)
+            else as_dtype(strong(x), np.dtype(dtype))
             for x in operands
         ]
     result = call(ufunc, *operands)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -64,8 +63,13 @@ def _masked(x: Tracer, where: Any, otherwise: Any) -> Tracer:
 
 def _accumulating(row: Any, combine: Callable[[Tracer, Tracer], Tracer], identity: int) -> Any:
     def function(
-        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO_VALUE,
-        initial: Any = NO_VALUE, where: Any = NO_VALUE,
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: Any = NO_VALUE,
+        initial: Any = NO_VALUE,
+        where: Any = NO_VALUE,
     ) -> Tracer:
         x = asarray(a)
         x = as_dtype(x, _sum_dtype(x.dtype) if dtype is None else as_numpy_dtype(dtype))
@@ -85,8 +89,12 @@ prod = _accumulating(rows.reduce_prod, lambda x, y: x * y, 1)
 
 def _extremum(row: Any, of_bools: Any, combine: Any) -> Any:
     def function(
-        a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO_VALUE,
-        initial: Any = NO_VALUE, where: Any = NO_VALUE,
+        a: Any,
+        axis: Any = None,
+        out: Any = None,
+        keepdims: Any = NO_VALUE,
+        initial: Any = NO_VALUE,
+        where: Any = NO_VALUE,
     ) -> Tracer:
         x = asarray(a)
         axes = axes_of(axis, x.ndim)
@@ -103,8 +111,7 @@ def _extremum(row: Any, of_bools: Any, combine: Any) -> Any:
         empty = any(x.shape[n] == 0 for n in axes)
         if empty and start is None:
             raise ValueError(
-                "zero-size array to reduction operation which has no identity"
-                f"{at(user_location())}"
+                f"zero-size array to reduction operation which has no identity{at(user_location())}"
             )
         shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
         if empty:
@@ -123,7 +130,11 @@ min = _extremum(rows.reduce_min, rows.reduce_all, smaller)
 
 def _logical(row: Any, identity: bool) -> Any:
     def function(
-        a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO_VALUE, *,
+        a: Any,
+        axis: Any = None,
+        out: Any = None,
+        keepdims: Any = NO_VALUE,
+        *,
         where: Any = NO_VALUE,
     ) -> Tracer:
         x = _masked(truth(asarray(a)), where, identity)
@@ -163,7 +174,12 @@ def _drop(kept: Tracer, x: Tracer, axes: Axes, keepdims: Any, out: Any) -> Trace
 
 
 def mean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO_VALUE, *,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    *,
     where: Any = NO_VALUE,
 ) -> Tracer:
     """`np.mean`."""
@@ -173,8 +189,15 @@ def mean(
 
 
 def var(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
-    keepdims: Any = NO_VALUE, *, where: Any = NO_VALUE, mean: Any = NO_VALUE,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = NO_VALUE,
+    *,
+    where: Any = NO_VALUE,
+    mean: Any = NO_VALUE,
     correction: Any = NO_VALUE,
 ) -> Tracer:
     """`np.var`: the mean square distance from the mean."""
@@ -197,9 +220,7 @@ def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: 
 
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO_VALUE) -> Tracer:
     """`np.ptp`: the largest less the smallest."""
-    result: Tracer = store(
-        out, max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims)
-    )
+    result: Tracer = store(out, max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims))
     return result
 
 
@@ -210,7 +231,11 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Tracer:
 
 
 def average(
-    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *,
+    a: Any,
+    axis: Any = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
     keepdims: Any = NO_VALUE,
 ) -> Any:
     """`np.average`: the mean, weighted if weights are given."""
@@ -260,7 +285,12 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Trac
 
 
 def cumulative_sum(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None,
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
     include_initial: bool = False,
 ) -> Tracer:
     """`np.cumulative_sum`."""
@@ -283,7 +313,9 @@ def _without_nan(function: Any, replacement: float) -> Any:
             result: Tracer = function(x, axis, *args, **kwargs)
             return result
         missing = is_nan(x)
-        result = function(choose(missing, number(replacement, x.dtype, x.shape), x), axis, *args, **kwargs)
+        result = function(
+            choose(missing, number(replacement, x.dtype, x.shape), x), axis, *args, **kwargs
+        )
         if math.isfinite(replacement):
             return result
         keepdims = kwargs.get("keepdims", NO_VALUE)

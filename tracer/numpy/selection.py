@@ -15,7 +15,16 @@ from ..trace import Tracer, literal
 from ..types import BOOL, INT64, DType, is_float, normalize_axis
 from .creation import along, asarray, positions
 from .meanings import truth
-from .promotion import as_dtype, check_dtype, common_dtype, common_shape, number, prepare, shape_of, spread
+from .promotion import (
+    as_dtype,
+    check_dtype,
+    common_dtype,
+    common_shape,
+    number,
+    prepare,
+    shape_of,
+    spread,
+)
 from .protocols import store
 from .ufuncs import OPERANDS, call
 
@@ -40,18 +49,30 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Tracer:
     yes, no = operand(x), operand(y)
     dtype = common_dtype([yes, no], "np.where")
     shape = common_shape([chosen.shape, shape_of(yes), shape_of(no)])
-    return rows.where(
-        spread(chosen, shape), prepare(yes, dtype, shape), prepare(no, dtype, shape)
-    )
+    return rows.where(spread(chosen, shape), prepare(yes, dtype, shape), prepare(no, dtype, shape))
 
 
 def clip(
-    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None,
-    max: Any = None, **unused: Any,
+    a: Any,
+    a_min: Any = None,
+    a_max: Any = None,
+    out: Any = None,
+    *,
+    min: Any = None,
+    max: Any = None,
+    **unused: Any,
 ) -> Tracer:
     """`np.clip`: no less than ``a_min``, no more than ``a_max``."""
-    low = None if (found := min if a_min is None else a_min) is None or found is np._NoValue else found
-    high = None if (found := max if a_max is None else a_max) is None or found is np._NoValue else found
+    low = (
+        None
+        if (found := min if a_min is None else a_min) is None or found is np._NoValue
+        else found
+    )
+    high = (
+        None
+        if (found := max if a_max is None else a_max) is None or found is np._NoValue
+        else found
+    )
     x = operand(a)
     if low is None or high is None:
         result = x if low is None else call(np.maximum, x, operand(low))

@@ -27,6 +27,11 @@ def _reshaped(x: Tracer, shape: Shape) -> Tracer:
     """A view where NumPy gives one: of memory without gaps, in order."""
     if not all(step.contiguous for step in x.steps):
         return rows.reshape(x, shape=shape)
+    return _with_ones(x, shape)
+
+
+def _with_ones(x: Tracer, shape: Shape) -> Tracer:
+    """A view in a shape that differs by axes of extent 1 only, or of memory without gaps."""
     return x.view(
         View(
             lambda t: rows.reshape(t, shape=shape),
@@ -128,14 +133,14 @@ def squeeze(a: Any, axis: Any = None) -> Tracer:
     """`np.squeeze`: without the axes of extent 1, or without those named."""
     x = asarray(a)
     if axis is None:
-        return _reshaped(x, tuple(n for n in x.shape if n != 1))
+        return _with_ones(x, tuple(n for n in x.shape if n != 1))
     axes = normalize_axes(as_ints(axis), x.ndim)
     if any(x.shape[n] != 1 for n in axes):
         raise ValueError(
             "cannot select an axis to squeeze out which has size not equal to one"
             f"{at(user_location())}"
         )
-    return _reshaped(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
+    return _with_ones(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
 def expand_dims(a: Any, axis: Any) -> Tracer:
@@ -145,7 +150,7 @@ def expand_dims(a: Any, axis: Any) -> Tracer:
     ndim = x.ndim + len(new)
     axes = normalize_axes(new, ndim)
     extents = iter(x.shape)
-    return _reshaped(x, tuple(1 if n in axes else next(extents) for n in range(ndim)))
+    return _with_ones(x, tuple(1 if n in axes else next(extents) for n in range(ndim)))
 
 
 def _refuse_writing(base: Tracer, value: Tracer) -> NoReturn:
@@ -168,7 +173,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Tracer, ...]:
 def _at_least(a: tuple[Any, ...], ndim: int) -> Any:
     values = [asarray(x) for x in a]
     done = [
-        x if x.ndim >= ndim else _reshaped(x, (1,) * (ndim - x.ndim) + x.shape) for x in values
+        x if x.ndim >= ndim else _with_ones(x, (1,) * (ndim - x.ndim) + x.shape) for x in values
     ]
     return done[0] if len(done) == 1 else tuple(done)
 
@@ -188,7 +193,7 @@ def atleast_3d(*arys: Any) -> Any:
     done = []
     for x in (asarray(v) for v in arys):
         shape = {0: (1, 1, 1), 1: (1, *x.shape, 1), 2: (*x.shape, 1)}.get(x.ndim, x.shape)
-        done.append(_reshaped(x, shape))
+        done.append(_with_ones(x, shape))
     return done[0] if len(done) == 1 else tuple(done)
 
 
@@ -241,7 +246,9 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Tracer:
     """`np.roll`: elements that leave at one end come in at the other."""
     x = asarray(a)
     if axis is None:
-        return rows.reshape(roll(rows.reshape(x, shape=(x.size,)), sum(as_ints(shift)), 0), shape=x.shape)
+        return rows.reshape(
+            roll(rows.reshape(x, shape=(x.size,)), sum(as_ints(shift)), 0), shape=x.shape
+        )
     shifts, axes = np.broadcast_arrays(as_ints(shift), as_ints(axis))
     for places, n in zip(shifts.tolist(), axes.tolist(), strict=True):
         n = normalize_axis(n, x.ndim)

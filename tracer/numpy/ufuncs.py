@@ -6,7 +6,6 @@ operator, whose results on Python numbers are Python numbers again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from ..errors import UnsupportedFunctionError, at
 from ..location import user_location
 from ..trace import WEAK_DTYPES, Tracer, Weak, lift
-from ..types import BOOL, is_integer
+from ..types import is_integer
 from .meanings import CORE, ELEMENTWISE
 from .promotion import (
     as_dtype,
@@ -30,8 +29,8 @@ from .promotion import (
 OPERANDS = (Tracer, np.ndarray, np.generic, bool, int, float)
 """What can stand beside a traced value in an expression."""
 
-COMPARISONS = frozenset("equal not_equal less less_equal greater greater_equal".split())
-BITWISE = frozenset("bitwise_and bitwise_or bitwise_xor".split())
+COMPARISONS = frozenset(["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"])
+BITWISE = frozenset(["bitwise_and", "bitwise_or", "bitwise_xor"])
 
 
 def apply(ufunc: np.ufunc, *operands: Any) -> Tracer:
@@ -87,14 +86,14 @@ def _of_one_type(operands: tuple[Any, ...]) -> bool:
 
 def _within_range(operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """Comparisons take ints of any size: one beyond int32 makes them comparisons of int64."""
-    if any(key(x) not in (int, BOOL) and not is_integer(cast(Any, key(x))) for x in operands):
+    kinds = [key(x) for x in operands]
+    if any(k is float or (not isinstance(k, type) and k.kind == "f") for k in kinds):
         return operands
     return tuple(np.int64(x) if _is_long(x) else x for x in operands)
 
 
 def _is_long(value: Any) -> bool:
-    fits_int32 = is_python_scalar(value) and -(2**31) <= value < 2**31
-    return is_python_scalar(value) and not fits_int32 and -(2**63) <= value < 2**63
+    return is_python_scalar(value) and not -(2**31) <= value < 2**31
 
 
 def _refuse_negative_exponent(exponent: Any) -> None:
@@ -104,15 +103,15 @@ def _refuse_negative_exponent(exponent: Any) -> None:
         )
 
 
-def _on_python_numbers(
-    ufunc: np.ufunc, operands: tuple[Any, ...], kinds: list[Weak]
-) -> Tracer:
+def _on_python_numbers(ufunc: np.ufunc, operands: tuple[Any, ...], kinds: list[Weak]) -> Tracer:
     """Python's arithmetic: bools count as ints, and results stay Python numbers."""
     numbers = [lift(x) for x in operands]
     arithmetic = ufunc.__name__ not in (COMPARISONS | BITWISE)
     if arithmetic:
-        numbers = [as_dtype(x, WEAK_DTYPES[int]) if k is bool else x
-                   for x, k in zip(numbers, kinds, strict=True)]
+        numbers = [
+            as_dtype(x, WEAK_DTYPES[int]) if k is bool else x
+            for x, k in zip(numbers, kinds, strict=True)
+        ]
     exponent = operands[-1]
     if ufunc.__name__ == "power" and is_python_scalar(exponent) and exponent < 0:
         numbers = [as_dtype(x, WEAK_DTYPES[float]) for x in numbers]
@@ -149,6 +148,3 @@ def apply_in_place(ufunc: np.ufunc, x: Tracer, other: Any) -> Tracer:
         )
     x.assign(as_dtype(result, x.dtype))
     return x
-
-
-Meaning = Callable[..., Any]

@@ -1,0 +1,149 @@
+"""The function that CPython calls: checks the arguments, makes the results, runs the kernels.
+
+CPython's vectorcall protocol hands over the callable, the arguments and the names of keywords; a
+fifth parameter is the ``Record`` of this specialisation. All that belongs to one particular
+function (captured arrays, guards, keys of a result's dict) is read from the record, and all that
+belongs to one process is an external symbol: so the code can be shared and kept on disk.
+
+Whatever the code was not made for goes to the next record, and in the end to Python.
+"""
+
+from __future__ import annotations
+
+import re
+
+from . import layout
+from .arguments import read_arguments, read_captures
+from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
+from .entry import Entry, Site
+from .frame import I8, NULL, PARAMETERS, Frame
+from .results import build_result, make_outputs
+
+# Workspaces up to this size are on the stack.
+STACK_WORKSPACE = 4096
+WORKSPACE_ALIGNMENT = 64
+# LLVM's code generator without its optimisations: a quarter of the time, and no slower calls.
+ATTRIBUTES = "nounwind noinline optnone"
+
+
+def write_entry(module: Module, entry: Entry, name: str = "entry") -> None:
+    """Add the function that CPython calls to a module that defines ``@run``."""
+    f = FunctionWriter(module, name, PTR, PARAMETERS, attributes=ATTRIBUTES)
+    frame = Frame.begin(f, entry)
+    _check_arity(frame)
+    # Guards come first: a comparison of strange keys may run Python code, which may do anything
+    # to arrays that have been looked at.
+    if entry.guarded:
+        _check_guards(frame)
+    read_arguments(frame)
+    read_captures(frame)
+    make_outputs(frame)
+    _run(frame)
+    f.ret(build_result(frame))
+    _write_failure(frame)
+    _write_mismatch(frame)
+    f.finish()
+
+
+def _check_arity(frame: Frame) -> None:
+    """As many positional arguments as there should be and no keywords."""
+    f = frame.f
+    _, _, nargsf, kwnames, _ = f.parameters
+    # The topmost bit tells that CPython lends us the slot before the arguments.
+    count = f.op("and", nargsf, constant(I64, 2**63 - 1))
+    right = f.compare("eq", count, constant(I64, len(frame.entry.arguments)))
+    frame.require(f.op("and", right, f.compare("eq", kwnames, NULL)), frame.mismatch)
+
+
+def _check_guards(frame: Frame) -> None:
+    """Whether the names that the function refers to still mean what they did."""
+    hold = frame.f.call("pullback.guards_hold", I1, [frame.f.parameters[4]])
+    frame.require(hold, frame.mismatch)
+
+
+def _run(frame: Frame) -> None:
+    """Run the kernels, perhaps without the interpreter's lock."""
+    f, entry = frame.f, frame.entry
+    workspace, block = _workspace(frame)
+    status = f.alloca(I64, 2)
+    thread = f.call("PyEval_SaveThread", PTR, []) if entry.release_gil else NULL
+    site = f.call_known("run", I64, [frame.inputs, frame.outputs, workspace, status])
+    if entry.release_gil:
+        f.call("PyEval_RestoreThread", "void", [thread])
+    if block is not None:
+        size = constant(I64, entry.workspace_bytes)
+        f.call("pullback.give_workspace", "void", [f.parameters[4], block, size])
+    if entry.sites:
+        _raise_at_site(frame, site, status)
+
+
+def _workspace(frame: Frame) -> tuple[Value, Value | None]:
+    """Aligned memory for the kernels; and, unless it is on the stack, the block to give back."""
+    f, size = frame.f, frame.entry.workspace_bytes
+    if size == 0:
+        return NULL, None
+    if size <= STACK_WORKSPACE:
+        return f.alloca(I8, size, WORKSPACE_ALIGNMENT), None
+    block = f.call("pullback.take_workspace", PTR, [f.parameters[4], constant(I64, size)])
+    return _aligned(f, frame.require_made(block)), block
+
+
+def _aligned(f: FunctionWriter, block: Value) -> Value:
+    """The first aligned address of a block, which has room for it."""
+    up = f.address(block, WORKSPACE_ALIGNMENT - 1, I8)
+    mask = constant(I64, -WORKSPACE_ALIGNMENT)
+    return f.call("llvm.ptrmask.p0.i64", PTR, [up, mask])
+
+
+def _raise_at_site(frame: Frame, number: Value, status: Value) -> None:
+    """Raise the exception of the site that the kernels report."""
+    f, sites = frame.f, frame.entry.sites
+    following = f.label("fine")
+    labels = [f.label("site") for _ in sites]
+    cases = " ".join(f"i64 {n}, label %{label}" for n, label in enumerate(labels, 1))
+    # Any other number than 0 would be a kernel's fault: it counts as the last site.
+    f.line(f"switch {number}, label %{labels[-1]} [ i64 0, label %{following} {cases} ]")
+    for label, site in zip(labels, sites, strict=True):
+        f.start_block(label)
+        _raise(frame, site, status)
+        f.jump(frame.failure)
+    f.start_block(following)
+
+
+def _raise(frame: Frame, site: Site, status: Value) -> None:
+    """Raise one site's exception; ``{0}`` and ``{1}`` become what stands in the status."""
+    f = frame.f
+    if isinstance(site.exception, str):
+        class_ = f.load(PTR, f.module.extern(f"PyExc_{site.exception}"), 8)
+    else:
+        class_ = frame.record_item(layout.RECORD_OBJECTS, site.exception)
+    arguments, format = [class_], ""
+    # CPython wants its format in ASCII, while the message may be in any language.
+    for n, part in enumerate(re.split(r"\{([01])\}", site.message)):
+        if n % 2:
+            arguments.append(f.load(I64, f.address(status, int(part), I64), 8))
+        else:
+            arguments.append(f.module.bytes(part.encode() + b"\0"))
+        format += "%lld" if n % 2 else "%s"
+    arguments.insert(1, f.module.bytes(format.encode() + b"\0"))
+    f.module.declare("PyErr_Format", PTR, [PTR, PTR, "..."])
+    f.make(PTR, f"call ptr (ptr, ptr, ...) @PyErr_Format({', '.join(map(str, arguments))})")
+
+
+def _write_failure(frame: Frame) -> None:
+    """Drop what was made; an exception has been raised."""
+    f = frame.f
+    f.start_block(frame.failure)
+    f.call("pullback.release", "void", [frame.owned, constant(I64, frame.slots)])
+    f.ret(NULL)
+
+
+def _write_mismatch(frame: Frame) -> None:
+    """Let the next record have a try."""
+    f = frame.f
+    self, args, nargsf, kwnames, record = f.parameters
+    f.start_block(frame.mismatch)
+    following = frame.field(record, layout.RECORD_NEXT)
+    entry = frame.field(following, layout.RECORD_ENTRY)
+    arguments = ", ".join(map(str, [self, args, nargsf, kwnames, following]))
+    f.ret(f.make(PTR, f"musttail call ptr {entry.name}({arguments})"))
