@@ -41,7 +41,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 Argnums = int | Sequence[int]
 
 
-def _decorator(make: Callable[..., Function], fun: Callable[..., Any] | None, **options: Any) -> Any:
+def _decorator(
+    make: Callable[..., Function], fun: Callable[..., Any] | None, **options: Any
+) -> Any:
     """``make(fun)``, or a decorator that waits for the function."""
     if fun is None:
         return functools.partial(make, **options)
@@ -54,9 +56,16 @@ def _decorator(make: Callable[..., Function], fun: Callable[..., Any] | None, **
 
 
 @overload
-def jit(fun: Callable[..., Any], *, static_argnums: Argnums = (), static_argnames: str | Sequence[str] = ()) -> Function: ...
+def jit(
+    fun: Callable[..., Any],
+    *,
+    static_argnums: Argnums = (),
+    static_argnames: str | Sequence[str] = (),
+) -> Function: ...
 @overload
-def jit(fun: None = None, *, static_argnums: Argnums = (), static_argnames: str | Sequence[str] = ()) -> Callable[[Callable[..., Any]], Function]: ...
+def jit(
+    fun: None = None, *, static_argnums: Argnums = (), static_argnames: str | Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], Function]: ...
 def jit(
     fun: Callable[..., Any] | None = None,
     *,
@@ -188,7 +197,9 @@ def _with_aux(what: str, result: Any) -> tuple[Any, Any]:
 @overload
 def grad(fun: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Function: ...
 @overload
-def grad(fun: None = None, argnums: Argnums = 0, has_aux: bool = False) -> Callable[[Callable[..., Any]], Function]: ...
+def grad(
+    fun: None = None, argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[[Callable[..., Any]], Function]: ...
 def grad(fun: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
     """The gradient of a function that returns one number, by reverse mode.
 
@@ -219,9 +230,13 @@ def grad(fun: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: b
 
 
 @overload
-def value_and_grad(fun: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Function: ...
+def value_and_grad(
+    fun: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Function: ...
 @overload
-def value_and_grad(fun: None = None, argnums: Argnums = 0, has_aux: bool = False) -> Callable[[Callable[..., Any]], Function]: ...
+def value_and_grad(
+    fun: None = None, argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[[Callable[..., Any]], Function]: ...
 def value_and_grad(
     fun: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False
 ) -> Any:
@@ -368,7 +383,9 @@ def _vjp_compiled(fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool
 # -- forward mode ----------------------------------------------------------------------------
 
 
-def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(
+    fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[Any, Any]:
     """The value at ``primals`` and its derivative along ``tangents``, by forward mode.
 
     Args:
@@ -398,16 +415,14 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
                 f"the tangents have structure {spec}, the primals {picked.spec}"
                 f"{at(user_location())}"
             )
-        given = [
-            _matching(as_leaf(t), x) for t, x in zip(leaves, picked.leaves, strict=True)
-        ]
+        given = [_matching(as_leaf(t), x) for t, x in zip(leaves, picked.leaves, strict=True)]
         flat = trace_function(lambda *xs: fun(*picked.arguments(xs)), picked.leaves)
         outputs, pushed_out = pushed(flat, picked.leaves, given, range(len(given)))
         return flat.result(outputs), flat.result(_all_tangents(flat, outputs, pushed_out))
 
-    if tracing():
-        return body(primals, tangents)
-    result: tuple[Any, Any] = Function(body, fun)(tuple(primals), tuple(tangents))
+    result: tuple[Any, Any] = (body if tracing() else Function(body, fun))(
+        tuple(primals), tuple(tangents)
+    )
     return result
 
 
@@ -487,8 +502,7 @@ def _forward_jacobian(fun: Callable[..., Any], argnums: Argnums) -> Callable[...
         size = sum(x.size for x in leaves)
 
         def along(*tangents: Tracer) -> Any:
-            outputs, result = pushed(flat, leaves, tangents, range(len(leaves)))
-            return result
+            return pushed(flat, leaves, tangents, range(len(leaves)))[1]
 
         seeds = _seeds(leaves)
         examples = [_row_type(x) for x in seeds]
@@ -535,9 +549,7 @@ def _with_axis(values: Sequence[Tracer], batched: Sequence[bool], size: int) -> 
     from pullback.tracer.primitives.structure import broadcast
 
     return [
-        x
-        if has
-        else broadcast(x, shape=(size, *x.shape), axes=tuple(range(1, x.ndim + 1)))
+        x if has else broadcast(x, shape=(size, *x.shape), axes=tuple(range(1, x.ndim + 1)))
         for x, has in zip(values, batched, strict=True)
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -206,7 +206,7 @@ class FunctionWriter:
     @contextmanager
     def loop(
         self, start: int | Value, stop: int | Value, step: int = 1, carried: Sequence[Value] = ()
-    ) -> Iterator[Loop]:
+    ) -> Generator[Loop]:
         """``for index in range(start, stop, step)`` for a range that is known not to be empty."""
         first = start if isinstance(start, Value) else constant(I64, start)
         last = stop if isinstance(stop, Value) else constant(I64, stop)
@@ -223,7 +223,9 @@ class FunctionWriter:
         more = self.make(I1, f"icmp slt i64 {following.name}, {last.name}")
         latch = self._block
         self.branch(more, body, after)
-        phis = [f"  {index.name} = phi i64 [ {first.name}, %{before} ], [ {following.name}, %{latch} ]"]
+        phis = [
+            f"  {index.name} = phi i64 [ {first.name}, %{before} ], [ {following.name}, %{latch} ]"
+        ]
         for name, old, new in zip(names, carried, loop.carried, strict=True):
             phis.append(
                 f"  {name.name} = phi {name.type} [ {old.name}, %{before} ], [ {new.name}, %{latch} ]"
@@ -232,7 +234,7 @@ class FunctionWriter:
         self.start_block(after)
 
     @contextmanager
-    def when(self, condition: Value) -> Iterator[None]:
+    def when(self, condition: Value) -> Generator[None]:
         """``if condition:`` around side effects (stores, calls)."""
         yes, after = self.label("then"), self.label("after")
         self.branch(condition, yes, after)

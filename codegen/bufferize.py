@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from pullback.tracer.ir import Graph, Node
 from pullback.tracer.types import BOOL, DType, is_float, row_major_strides
 
-from .fuse import ARG_REDUCTIONS, REDUCTIONS, SCATTERS, Fusion, Group, base, elements
+from .fuse import ARG_REDUCTIONS, REDUCTIONS, Fusion, Group, base, elements, inline_nodes
 from .kernel import (
     Affine,
     Buffer,
@@ -26,6 +26,7 @@ from .kernel import (
 )
 from .schedule import schedule
 from .steps import Body, identity_rows
+from .unroll import small_runs, unrolled_kernel
 
 ALIGNMENT = 64
 
@@ -47,10 +48,29 @@ def bufferize(fusion: Fusion) -> Plan:
         if root not in buffers:
             number = len(buffers)
             buffers[root] = Buffer(f"t{number}", root.type, "workspace", number)
-    kernels = [k for group in fusion.groups for k in _group_kernels(group, buffers)]
+    kernels: list[Kernel] = []
+    for run, stored in _runs(fusion):
+        if stored is not None:
+            kernels.append(unrolled_kernel(run, buffers, stored))
+        else:
+            kernels += [k for group in run for k in _group_kernels(group, buffers)]
     plan = Plan(tuple(inputs), tuple(outputs), [*kernels, *copies])
     _plan_workspace(plan)
     return plan
+
+
+def _runs(fusion: Fusion) -> Iterator[tuple[list[Group], list[Node] | None]]:
+    """Groups to be loops; and groups to be unrolled together, with the roots that others read."""
+    roots = set(fusion.roots)
+    runs = small_runs(fusion)
+    owner = {root: i for i, (run, _) in enumerate(runs) for group in run for root in group.roots}
+    outside = {base(x) for x in fusion.graph.outputs}
+    for root, own in owner.items():
+        read = inline_nodes(root, roots)[1]
+        outside.update(x for x in read if owner[x] != own)
+    for run, small in runs:
+        stored = [r for group in run for r in group.roots if r in outside]
+        yield run, stored if small else None
 
 
 def _group_kernels(group: Group, buffers: dict[Node, Buffer]) -> list[Kernel]:
@@ -233,9 +253,7 @@ def _cumsum_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
         rows[axis] = rows[axis].scaled(-1, space[axis] - 1)
     index = combine(tuple(rows), row_major_strides(space), body.axes)
     value = body.value(root.operands[0], tuple(rows))
-    kernel = schedule(
-        space, body.steps, [Sink("scan", root, value, buffers[root], index, (axis,))]
-    )
+    kernel = schedule(space, body.steps, [Sink("scan", root, value, buffers[root], index, (axis,))])
     kernel.roots = (root,)
     kernel.sequential = kernel.sinks[0].axes == (len(kernel.extents) - 1,)
     return [kernel]
@@ -278,7 +296,6 @@ SPECIAL = {
     "cumsum": _cumsum_kernels,
     "dot": _product_kernels,
 }
-assert SCATTERS <= set(SPECIAL)
 
 
 # -- workspace -------------------------------------------------------------------------------

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pullback.tracer.ir import Node
+
 from .assembly import I64, FunctionWriter, Value, constant, element, lanes, like, vector
 from .scalar import extremum, is_float
 
 ARG = ("argmax", "argmin")
+
+
+def combiner(node: Node) -> str:
+    """The reduction that a node combines with: a running sum is one of sums."""
+    return "reduce_sum" if node.primitive.name == "cumsum" else node.primitive.name
 
 
 def start_state(name: str, type: str, first: float | int | bool) -> list[Value]:

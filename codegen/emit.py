@@ -30,7 +30,9 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     """
     emission = Emission(Module(), [])
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
-    run = FunctionWriter(emission.module, "run", I64, parameters)
+    # It only calls the kernels: LLVM's code generator without optimisations is quicker done.
+    attributes = "nounwind noinline optnone"
+    run = FunctionWriter(emission.module, "run", I64, parameters, attributes=attributes)
     pointers: dict[Buffer, Value] = {}
     for number, kernel in enumerate(plan.kernels):
         used = sorted(reads(kernel) | writes(kernel), key=lambda b: (b.kind, b.number))
@@ -41,7 +43,7 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
         if isinstance(kernel, LoopKernel):
             _call_kernel(run, emission, f"kernel{number}", kernel, used, arguments, vector_bytes)
         else:
-            _emit_simple(run, kernel, pointers)
+            _emit_simple(run, f"kernel{number}", kernel, pointers)
     run.ret(constant(I64, 0))
     run.finish()
     return emission
@@ -87,10 +89,12 @@ def _leave_if_failed(run: FunctionWriter, result: Value) -> None:
     run.start_block(fine)
 
 
-def _emit_simple(w: FunctionWriter, kernel: Kernel, pointers: dict[Buffer, Value]) -> None:
+def _emit_simple(
+    w: FunctionWriter, name: str, kernel: Kernel, pointers: dict[Buffer, Value]
+) -> None:
     match kernel:
         case Fill():
-            _fill(w, kernel, pointers[kernel.buffer])
+            _fill(w, name, kernel, pointers[kernel.buffer])
         case Copy():
             size = constant(I64, kernel.source.type.nbytes)
             no = Value("i1", "false")
@@ -102,20 +106,23 @@ def _emit_simple(w: FunctionWriter, kernel: Kernel, pointers: dict[Buffer, Value
             raise AssertionError("a loop kernel is a function of its own")
 
 
-def _fill(w: FunctionWriter, kernel: Fill, pointer: Value) -> None:
+def _fill(w: FunctionWriter, name: str, kernel: Fill, pointer: Value) -> None:
+    """Set every element; a function of its own where that is not all zero bits."""
     type = kernel.buffer.type
-    if type.size == 0:
-        return
-    kind = memory_element(type.dtype)
+    kind, size = memory_element(type.dtype), type.dtype.itemsize
+    value = constant(kind, kernel.value)
     if type.size == 1:
-        w.store(constant(kind, kernel.value), pointer, type.dtype.itemsize)
-        return
-    with w.loop(0, type.size) as loop:
-        w.store(
-            constant(kind, kernel.value),
-            w.address(pointer, loop.index, kind),
-            type.dtype.itemsize,
-        )
+        w.store(value, pointer, size)
+    elif value.name in ("0", "0x0000000000000000"):
+        arguments = [pointer, constant("i8", 0), constant(I64, type.nbytes), Value("i1", "false")]
+        w.call("llvm.memset.p0.i64", "void", arguments)
+    elif type.size:
+        f = FunctionWriter(w.module, name, "void", [(PTR, "target")], linkage="internal")
+        with f.loop(0, type.size) as loop:
+            f.store(value, f.address(f.parameters[0], loop.index, kind), size)
+        f.ret()
+        f.finish()
+        w.call_known(name, "void", [pointer])
 
 
 def _product(w: FunctionWriter, kernel: Product, pointers: dict[Buffer, Value]) -> None:

@@ -1,4 +1,4 @@
-"""How a compiled function is called from Python: what it takes, what it makes, what may go wrong."""
+"""How a compiled function is called from Python: what it takes and makes, what may go wrong."""
 
 from __future__ import annotations
 

@@ -27,8 +27,36 @@ ALIASES = frozenset({"reshape", "stop_gradient"})
 
 WEIGHTS = {"div": 4, "sqrt": 5, "remainder": 20, "floor_divide": 10, "gather": 3, "integer_pow": 3}
 CHEAP = frozenset(
-    """neg add sub mul abs sign floor ceil trunc round maximum minimum clip eq ne lt le gt ge is_nan
-    is_inf is_finite bit_and bit_or bit_xor bit_not where convert""".split()
+    (
+        "neg",
+        "add",
+        "sub",
+        "mul",
+        "abs",
+        "sign",
+        "floor",
+        "ceil",
+        "trunc",
+        "round",
+        "maximum",
+        "minimum",
+        "clip",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "is_nan",
+        "is_inf",
+        "is_finite",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "bit_not",
+        "where",
+        "convert",
+    )
 )
 BODY_LIMIT = 400
 
@@ -246,9 +274,9 @@ def _place(
 def is_fusible(root: Node) -> bool:
     """Whether a root's kernel may make other roots too."""
     name = root.primitive.name
-    return name in REDUCTIONS or name not in ALWAYS_ROOTS and not (
-        name == "pad" and any(root.params["interior"])
-    )
+    if name == "pad":
+        return not any(root.params["interior"])
+    return name in REDUCTIONS or name not in ALWAYS_ROOTS
 
 
 def _worth_keeping(graph: Graph, roots: set[Node], users: dict[Node, set[int]]) -> set[Node]:

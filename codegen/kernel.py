@@ -58,7 +58,8 @@ class Step:
     """One scalar value of a kernel's body.
 
     ``kind`` is ``load``, ``literal``, ``iota``, ``select`` (a padded operand), ``gather`` or
-    ``apply`` (the node's primitive on the values of ``operands``). ``depth`` is how many loops the
+    ``apply`` (the node's primitive on the values of ``operands``), or ``combine`` (two of them, as
+    the reduction ``node`` does). ``depth`` is how many loops the
     value depends on; it is computed outside the others.
     """
 
@@ -75,8 +76,9 @@ class Step:
 class Sink:
     """Where a value of the body goes.
 
-    ``kind``: ``store``; ``reduce`` with the primitive of ``node`` along ``axes``; ``scan``, a running
-    sum along the one axis in ``axes``; ``scatter`` to the place that the ``indices`` steps tell.
+    ``kind``: ``store``; ``reduce`` with the primitive of ``node`` along ``axes``; ``scan``, a
+    running sum along the one axis in ``axes``; ``scatter`` to the place that the ``indices`` steps
+    tell.
     """
 
     kind: str
@@ -122,7 +124,10 @@ class Copy:
 
 @dataclass(slots=True)
 class Product:
-    """``target = x @ y`` by BLAS, for each of ``batch``; a flag tells an operand stored transposed."""
+    """``target = x @ y`` by BLAS, for each of ``batch``.
+
+    A flag tells that an operand is stored transposed.
+    """
 
     node: Node
     x: Buffer

@@ -21,7 +21,8 @@ TYPE = HEADER - POINTER
 FLOAT_VALUE = HEADER
 CELL_VALUE = HEADER
 SCALAR_VALUE = HEADER
-# PyTupleObject: the first item.
+# PyTupleObject: how many items, the first item (between them 3.14 has a hash).
+TUPLE_SIZE = HEADER
 TUPLE_ITEMS: int = tuple.__basicsize__
 
 # PyArrayObject.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pullback.tracer.ir import Node
 from pullback.tracer.types import BOOL
@@ -28,10 +29,11 @@ from .assembly import (
     vector,
 )
 from .bufferize import identity, reduces_in_registers, register_depth
-from .combine import combine_across_lanes, combine_pair, start_state, state_result
+from .combine import combine_across_lanes, combine_pair, combiner, start_state, state_result
 from .entry import Site
 from .fuse import weight
 from .kernel import Affine, Buffer, Condition, LoopKernel, Sink, Step
+from .math import sincos
 from .scalar import ELEMENTS, convert, literal_value, lower, memory_element
 
 Env = dict[int, Value]
@@ -46,7 +48,14 @@ class Place:
     mask: Value | None = None
 
 
-@dataclass(slots=True)
+SINE_AND_COSINE = ("sin", "cos")
+
+
+def _applies(step: Step, name: str) -> bool:
+    return step.kind == "apply" and step.node.primitive.name == name
+
+
+@dataclass
 class Nest:
     """The state of emitting one kernel."""
 
@@ -60,6 +69,7 @@ class Nest:
     outer: Env = field(default_factory=dict)
     bases: dict[tuple[Buffer, Affine], Value] = field(default_factory=dict)
     accumulators: dict[int, list[list[Value]]] = field(default_factory=dict)
+    turned: dict[Value, tuple[Value, Value]] = field(default_factory=dict)
 
     @property
     def depth(self) -> int:
@@ -134,9 +144,7 @@ class Nest:
     def _hoist_bases(self) -> None:
         """Compute outside the innermost loop what of each address does not depend on it."""
         self.bases.clear()
-        accesses = [
-            (s.buffer, s.index) for s in self.kernel.steps if s.depth == self.depth
-        ]
+        accesses = [(s.buffer, s.index) for s in self.kernel.steps if s.depth == self.depth]
         accesses += [(s.buffer, s.index) for s in self.kernel.sinks]
         for buffer, index in accesses:
             if buffer is not None and index is not None:
@@ -210,7 +218,7 @@ class Nest:
             case "literal":
                 return literal_value(step.node)
             case "load":
-                assert step.index is not None and step.buffer is not None
+                assert step.index is not None
                 return self._load(step, step.index, place)
             case "iota":
                 assert step.index is not None
@@ -224,7 +232,27 @@ class Nest:
                 return self._select(condition, inside, outside)
             case "gather":
                 return self._gather(step, place, env)
+            case "combine":
+                pair = [[env[i]] for i in step.operands]
+                return combine_pair(w, combiner(step.node), *pair)[0]
+        if step.node.primitive.name in SINE_AND_COSINE and step.operands[0] in self.angles:
+            return self._sine_or_cosine(step, env[step.operands[0]])
         return lower(w, step.node, [env[i] for i in step.operands])
+
+    @cached_property
+    def angles(self) -> set[int]:
+        """The steps of which both sine and cosine are wanted: for little more than one of them."""
+        of = {
+            name: {s.operands[0] for s in self.kernel.steps if _applies(s, name)}
+            for name in SINE_AND_COSINE
+        }
+        return of["sin"] & of["cos"]
+
+    def _sine_or_cosine(self, step: Step, angle: Value) -> Value:
+        both = self.turned.get(angle)
+        if both is None:
+            both = self.turned[angle] = sincos(self.w, angle)
+        return both[SINE_AND_COSINE.index(step.node.primitive.name)]
 
     def _select(self, condition: Value, yes: Value, no: Value) -> Value:
         width = max(lanes(condition.type), lanes(yes.type), lanes(no.type))
@@ -345,7 +373,8 @@ class Nest:
     # -- gather and scatter ----------------------------------------------------------------------
 
     def _gather(self, step: Step, place: Place, env: Env) -> Value:
-        assert step.buffer is not None and step.index is not None
+        assert step.buffer is not None
+        assert step.index is not None
         table = step.node.operands[0].type
         condition = self._condition(step.mask, place)
         offset = self._place_in(
@@ -359,7 +388,9 @@ class Nest:
             return self._read(step.buffer, pointer, inner, place, condition)
         inner = step.index.coefs[-1] if step.index.coefs else 0
         if inner:
-            offset = self.w.op("add", offset, self._lane_numbers(constant(I64, 0), inner, place.width))
+            offset = self.w.op(
+                "add", offset, self._lane_numbers(constant(I64, 0), inner, place.width)
+            )
         type = vector(PTR, place.width)
         pointers = self.w.make(type, f"getelementptr {kind}, {pointer}, {offset}")
         mask = self._mask(condition, place, place.width)
@@ -431,7 +462,10 @@ class Nest:
         w.store(given, self.status, 8)
         where = f" at {node.where}" if node.where is not None else ""
         self.sites.append(
-            Site(f"index {{0}} is out of bounds for axis {axis} with size {size}{where}", "IndexError")
+            Site(
+                f"index {{0}} is out of bounds for axis {axis} with size {size}{where}",
+                "IndexError",
+            )
         )
         w.ret(constant(I64, len(self.sites)))
         w.start_block(fine)
@@ -586,9 +620,7 @@ def convert_index(w: FunctionWriter, number: Value, target: str) -> Value:
 def reverse(w: FunctionWriter, x: Value) -> Value:
     """The lanes in the opposite order."""
     order = ", ".join(f"i32 {k}" for k in reversed(range(lanes(x.type))))
-    return w.make(
-        x.type, f"shufflevector {x}, {x.type} poison, <{lanes(x.type)} x i32> <{order}>"
-    )
+    return w.make(x.type, f"shufflevector {x}, {x.type} poison, <{lanes(x.type)} x i32> <{order}>")
 
 
 def _all_lanes(type: str) -> Value:

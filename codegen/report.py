@@ -64,7 +64,8 @@ def _title(kernel: Kernel) -> str:
         case Product():
             flags = f"{'T' if kernel.x_transposed else 'N'}{'T' if kernel.y_transposed else 'N'}"
             sizes = f"{kernel.m} x {kernel.k} by {kernel.k} x {kernel.n}"
-            return f"gemm {flags} {sizes}, {kernel.batch} times, {kernel.x}, {kernel.y} -> {kernel.target}"
+            buffers = f"{kernel.x}, {kernel.y} -> {kernel.target}"
+            return f"gemm {flags} {sizes}, {kernel.batch} times, {buffers}"
         case Copy():
             return f"copy {kernel.source} -> {kernel.target}"
         case Fill():
@@ -81,8 +82,8 @@ def _step(step: Step) -> str:
         case "load" | "gather":
             masked = " where in range" if step.mask else ""
             return f"{step.kind}{operands} {step.buffer}[{_affine(step.index)}]{masked}"
-        case "select":
-            return f"select{operands}"
+        case "select" | "combine":
+            return f"{step.kind}{operands}"
     return f"{step.node.primitive.name}{operands}{_of(step.node)}"
 
 

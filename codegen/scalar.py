@@ -196,8 +196,10 @@ def _whole_pow(w: FunctionWriter, x: Value, n: Value) -> Value:
 
 
 def convert(w: FunctionWriter, x: Value, target: str) -> Value:
-    """The value as another element type; a float out of an integer's range is the lowest integer,
-    as NumPy's conversion gives on x86."""
+    """The value as another element type.
+
+    A float outside an integer's range becomes the lowest integer, as NumPy's conversion on x86.
+    """
     source, type = element(x.type), like(x.type, target)
     if source == target:
         return x
@@ -275,9 +277,39 @@ LOWERINGS: dict[str, Lowering] = {
     "stop_gradient": lambda w, node, xs: xs[0],
     **{
         name: _function(name)
-        for name in """exp exp2 expm1 log log1p log2 log10 sqrt cbrt logistic logaddexp sin cos tan
-        asin acos atan atan2 sinh cosh tanh asinh acosh atanh hypot erf erfc floor ceil trunc
-        round""".split()
+        for name in (
+            "exp",
+            "exp2",
+            "expm1",
+            "log",
+            "log1p",
+            "log2",
+            "log10",
+            "sqrt",
+            "cbrt",
+            "logistic",
+            "logaddexp",
+            "sin",
+            "cos",
+            "tan",
+            "asin",
+            "acos",
+            "atan",
+            "atan2",
+            "sinh",
+            "cosh",
+            "tanh",
+            "asinh",
+            "acosh",
+            "atanh",
+            "hypot",
+            "erf",
+            "erfc",
+            "floor",
+            "ceil",
+            "trunc",
+            "round",
+        )
     },
 }
 

@@ -26,9 +26,7 @@ class Key:
 
 def identity_rows(axes: int) -> Rows:
     """Each index of a node is the kernel's own."""
-    return tuple(
-        Affine(0, tuple(int(a == b) for b in range(axes))) for a in range(axes)
-    )
+    return tuple(Affine(0, tuple(int(a == b) for b in range(axes))) for a in range(axes))
 
 
 @dataclass(slots=True)
@@ -140,9 +138,7 @@ def _slice_rows(node: Node, rows: Rows) -> Rows:
 
 def _flip_rows(node: Node, rows: Rows) -> Rows:
     shape, axes = node.type.shape, node.params["axes"]
-    return tuple(
-        [row.scaled(-1, shape[a] - 1) if a in axes else row for a, row in enumerate(rows)]
-    )
+    return tuple([row.scaled(-1, shape[a] - 1) if a in axes else row for a, row in enumerate(rows)])
 
 
 def _reshape_rows(node: Node, rows: Rows) -> Rows:
@@ -195,4 +191,3 @@ def dependence(steps: Sequence[Step]) -> list[set[int]]:
             axes |= {a for a, c in enumerate(row.coefs) if c}
         result.append(axes)
     return result
-

@@ -104,7 +104,7 @@ def _write_guards_hold(module: Module) -> None:
     """
     f = FunctionWriter(module, "pullback.guards_hold", I1, [(PTR, "record")])
     guards = _field(f, f.parameters[0], layout.RECORD_GUARDS)
-    count = _field(f, guards, layout.TUPLE_ITEMS - layout.POINTER, I64)
+    count = _field(f, guards, layout.TUPLE_SIZE, I64)
     with _leaving_if(f, f.compare("eq", count, constant(I64, 0))):
         f.ret(constant(I1, True))
     with f.loop(0, count, 3) as loop:

@@ -20,6 +20,7 @@ import pullback as pb
 DATA = Path(__file__).parent / "data" / "digits.csv"
 
 Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
 Params = dict[str, Array]
 
 
@@ -38,11 +39,11 @@ def loss(params: Params, images: Array, targets: Array) -> Array:
     return -np.mean(np.sum(targets * log_probabilities, axis=1))
 
 
-def load_digits(test_size: int = 360, seed: int = 0) -> tuple[Array, Array, Array, Array]:
+def load_digits(test_size: int = 360, seed: int = 0) -> tuple[Array, Labels, Array, Labels]:
     """Images and digits to train with, images and digits to test with; pixels from 0 to 1."""
     table = np.loadtxt(DATA, delimiter=",")
     table = np.random.default_rng(seed).permutation(table)
-    images, digits = table[:, :64] / 16, table[:, 64].astype(int)
+    images, digits = table[:, :64] / 16, table[:, 64].astype(np.int64)
     return images[test_size:], digits[test_size:], images[:test_size], digits[:test_size]
 
 
@@ -80,7 +81,7 @@ def batches(rng: np.random.Generator, count: int, size: int) -> Iterator[NDArray
         yield order[start : start + size]
 
 
-def accuracy(params: Params, images: Array, digits: NDArray[np.int_]) -> float:
+def accuracy(params: Params, images: Array, digits: Labels) -> float:
     return float(np.mean(np.argmax(network(params, images), axis=1) == digits))
 
 

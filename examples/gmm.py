@@ -12,11 +12,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import OptimizeResult, minimize
+from scipy.optimize import minimize
 from scipy.special import multigammaln
 
 import pullback as pb
@@ -82,6 +81,7 @@ def logsumexp(x: Array) -> Array:
     return np.log(np.sum(np.exp(x - top), axis=-1)) + top[..., 0]
 
 
+@pb.jit
 def log_likelihood(params: Params, points: Array) -> Array:
     alphas, means, factors = params["alphas"], params["means"], params["factors"]
     n, d = points.shape
@@ -93,10 +93,8 @@ def log_likelihood(params: Params, points: Array) -> Array:
     return np.sum(mixed) - n * d / 2 * np.log(2 * np.pi)
 
 
-def fit(
-    start: Params, problem: Problem, iterations: int = 100, show: bool = True
-) -> tuple[Params, list[float], OptimizeResult]:
-    """The best parameters, and the log-likelihood after every iteration."""
+def fit(start: Params, problem: Problem, iterations: int = 40) -> tuple[Params, list[float]]:
+    """The best parameters, and the log-likelihood at the start and after every iteration."""
     vector, restore = pb.ravel_tree(start)
 
     @pb.value_and_grad
@@ -106,29 +104,33 @@ def fit(
 
     history: list[float] = []
 
-    def note(vector: Array) -> None:
-        history.append(float(log_likelihood(restore(vector), problem.points)))
-        if show and (len(history) == 1 or len(history) % 10 == 0):
-            print(f"iteration {len(history):4}   log-likelihood {history[-1]:12.3f}")
+    def note(xk: Array) -> None:
+        history.append(float(log_likelihood(restore(xk), problem.points)))
+        print(f"iteration {len(history) - 1:3}   log-likelihood {history[-1]:11.2f}")
 
-    options: dict[str, Any] = {"maxiter": iterations}
+    note(vector)
     result = minimize(
-        objective, vector, jac=True, method="L-BFGS-B", callback=note, options=options
+        objective,
+        vector,
+        jac=True,
+        method="L-BFGS-B",
+        callback=note,
+        options={"maxiter": iterations},
     )
-    return restore(result.x), history, result
+    print(f"{result.nfev} values and gradients, log-posterior {-result.fun:.2f}")
+    return restore(result.x), history
 
 
 def main() -> None:
     start, problem = read(DATA)
     n, d = problem.points.shape
     print(f"{n} points in {d} dimensions, {len(start['alphas'])} components")
-    print(f"iteration    0   log-likelihood {log_likelihood(start, problem.points):12.3f}")
     clock = time.perf_counter()
-    params, _, result = fit(start, problem)
-    seconds = time.perf_counter() - clock
+    params, _ = fit(start, problem)
+    print(f"{time.perf_counter() - clock:.2f} s, compilation included")
     weights = np.exp(params["alphas"] - logsumexp(params["alphas"]))
-    print(f"\n{result.nfev} values and gradients, {seconds:.2f} s; the largest weights are now")
-    print(np.sort(weights)[::-1][:5].round(3))
+    # The points of this file are noise around 0: one component is all they need.
+    print(f"largest weight {np.max(weights):.3f}")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from pullback.codegen.assembly import Module
 from pullback.codegen.bufferize import bufferize
+from pullback.codegen.call import write_entry
 from pullback.codegen.contract import lower_products
 from pullback.codegen.emit import emit
-from pullback.codegen.call import write_entry
 from pullback.codegen.entry import Entry
 from pullback.codegen.fuse import elements, fuse
 from pullback.codegen.kernel import Kernel, LoopKernel, Plan, Product

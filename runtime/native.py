@@ -322,7 +322,7 @@ def _probes() -> Iterator[tuple[str, object, object]]:
     cell, pair = CellType(array), (None, array)
     yield "cell", _read(cell, layout.CELL_VALUE), id(array)
     yield "tuple", _read(pair, layout.TUPLE_ITEMS + layout.POINTER), id(array)
-    yield "tuple size", _read(pair, layout.TUPLE_ITEMS - layout.POINTER), len(pair)
+    yield "tuple size", _read(pair, layout.TUPLE_SIZE), len(pair)
     yield from _slot_probes()
 
 

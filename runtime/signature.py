@@ -86,7 +86,7 @@ def take_apart(
     """
     numbers = {i % len(args) if args else i for i in static_argnums if -len(args) <= i < len(args)}
     names = set(static_argnames)
-    static = [(i, args[i]) for i in sorted(numbers)]
+    static: list[tuple[int | str, Any]] = [(i, args[i]) for i in sorted(numbers)]
     static += [(name, kwargs[name]) for name in sorted(names & set(kwargs))]
     for name, value in static:
         _require_hashable(name, value)

@@ -604,6 +604,7 @@ def test_resurrection():
 
 def test_replacing_the_chain_during_a_call():
     """The running code and its captures live until it has returned."""
+    function = Function()
     chain: list[Specialisation] = []
 
     def replace(result: Any) -> Any:
@@ -613,7 +614,6 @@ def test_replacing_the_chain_during_a_call():
         return result
 
     entry = Entry((), (VECTOR,), Applied(0, Leaf(0)), captures=(X,), workspace_bytes=5000)
-    function = Function()
     chain.append(specialise(entry, DOUBLE, captures=(vector(),), objects=(replace,)))
     function.set_chain(chain)
     np.testing.assert_array_equal(function(), 2 * vector())

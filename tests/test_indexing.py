@@ -122,7 +122,7 @@ def test_writing_an_array(x: Any, index: Any) -> None:
     is_mask = isinstance(index, np.ndarray) and index.dtype == bool
     if value.ndim and value.size:
         compare(write, x, value[..., -1:])
-    if value.size and not is_mask:
+    if value.ndim and value.size and not is_mask:
         compare(write, x, value[None].astype(np.int32))
 
 

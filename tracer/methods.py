@@ -1,4 +1,4 @@
-"""The methods and attributes of NumPy's arrays, on traced ones: each is the function of that name."""
+"""The methods and attributes of NumPy's arrays on traced ones: each the function of that name."""
 
 from __future__ import annotations
 

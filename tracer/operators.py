@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _ufunc(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Tracer]:
-    def operator(self: Tracer, *others: Any) -> Tracer:
+    def operator(self: Tracer, *others: Any) -> Any:
         from .numpy.ufuncs import OPERANDS, apply
 
         if not all(isinstance(x, OPERANDS) for x in others):
@@ -26,7 +26,7 @@ def _ufunc(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Tracer]:
 
 
 def _in_place(ufunc: np.ufunc) -> Callable[..., Tracer]:
-    def operator(self: Tracer, other: Any) -> Tracer:
+    def operator(self: Tracer, other: Any) -> Any:
         from .numpy.ufuncs import apply_in_place
 
         return apply_in_place(ufunc, self, other)
@@ -70,8 +70,17 @@ class Operators:
     __pow__ = _ufunc(np.power)
     __rpow__ = _ufunc(np.power, reflected=True)
     __ipow__ = _in_place(np.power)
+    __divmod__ = _ufunc(np.divmod)
+    __rdivmod__ = _ufunc(np.divmod, reflected=True)
+    __lshift__ = _ufunc(np.left_shift)
+    __rlshift__ = _ufunc(np.left_shift, reflected=True)
+    __ilshift__ = _in_place(np.left_shift)
+    __rshift__ = _ufunc(np.right_shift)
+    __rrshift__ = _ufunc(np.right_shift, reflected=True)
+    __irshift__ = _in_place(np.right_shift)
     __matmul__ = _ufunc(np.matmul)
     __rmatmul__ = _ufunc(np.matmul, reflected=True)
+    __imatmul__ = _in_place(np.matmul)
     __and__ = _ufunc(np.bitwise_and)
     __rand__ = _ufunc(np.bitwise_and, reflected=True)
     __iand__ = _in_place(np.bitwise_and)
@@ -89,9 +98,15 @@ class Operators:
     __le__ = _ufunc(np.less_equal)
     __gt__ = _ufunc(np.greater)
     __ge__ = _ufunc(np.greater_equal)
-    __eq__ = _ufunc(np.equal)  # type: ignore[assignment]
-    __ne__ = _ufunc(np.not_equal)  # type: ignore[assignment]
+    _equal = _ufunc(np.equal)
+    _not_equal = _ufunc(np.not_equal)
     __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> Tracer:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._equal(other)
+
+    def __ne__(self, other: object) -> Tracer:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._not_equal(other)
 
     __bool__ = _refuse("a Python `if`, `while`, `and` or `bool()`", "use np.where(condition, a, b)")
     __float__ = _refuse("float()", "keep it an array: numpy functions work on traced values")

@@ -7,9 +7,9 @@ higher orders and the table-driven tests follow from it. The machine code for it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from .trace import Tracer
@@ -25,23 +25,14 @@ Partials: TypeAlias = "Callable[..., tuple[Tracer | float | None, ...]]"
 """``partials(out, *operands, **params)``: the partial derivative by each operand, elementwise."""
 
 
-class Transpose(Protocol):
-    """``transpose(ct, *operands, **params)``: the cotangent of each operand, None for none."""
+Transpose: TypeAlias = "Callable[..., tuple[Tracer | None, ...]]"
+"""``transpose(ct, *operands, **params)``: the cotangent of each operand, None for none."""
 
-    def __call__(
-        self, ct: Tracer, *operands: Tracer, **params: Any
-    ) -> tuple[Tracer | None, ...]: ...
+Jvp: TypeAlias = "Callable[..., Tracer]"
+"""``jvp(tangents, out, *operands, **params)``: the tangent of the result.
 
-
-class Jvp(Protocol):
-    """``jvp(tangents, out, *operands, **params)``: the tangent of the result.
-
-    ``tangents`` has an entry for each operand, None where the operand does not vary.
-    """
-
-    def __call__(
-        self, tangents: Sequence[Tracer | None], out: Tracer, *operands: Tracer, **params: Any
-    ) -> Tracer: ...
+``tangents`` has an entry for each operand, None where the operand does not vary.
+"""
 
 
 Batch: TypeAlias = "Callable[..., Tracer]"

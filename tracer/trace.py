@@ -8,7 +8,7 @@ writing through either is seen by the other, as in NumPy.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -81,7 +81,7 @@ def current_trace() -> Trace:
 
 
 @contextmanager
-def new_trace() -> Iterator[Trace]:
+def new_trace() -> Generator[Trace]:
     """A fresh trace, current within the block."""
     trace = Trace()
     with resumed(trace):
@@ -89,7 +89,7 @@ def new_trace() -> Iterator[Trace]:
 
 
 @contextmanager
-def resumed(trace: Trace) -> Iterator[Trace]:
+def resumed(trace: Trace) -> Generator[Trace]:
     """Make a trace current within the block."""
     _active.traces.append(trace)
     _count(1)
@@ -106,7 +106,7 @@ def _count(change: int) -> None:
 
 
 @contextmanager
-def derivative_of(node: Node) -> Iterator[None]:
+def derivative_of(node: Node) -> Generator[None]:
     """Nodes made within the block are at the line of ``node`` and know it as their primal."""
     trace = current_trace()
     builder = trace.builder

@@ -21,6 +21,7 @@ from .passes import adjoint, tangent
 from .trace import Tracer, current_trace, lift, new_trace, operand_node
 from .types import is_float
 
+
 @dataclass(frozen=True, slots=True)
 class Flat:
     """A traced function of flat arguments.
@@ -55,9 +56,7 @@ def as_leaf(value: Any) -> Tracer:
 def trace_function(function: Callable[..., Any], arguments: Sequence[Tracer]) -> Flat:
     """Trace ``function(*leaves)`` on parameters of the arguments' types."""
     with new_trace() as trace:
-        parameters = [
-            Tracer(trace.builder.parameter(x.type), x.weak) for x in arguments
-        ]
+        parameters = [Tracer(trace.builder.parameter(x.type), x.weak) for x in arguments]
         leaves, spec = tree.flatten(function(*parameters))
         outputs = [as_leaf(x) for x in leaves]
         graph = trace.builder.graph([operand_node(x) for x in outputs])

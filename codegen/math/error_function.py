@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from ..assembly import FunctionWriter, Value
-from .exponential import exp_minus_one, power_of_two, reduce_exponent, scale_down
+from .exponential import (
+    EXP,
+    LN2_LOW,
+    exp_minus_one,
+    power_of_two,
+    reduce_exponent,
+    scale_down,
+)
 from .number import Coefficients, Number, careful_polynomial, choose, fma, least, polynomial
 from .power import Sum, ordered_sum, product
 
@@ -105,8 +112,11 @@ def erfc(w: FunctionWriter, x: Value) -> Value:
     a = least(ERFC_RANGE[v.element], abs(v))
     square = a * a
     reduced = reduce_exponent(-square)
-    p = exp_minus_one(reduced.rest - fma(a, a, -square))
-    numerator = product(ordered_sum(p.of(1.0), p, 0.0), scaled_erfc(a))
+    # e**r = 1 + high + (low + r**2 ...), in which nothing large has been rounded.
+    low = fma(reduced.n, -LN2_LOW[a.element], -fma(a, a, -square))
+    r = reduced.high + low
+    tail = fma(r * r, polynomial(r, EXP[a.element]), low)
+    numerator = product(ordered_sum(a.of(1.0), reduced.high, tail), scaled_erfc(a))
     denominator = fma(a, SLOPE, 1.0)
     lost = fma(a, SLOPE, 1.0 - denominator)
     inverse = 1.0 / denominator

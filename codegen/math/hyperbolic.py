@@ -199,8 +199,9 @@ def atanh(w: FunctionWriter, x: Value) -> Value:
     power = (bits.of(2 * form.bias << form.mantissa) - (bits & form.exponent_mask)).floats()
     power = choose(near, 1.0, power)
     k = choose(near, 0.0, (2.0**form.mantissa + form.bias) - exponent_field(bits))
-    more, less = power + 1.0, 1.0 - power
-    s = fma(a, more, less) / fma(a, less, more)
+    # 1 - 2**k (1 - a) is exact.
+    rest = fma(a, power, 1.0 - power)
+    s = (a + rest) / (a - rest + 2.0)
     z = s * s
     tail = fma(s * z, polynomial(z, ATANH[v.element]), k * (LN2_LOW[v.element] / 2))
     y = fma(k, LN2_HIGH[v.element] / 2, s + tail)

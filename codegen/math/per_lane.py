@@ -29,7 +29,9 @@ def per_lane(module: Module, symbol: str, type: str, arity: int) -> str:
     name = f"per_lane.{symbol}.{intrinsic_suffix(type)}"
     if not any(text.startswith(f"define internal {type} @{name}(") for text in module.functions):
         parameters = [(type, f"x{i}") for i in range(arity)]
-        w = FunctionWriter(module, name, type, parameters, "internal", "nounwind noinline cold")
+        w = FunctionWriter(
+            module, name, type, parameters, "internal", "nounwind noinline optnone cold"
+        )
         if lanes(type) == 1:
             w.ret(call_in_double(w, symbol, w.parameters))
         else:
@@ -39,16 +41,17 @@ def per_lane(module: Module, symbol: str, type: str, arity: int) -> str:
 
 
 def write_lanes(w: FunctionWriter, symbol: str) -> Value:
-    """The loop over lanes."""
-    first = w.parameters[0]
-    with w.loop(0, lanes(first.type), carried=[first]) as loop:
-        arguments = [
-            w.make(element(p.type), f"extractelement {p}, {loop.index}") for p in w.parameters
-        ]
-        y = call_in_double(w, symbol, arguments)
-        carried = loop.carried[0]
-        loop.carried[0] = w.make(first.type, f"insertelement {carried}, {y}, {loop.index}")
-    return loop.carried[0]
+    """The loop over lanes, which goes through memory: a lane known only at run time is costly."""
+    type = w.parameters[0].type
+    count, kind = lanes(type), element(type)
+    stacks = [w.alloca(type) for _ in w.parameters]
+    for parameter, stack in zip(w.parameters, stacks, strict=True):
+        w.store(parameter, stack, 8)
+    with w.loop(0, count) as loop:
+        places = [w.address(stack, loop.index, kind) for stack in stacks]
+        arguments = [w.load(kind, place, 4) for place in places]
+        w.store(call_in_double(w, symbol, arguments), places[0], 4)
+    return w.load(type, stacks[0], 8)
 
 
 def patch(

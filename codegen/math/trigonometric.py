@@ -14,9 +14,10 @@ from ..assembly import FunctionWriter, Value
 from .number import Coefficients, Number, choose, fma, polynomial
 from .per_lane import patch
 
+# The second part is positive, for the sign of zero.
 HALF_PI = {
     "double": (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33),
-    "float": (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
+    "float": (1.570796251296997, 7.549790126404332e-08, -1.7151245100058819e-15),
 }
 REDUCIBLE = {"double": 2.0**30, "float": 2.0**16}
 
@@ -58,15 +59,18 @@ TAN: Coefficients = {
 
 @dataclass(frozen=True, slots=True)
 class Angle:
-    """``x = n * pi/2 + rest + low``; ``quadrant`` holds n mod 4 in its low two bits."""
+    """``x = n * pi/2 + rest - excess``; ``quadrant`` holds n mod 4 in its low two bits.
+
+    At -0 the rest is -0 and the excess +0, and differences of the two keep the sign.
+    """
 
     quadrant: Number
     rest: Number
-    low: Number
+    excess: Number
 
 
 def reduce_angle(x: Number) -> Angle:
-    """Split off the nearest multiple of pi/2; ``low`` is under an ulp of ``rest``."""
+    """Split off the nearest multiple of pi/2; ``excess`` is under an ulp of ``rest``."""
     # The bias of the exponent is not wanted here, and it must not disturb the low two bits.
     rounder = 1.5 * 2.0**x.format.mantissa
     shifted = fma(x, 2 / pi, rounder)
@@ -76,21 +80,21 @@ def reduce_angle(x: Number) -> Angle:
     step = n * second
     beneath = fma(n, third, fma(n, second, -step))
     rest = exact - step
-    return Angle(shifted.bits(), rest, exact - rest - step - beneath)
+    return Angle(shifted.bits(), rest, beneath + (step - (exact - rest)))
 
 
 def sin_kernel(angle: Angle, z: Number) -> Number:
-    """``sin(rest + low)``, z the square of ``rest``."""
+    """``sin(rest - excess)``, z the square of ``rest``."""
     r = angle.rest
-    return r + fma(r * z, polynomial(z, SIN[r.element]), angle.low)
+    return r - fma(-(r * z), polynomial(z, SIN[r.element]), angle.excess)
 
 
 def cos_kernel(angle: Angle, z: Number) -> Number:
-    """``cos(rest + low)``: 1 - z/2 is rounded, and what that loses goes to the small terms."""
+    """``cos(rest - excess)``: 1 - z/2 is rounded, and what that loses goes to the small terms."""
     r = angle.rest
     w = fma(z, -0.5, 1.0)
     lost = fma(z, -0.5, 1.0 - w)
-    tail = fma(r, -angle.low, lost)
+    tail = fma(r, angle.excess, lost)
     return w + fma(z * z, polynomial(z, COS[r.element]), tail)
 
 
@@ -146,10 +150,10 @@ def tan(w: FunctionWriter, x: Value) -> Value:
     angle = reduce_angle(v)
     r = angle.rest
     z = r * r
-    cubed = r * z
-    tail = fma(cubed, polynomial(z, TAN[r.element]), fma(z, angle.low, angle.low))
-    t = r + tail
-    lost = r - t + tail
+    excess = fma(z, angle.excess, angle.excess)
+    tail = fma(-(r * z), polynomial(z, TAN[r.element]), excess)
+    t = r - tail
+    lost = r - t - tail
     inverse = -1.0 / t
     inverse = fma(inverse, fma(inverse, lost, fma(inverse, t, 1.0)), inverse)
     y = choose((angle.quadrant & 1).equals(0), t, inverse)

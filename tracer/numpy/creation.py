@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import at
 from ..location import user_location
 from ..primitives import structure as rows
+from ..primitives.elementwise import floor
 from ..trace import Tracer
 from ..types import INT64, DType, Shape, is_float
 from .meanings import copy
@@ -135,6 +136,16 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **memory: Any) -> Trace
     return Tracer(spread(fill, _as_shape(shape)).node)
 
 
+def zeros(shape: Any, dtype: Any = float, **memory: Any) -> Tracer:
+    """`np.zeros`, and `np.empty`: a traced array to write to."""
+    return full(shape, 0, dtype)
+
+
+def ones(shape: Any, dtype: Any = None, **memory: Any) -> Tracer:
+    """`np.ones`: a traced array to write to."""
+    return full(shape, 1, float if dtype is None else dtype)
+
+
 def zeros_like(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Tracer:
     """`np.zeros_like`."""
     return full_like(a, 0, dtype, *args, **kwargs)
@@ -184,7 +195,7 @@ def linspace(
         points = moveaxis(points, 0, axis)
     if dtype is not None:
         target = as_numpy_dtype(dtype)
-        points = as_dtype(points if is_float(target) else np.floor(points), target)
+        points = as_dtype(points if is_float(target) else floor(points), target)
     return (points, step) if retstep else points
 
 

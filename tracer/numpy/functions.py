@@ -1,6 +1,6 @@
 """The table of NumPy's functions: what each does to traced values.
 
-A module adds a function by `implement`; `FUNCTIONS` is what NEP 18 looks up, by the function itself.
+A module adds a function by `implement`; `FUNCTIONS` is what NEP 18 looks up, by the function.
 """
 
 from __future__ import annotations
@@ -85,3 +85,11 @@ CREATION: dict[str, Callable[..., Any]] = {
     "full": creation.full,
 }
 """Functions that real NumPy does not dispatch: `pullback.numpy` has them."""
+
+WRITABLE: dict[str, Callable[..., Any]] = {
+    "zeros": creation.zeros,
+    "empty": creation.zeros,
+    "ones": creation.ones,
+    "full": creation.full,
+}
+"""Those that make an array to be filled: traced ones inside a traced function."""

@@ -62,8 +62,8 @@ class Region:
 class Selection:
     """An index taken apart.
 
-    ``arrays`` have one shape and address the axes ``addressed`` of the region. ``kept`` are the axes
-    of slices; of the axes of the result those of the arrays begin at ``place``, and ``shape``
+    ``arrays`` have one shape and address the axes ``addressed`` of the region. ``kept`` are the
+    axes of slices; of the axes of the result those of the arrays begin at ``place``, and ``shape``
     includes the new axes.
     """
 

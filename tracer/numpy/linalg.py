@@ -61,15 +61,13 @@ def _vector_norm(x: Tracer, ord: Any, axes: tuple[int, ...]) -> Tracer:
     if ord == 0:
         return reduce_sum(as_dtype(truth(x), x.dtype), axes=axes)
     size = abs(x)
-    if ord == 1:
-        return reduce_sum(size, axes=axes)
-    if ord == np.inf:
-        return reduce_max(size, axes=axes)
-    if ord == -np.inf:
-        return reduce_min(size, axes=axes)
+    row = {1: reduce_sum, np.inf: reduce_max, -np.inf: reduce_min}.get(ord)
+    if row is not None:
+        return row(size, axes=axes)
     if isinstance(ord, str):
         raise ValueError(f"Invalid norm order {ord!r} for vectors{at(user_location())}")
-    return reduce_sum(size**ord, axes=axes) ** (1.0 / ord)
+    total: Tracer = reduce_sum(size**ord, axes=axes) ** (1.0 / ord)
+    return total
 
 
 def _matrix_norm(x: Tracer, ord: Any, axes: tuple[int, ...]) -> Tracer:
@@ -88,8 +86,8 @@ def abs_ord(ord: Any) -> float:
     """
     if ord not in (1, -1, np.inf, -np.inf):
         raise UnsupportedFunctionError(
-            f"np.linalg.norm of matrices with ord={ord!r} is not traced; 'fro', 1, -1, inf and -inf "
-            f"are{at(user_location())}"
+            f"np.linalg.norm of matrices with ord={ord!r} is not traced; 'fro', 1, -1, inf "
+            f"and -inf are{at(user_location())}"
         )
     return abs(float(ord))
 

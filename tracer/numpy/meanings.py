@@ -78,11 +78,11 @@ def _other_than_nan(row: Callable[..., Tracer]) -> Rule:
 
 def _heaviside(x: Tracer, at_zero: Tracer) -> Tracer:
     zero, one = broadcast_scalar(0.0, x), broadcast_scalar(1.0, x)
-    return where(x == zero, at_zero, where(x < zero, zero, where(x > zero, one, x)))
+    return where(rows.eq(x, zero), at_zero, where(x < zero, zero, where(x > zero, one, x)))
 
 
 def _integer_reciprocal(x: Tracer) -> Tracer:
-    return where(abs(x) == 1, x, broadcast_scalar(0, x))
+    return where(rows.eq(abs(x), broadcast_scalar(1, x)), x, broadcast_scalar(0, x))
 
 
 def _modf(x: Tracer) -> tuple[Tracer, Tracer]:

@@ -16,10 +16,10 @@ from .creation import along, asarray, positions
 from .joining import concatenate, stack
 from .products import contract, promoted
 from .promotion import as_dtype, number
-from .protocols import store
+from .protocols import NO_VALUE, store
 from .reductions import all_of
 from .reductions import sum as sum_of
-from .selection import operand, searchsorted, where
+from .selection import clip, operand, searchsorted, where
 from .shaping import broadcast_to, moveaxis, part
 
 
@@ -46,7 +46,7 @@ def fix(x: Any, out: Any = None) -> Tracer:
 
 
 def diff(
-    a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue
+    a: Any, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, append: Any = NO_VALUE
 ) -> Tracer:
     """`np.diff`: differences of neighbours, ``n`` times."""
     x = asarray(a)
@@ -62,7 +62,7 @@ def diff(
 
 
 def _edge(x: Tracer, value: Any, axis: int) -> list[Tracer]:
-    if value is np._NoValue:
+    if value is NO_VALUE:
         return []
     edge = asarray(value)
     shape = tuple(1 if n == axis else extent for n, extent in enumerate(x.shape))
@@ -129,9 +129,14 @@ def isclose(
     """`np.isclose`."""
     x, y = asarray(a), asarray(b)
     y = y if is_float(y.dtype) else as_dtype(y, FLOAT64)
-    near = (abs(x - y) <= atol + rtol * abs(y)) & np.isfinite(y)
-    result = near | (x == y)
-    return result | (np.isnan(x) & np.isnan(y)) if equal_nan else result
+    near = (abs(x - y) <= atol + rtol * abs(y)) & rows.is_finite(y)
+    result: Tracer = near | (x == y)
+    return result | _both_nan(x, y) if equal_nan else result
+
+
+def _both_nan(x: Tracer, y: Tracer) -> Tracer:
+    missing: Any = np.isnan(x) & np.isnan(y)
+    return asarray(missing)
 
 
 def allclose(
@@ -149,7 +154,7 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
         return False
     same = x == y
     if equal_nan:
-        same = same | (np.isnan(x) & np.isnan(y))
+        same = same | _both_nan(x, y)
     return all_of(same)
 
 
@@ -180,7 +185,7 @@ def interp(
     if last == 0:
         inside = at_ * 0.0 + values[0]
     else:
-        below = np.clip(searchsorted(knots, at_, "right") - 1, 0, last - 1)
+        below = clip(searchsorted(knots, at_, "right") - 1, 0, last - 1)
         low, high = knots[below], knots[below + 1]
         slope = (values[below + 1] - values[below]) / (high - low)
         inside = slope * (at_ - low) + values[below]

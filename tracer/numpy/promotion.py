@@ -66,6 +66,8 @@ def check_dtype(dtype: DType, what: str) -> DType:
 
 @lru_cache(maxsize=4096)
 def _resolve(ufunc: np.ufunc, keys: tuple[Key, ...]) -> tuple[DType, ...]:
+    if all(isinstance(x, type) for x in keys):
+        keys = tuple(WEAK_DTYPES[x] if isinstance(x, type) else x for x in keys)
     dtypes = ufunc.resolve_dtypes((*keys, *(None,) * ufunc.nout))
     inputs, outputs = dtypes[: ufunc.nin], dtypes[ufunc.nin :]
     if all(supported(x) for x in outputs):
@@ -81,14 +83,13 @@ def resolve(ufunc: np.ufunc, keys: tuple[Key, ...]) -> tuple[DType, ...]:
         TypeError: when NumPy has no such operation, as on bools for `np.subtract`.
         UnsupportedTypeError: when the result has a dtype that cannot be compiled.
     """
-    if all(isinstance(x, type) for x in keys):
-        keys = tuple(WEAK_DTYPES[x] if isinstance(x, type) else x for x in keys)
     try:
         dtypes = _resolve(ufunc, keys)
     except TypeError as error:
         raise TypeError(f"{error}{at(user_location())}") from None
     for dtype in dtypes:
-        check_dtype(dtype, f"np.{ufunc.__name__} of {', '.join(map(_key_name, keys))}")
+        if not supported(dtype):
+            check_dtype(dtype, f"np.{ufunc.__name__} of {', '.join(map(_key_name, keys))}")
     return dtypes
 
 
@@ -164,7 +165,10 @@ def number(value: Any, dtype: DType, shape: Shape = ()) -> Tracer:
             raise OverflowError(
                 f"Python integer {value} out of bounds for {dtype}{at(user_location())}"
             )
-    with np.errstate(over="ignore", invalid="ignore"):
+    if dtype == FLOAT32:
+        with np.errstate(over="ignore"):
+            constant = literal(value, dtype)
+    else:
         constant = literal(value, dtype)
     return constant if not shape else broadcast(constant, shape=shape, axes=())
 

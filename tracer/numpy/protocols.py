@@ -13,6 +13,9 @@ from ..trace import Tracer
 from .promotion import as_dtype, is_python_scalar, number, prepare, spread, strong
 from .ufuncs import OPERANDS, call
 
+NO_VALUE: Any = vars(np)["_NoValue"]
+"""What NumPy passes for arguments that were not given, such as `initial` and `where`."""
+
 IGNORED = frozenset({"casting", "order", "subok"})
 """Arguments about memory, which traced values do not have."""
 
@@ -91,7 +94,7 @@ def _call(
 
 
 def _chosen(where: Any, result: Tracer, out: Any) -> Tracer:
-    """The result where asked for, elsewhere what ``out`` holds; without it zeros (NumPy: anything)."""
+    """The result where asked for, elsewhere what ``out`` holds: zeros if there is none."""
     from ..primitives.elementwise import where as choose
 
     otherwise = out[0] if isinstance(out, tuple) else out

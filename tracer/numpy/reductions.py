@@ -21,10 +21,7 @@ from ..types import BOOL, FLOAT64, INT64, DType, is_float, normalize_axes, norma
 from .creation import as_numpy_dtype, asarray
 from .meanings import truth
 from .promotion import as_dtype, number, prepare
-from .protocols import store
-
-NO_VALUE: Any = np._NoValue
-"""What NumPy passes for `initial`, `keepdims` and `where` that were not given."""
+from .protocols import NO_VALUE, store
 
 
 def _given(value: Any, default: Any) -> Any:

@@ -25,7 +25,7 @@ from .promotion import (
     shape_of,
     spread,
 )
-from .protocols import store
+from .protocols import NO_VALUE, store
 from .ufuncs import OPERANDS, call
 
 
@@ -52,6 +52,11 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Tracer:
     return rows.where(spread(chosen, shape), prepare(yes, dtype, shape), prepare(no, dtype, shape))
 
 
+def _first_given(*values: Any) -> Any:
+    given = (x for x in values if x is not None and x is not NO_VALUE)
+    return next(given, None)
+
+
 def clip(
     a: Any,
     a_min: Any = None,
@@ -63,19 +68,10 @@ def clip(
     **unused: Any,
 ) -> Tracer:
     """`np.clip`: no less than ``a_min``, no more than ``a_max``."""
-    low = (
-        None
-        if (found := min if a_min is None else a_min) is None or found is np._NoValue
-        else found
-    )
-    high = (
-        None
-        if (found := max if a_max is None else a_max) is None or found is np._NoValue
-        else found
-    )
+    low, high = _first_given(a_min, min), _first_given(a_max, max)
     x = operand(a)
     if low is None or high is None:
-        result = x if low is None else call(np.maximum, x, operand(low))
+        result = Tracer(asarray(x).node) if low is None else call(np.maximum, x, operand(low))
         result = result if high is None else call(np.minimum, result, operand(high))
     else:
         operands = [x, operand(low), operand(high)]
@@ -114,12 +110,12 @@ def nan_to_num(
     infinite = rows.is_inf(value)
     positive = value > 0.0
     result = value
-    for mask, number_ in (
+    for mask, new in (
         (rows.is_nan(value), nan),
         (infinite & positive, float(high)),
         (infinite & ~positive, float(low)),
     ):
-        result = rows.where(mask, prepare(operand(number_), value.dtype, value.shape), result)
+        result = rows.where(mask, prepare(operand(new), value.dtype, value.shape), result)
     if not copy:
         value.assign(result)
         return value
@@ -273,12 +269,12 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Tracer
     """`np.choose`: at every place one of several arrays, by number."""
     values = [operand(x) for x in choices]
     dtype = common_dtype(values, "np.choose")
-    number_ = asarray(a)
-    shape = common_shape([number_.shape, *(shape_of(x) for x in values)])
+    which = asarray(a)
+    shape = common_shape([which.shape, *(shape_of(x) for x in values)])
     parts = [reshape(prepare(x, dtype, shape), shape=(1, *shape)) for x in values]
     from ..primitives.structure import concatenate
 
-    chosen = reshape(spread(number_, shape), shape=(1, *shape))
+    chosen = reshape(spread(which, shape), shape=(1, *shape))
     result: Tracer = store(out, take_along_axis(concatenate(*parts, axis=0), chosen, 0)[0])
     return result
 

@@ -6,7 +6,7 @@ operator, whose results on Python numbers are Python numbers again.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -33,12 +33,12 @@ COMPARISONS = frozenset(["equal", "not_equal", "less", "less_equal", "greater", 
 BITWISE = frozenset(["bitwise_and", "bitwise_or", "bitwise_xor"])
 
 
-def apply(ufunc: np.ufunc, *operands: Any) -> Tracer:
+def apply(ufunc: np.ufunc, *operands: Any) -> Any:
     """A Python operator: the ufunc, but Python numbers give a Python number."""
     kinds = [python_type(x) for x in operands]
     if None not in kinds:
         return _on_python_numbers(ufunc, operands, kinds)
-    return cast(Tracer, call(ufunc, *operands))
+    return call(ufunc, *operands)
 
 
 def call(ufunc: np.ufunc, *operands: Any) -> Any:
@@ -103,7 +103,7 @@ def _refuse_negative_exponent(exponent: Any) -> None:
         )
 
 
-def _on_python_numbers(ufunc: np.ufunc, operands: tuple[Any, ...], kinds: list[Weak]) -> Tracer:
+def _on_python_numbers(ufunc: np.ufunc, operands: tuple[Any, ...], kinds: list[Weak]) -> Any:
     """Python's arithmetic: bools count as ints, and results stay Python numbers."""
     numbers = [lift(x) for x in operands]
     arithmetic = ufunc.__name__ not in (COMPARISONS | BITWISE)
@@ -116,13 +116,19 @@ def _on_python_numbers(ufunc: np.ufunc, operands: tuple[Any, ...], kinds: list[W
     if ufunc.__name__ == "power" and is_python_scalar(exponent) and exponent < 0:
         numbers = [as_dtype(x, WEAK_DTYPES[float]) for x in numbers]
     result = call(ufunc, *(Tracer(x.node) for x in numbers))
-    return Tracer(result.node, _PYTHON_TYPES[result.dtype.kind])
+    if isinstance(result, tuple):
+        return tuple(_python_number(x) for x in result)
+    return _python_number(result)
+
+
+def _python_number(x: Tracer) -> Tracer:
+    return Tracer(x.node, _PYTHON_TYPES[x.dtype.kind])
 
 
 _PYTHON_TYPES: dict[str, Weak] = {"b": bool, "i": int, "f": float}
 
 
-def apply_in_place(ufunc: np.ufunc, x: Tracer, other: Any) -> Tracer:
+def apply_in_place(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:
     """``x += other`` and its like: what `x` and the arrays that share its memory hold is replaced.
 
     Scalars are immutable in Python and in NumPy, so for them the name is bound to a new value.
@@ -133,7 +139,7 @@ def apply_in_place(ufunc: np.ufunc, x: Tracer, other: Any) -> Tracer:
     """
     if not isinstance(other, OPERANDS):
         return NotImplemented
-    result = apply(ufunc, x, other)
+    result: Tracer = apply(ufunc, x, other)
     if x.ndim == 0:
         return result
     if not np.can_cast(result.dtype, x.dtype, "same_kind"):

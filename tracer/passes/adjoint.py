@@ -57,12 +57,13 @@ def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> l
             _accumulate(cotangents, node, Cotangent(ct))
     stop = set(wanted)
     for node in reversed(active):
-        ct = cotangents.get(node)
-        if ct is None or (node in stop and not any(x in active for x in node.operands)):
+        received = cotangents.get(node)
+        if received is None or (node in stop and not any(x in active for x in node.operands)):
             continue
         with derivative_of(node):
             wants = [x in active for x in node.operands]
-            for operand, part in zip(node.operands, _pull_node(node, ct, wants), strict=True):
+            parts = _pull_node(node, received, wants)
+            for operand, part in zip(node.operands, parts, strict=True):
                 if part is not None and operand in active:
                     _accumulate(cotangents, operand, part)
     return [cotangents[x].value if x in cotangents else zeros(x.type) for x in wanted]
@@ -151,13 +152,22 @@ def _transposed(
     masks: Sequence[Tracer | None] = [None] * len(parts)
     if ct.mask is not None and row.name in MOVES:
         masks = _moved_mask(row, ct.mask, ct.value, operands, params)
-    return [
-        None if x is None else Cotangent(x, mask) for x, mask in zip(parts, masks, strict=True)
-    ]
+    return [None if x is None else Cotangent(x, mask) for x, mask in zip(parts, masks, strict=True)]
 
 
 MOVES = frozenset(
-    "broadcast reshape permute slice flip pad concatenate update_slice convert reduce_sum gather".split()
+    (
+        "broadcast",
+        "reshape",
+        "permute",
+        "slice",
+        "flip",
+        "pad",
+        "concatenate",
+        "convert",
+        "reduce_sum",
+        "gather",
+    )
 )
 """Linear rows that only move and add elements: a mask goes through them as a cotangent does."""
 
@@ -202,4 +212,3 @@ def _transposed_jvp(node: Node, ct: Tracer, wants: Sequence[bool]) -> list[Trace
 def _placeholder(like: Node) -> Node:
     """Stands for a tangent while a linear function of it is transposed; nothing keeps it."""
     return Node(PARAMETER, (), {"type": like.type}, like.type, like.where)
-

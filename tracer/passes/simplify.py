@@ -150,9 +150,8 @@ def _pow_whole(builder: Builder, operands: tuple[Node, ...], params: Params) -> 
     if value == 0.5:
         return _add(builder, "sqrt", (x,))
     smallest = -4 if x.type.dtype.kind == "f" else 0
-    if value == int(value) if math.isfinite(value) else False:
-        if smallest <= value <= 16:
-            return _add(builder, "integer_pow", (x,), n=int(value))
+    if smallest <= value <= 16 and value == int(value):
+        return _add(builder, "integer_pow", (x,), n=int(value))
     return None
 
 
@@ -169,7 +168,8 @@ def _integer_pow(builder: Builder, operands: tuple[Node, ...], params: Params) -
             return _add(builder, "mul", (x, x))
         case -1:
             return _add(builder, "div", (_spread(builder, one, x.type.shape), x))
-    return None
+        case _:
+            return None
 
 
 @_rule("where", "where(c, x, x) = x")

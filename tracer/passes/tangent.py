@@ -52,23 +52,16 @@ def _push_node(node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
     operands = [Tracer(x) for x in node.operands]
     if row.partials is not None:
         partials = row.partials(Tracer(node), *operands, **params)
-        return _sum([p * t for p, t in zip(partials, tangents, strict=True) if _present(p, t)])
+        pairs = zip(partials, tangents, strict=True)
+        return _sum([t * p for p, t in pairs if p is not None and t is not None])
     if row.transpose is not None:
         return _push_linear(row, node, tangents)
     assert row.jvp is not None
     return row.jvp(tangents, Tracer(node), *operands, **params)
 
 
-def _present(partial: Tracer | float | None, tangent: Tracer | None) -> bool:
-    return partial is not None and tangent is not None
-
-
-def _push_linear(
-    row: Primitive, node: Node, tangents: Sequence[Tracer | None]
-) -> Tracer | None:
+def _push_linear(row: Primitive, node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
     """A linear row's tangent is the row itself, of tangents."""
-    from ..primitives.structure import zeros
-
     if not is_float(node.type.dtype):
         return None
     operands = [Tracer(x) for x in node.operands]

@@ -20,9 +20,7 @@ def _free(ndim: int, contract: Axes, batch: Axes) -> Axes:
     return tuple(a for a in range(ndim) if a not in contract and a not in batch)
 
 
-def _infer_dot(
-    x: ArrayType, y: ArrayType, *, contract: AxisPairs, batch: AxisPairs
-) -> ArrayType:
+def _infer_dot(x: ArrayType, y: ArrayType, *, contract: AxisPairs, batch: AxisPairs) -> ArrayType:
     if x.dtype != y.dtype:
         raise TypeError(f"dot takes operands of one dtype, got {x} and {y}")
     if x.dtype == BOOL:

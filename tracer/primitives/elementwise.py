@@ -53,7 +53,13 @@ def broadcast_scalar(value: float, like: Tracer) -> Tracer:
     return broadcast(literal(value, like.dtype), shape=like.shape, axes=())
 
 
-KINDS = {FLOATS: "f", NUMBERS: "fi", ANY: "fib", INTEGERS: "i", LOGICAL: "bi"}
+KINDS: dict[tuple[str, ...], str] = {
+    FLOATS: "f",
+    NUMBERS: "fi",
+    ANY: "fib",
+    INTEGERS: "i",
+    LOGICAL: "bi",
+}
 
 
 def _row(
@@ -69,17 +75,17 @@ def _row(
     smooth: bool = True,
 ) -> Primitive:
     infer = (_infer_bool if predicate else _infer_same)(name, KINDS[dtypes])
-    shapes = tuple((tuple(shape for _ in range(arity)), {}) for shape in ((3, 5), (), (0, 2), (37,)))
-    domain = Domain(shapes, low, high, dtypes, smooth=smooth)
-    row = Primitive(
-        name, infer, reference, domain, partials, elementwise=True, symbol=symbol
+    shapes = tuple(
+        (tuple(shape for _ in range(arity)), {}) for shape in ((3, 5), (), (0, 2), (37,))
     )
+    domain = Domain(shapes, low, high, dtypes, smooth=smooth)
+    row = Primitive(name, infer, reference, domain, partials, elementwise=True, symbol=symbol)
     return register(row)
 
 
 def _scipy(name: str) -> Callable[..., Any]:
     def reference(*operands: Any) -> Any:
-        from scipy import special
+        from scipy import special  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 
         return getattr(special, name)(*operands)
 
@@ -121,7 +127,7 @@ remainder = _row(
     smooth=False,
 )
 abs = _row("abs", np.absolute, lambda out, x: (sign(x),), 1, NUMBERS, smooth=False)
-sign = _row("sign", np.sign, None, 1, NUMBERS)
+sign: Primitive = _row("sign", np.sign, None, 1, NUMBERS)
 floor = _row("floor", np.floor, None, 1)
 ceil = _row("ceil", np.ceil, None, 1)
 trunc = _row("trunc", np.trunc, None, 1)
@@ -134,7 +140,7 @@ def _infer_integer_pow(x: ArrayType, *, n: int) -> ArrayType:
     return x
 
 
-integer_pow = register(
+integer_pow: Primitive = register(
     Primitive(
         "integer_pow",
         _infer_integer_pow,
@@ -175,7 +181,7 @@ logaddexp = _row("logaddexp", np.logaddexp, _logaddexp_partials, 2)
 # -- trigonometric and hyperbolic ----------------------------------------------------------------
 
 sin = _row("sin", np.sin, lambda out, x: (cos(x),), 1)
-cos = _row("cos", np.cos, lambda out, x: (-sin(x),), 1)
+cos: Primitive = _row("cos", np.cos, lambda out, x: (-sin(x),), 1)
 tan = _row("tan", np.tan, lambda out, x: (1.0 + out * out,), 1, low=-1.2, high=1.2)
 asin = _row(
     "asin", np.arcsin, lambda out, x: (1.0 / sqrt((1.0 - x) * (1.0 + x)),), 1, low=-0.9, high=0.9
@@ -192,7 +198,7 @@ atan2 = _row(
     low=0.2,
 )
 sinh = _row("sinh", np.sinh, lambda out, x: (cosh(x),), 1)
-cosh = _row("cosh", np.cosh, lambda out, x: (sinh(x),), 1)
+cosh: Primitive = _row("cosh", np.cosh, lambda out, x: (sinh(x),), 1)
 tanh = _row("tanh", np.tanh, lambda out, x: (1.0 - out * out,), 1)
 asinh = _row("asinh", np.arcsinh, lambda out, x: (1.0 / sqrt(1.0 + x * x),), 1)
 acosh = _row(
@@ -275,7 +281,7 @@ def _infer_where(condition: ArrayType, yes: ArrayType, no: ArrayType) -> ArrayTy
     return yes
 
 
-where = register(
+where: Primitive = register(
     Primitive(
         "where",
         _infer_where,
@@ -307,7 +313,7 @@ def _convert_reference(x: Array, *, dtype: DType) -> Array:
         return np.asarray(x).astype(dtype)
 
 
-convert = register(
+convert: Primitive = register(
     Primitive(
         "convert",
         _infer_convert,

@@ -109,7 +109,7 @@ def _scatter_operands(batched: Sequence[bool], operands: Sequence[Tracer]) -> li
     return [x, *_numbered(indices), update]
 
 
-SCATTER_CASES = (
+SCATTER_CASES: tuple[tuple[tuple[Shape, ...], dict[str, Any]], ...] = (
     (((5,), (7,), (7,)), {}),
     (((5, 40), (3,), (3, 40)), {}),
     (((5, 6), (2, 3), (2, 3), (2, 3)), {}),

@@ -88,9 +88,7 @@ def _with_even_length(x: Tracer, fill: float) -> Tracer:
     )
 
 
-def _prod_jvp(
-    tangents: Sequence[Tracer | None], out: Tracer, x: Tracer, *, axes: Axes
-) -> Tracer:
+def _prod_jvp(tangents: Sequence[Tracer | None], out: Tracer, x: Tracer, *, axes: Axes) -> Tracer:
     # Multiplying in pairs keeps every order of derivative right at zeros, unlike out / x.
     (tangent,) = tangents
     assert tangent is not None

@@ -50,8 +50,10 @@ def to_front(x: Tracer, axis: int) -> Tracer:
 
 
 def _infer_broadcast(x: ArrayType, *, shape: Shape, axes: Axes) -> ArrayType:
-    if len(axes) != x.ndim or tuple(shape[a] for a in axes) != x.shape or list(axes) != sorted(
-        set(axes)
+    if (
+        len(axes) != x.ndim
+        or tuple(shape[a] for a in axes) != x.shape
+        or list(axes) != sorted(set(axes))
     ):
         raise ValueError(f"cannot broadcast {x} to {shape} along axes {axes}")
     return x.with_shape(shape)
@@ -371,9 +373,7 @@ concatenate: Primitive = register(
 # -- update_slice ----------------------------------------------------------------------------
 
 
-def _infer_update_slice(
-    x: ArrayType, update: ArrayType, *, starts: Axes, steps: Axes
-) -> ArrayType:
+def _infer_update_slice(x: ArrayType, update: ArrayType, *, starts: Axes, steps: Axes) -> ArrayType:
     if update.dtype != x.dtype or not update.ndim == x.ndim == len(starts) == len(steps):
         raise TypeError(f"update_slice of {x} takes an update like it, got {update}")
     for start, step, size, extent in zip(starts, steps, update.shape, x.shape, strict=True):
@@ -447,4 +447,3 @@ iota: Primitive = register(
         ),
     )
 )
-

@@ -1,0 +1,263 @@
+"""Small arrays in registers: straight-line code, an instruction for each element.
+
+Neighbouring groups of a fusion whose arrays are all small become one kernel without loops. Moves,
+concatenations, pads and updates cost nothing there, and values that only the kernel itself needs
+never go to memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pullback.tracer.ir import LITERAL, Node
+from pullback.tracer.types import Shape, row_major_strides
+
+from .fuse import ARG_REDUCTIONS, REDUCTIONS, SCATTERS, Fusion, Group, base, inline_nodes, weight
+from .kernel import Affine, Buffer, LoopKernel, Sink, Step
+
+LARGEST_ARRAY = 16
+LARGEST_SPACE = 64
+LARGEST_GROUP = 128
+LARGEST_KERNEL = 400
+LARGEST_PROGRAM = 1200
+
+Index = tuple[int, ...]
+Place = tuple[Node, Index]
+
+
+def small_runs(fusion: Fusion) -> list[tuple[list[Group], bool]]:
+    """The groups in order, in lists; True with those that are to be unrolled together."""
+    roots = set(fusion.roots)
+    costs = [_cost(group, roots) for group in fusion.groups]
+    if sum(c for c in costs if c is not None) > LARGEST_PROGRAM:
+        return [(fusion.groups, False)]
+    runs: list[tuple[list[Group], bool]] = []
+    room = 0
+    for group, cost in zip(fusion.groups, costs, strict=True):
+        if cost is not None and cost <= room:
+            runs[-1][0].append(group)
+            room -= cost
+        else:
+            runs.append(([group], cost is not None))
+            room = 0 if cost is None else LARGEST_KERNEL - cost
+    return runs
+
+
+def _cost(group: Group, roots: set[Node]) -> int | None:
+    """Instructions that a group takes unrolled; None if it should be a loop."""
+    total = 0
+    for root in group.roots:
+        inside, read = inline_nodes(root, roots)
+        nodes = [root, *inside]
+        if any(_excluded(x) for x in nodes):
+            return None
+        if any(x.type.size > LARGEST_ARRAY for x in (*inside, *read) if _is_made(x, root)):
+            return None
+        total += sum(max(1, weight(x)) * _points(x) for x in nodes)
+    return total if total <= LARGEST_GROUP else None
+
+
+def _excluded(node: Node) -> bool:
+    name = node.primitive.name
+    special = name == "dot" or name in SCATTERS or name in ARG_REDUCTIONS
+    return special or not 0 < _points(node) <= LARGEST_SPACE
+
+
+def _is_made(node: Node, root: Node) -> bool:
+    """Whether the node is an array of which all is used; a slice's operand may be large."""
+    return node.primitive.elementwise or node.primitive.name in REDUCTIONS
+
+
+def _points(node: Node) -> int:
+    if node.primitive.name in REDUCTIONS:
+        return node.operands[0].type.size
+    return node.type.size
+
+
+@dataclass(slots=True)
+class Unrolled:
+    """The steps of a kernel without loops, being collected by (node, index)."""
+
+    buffers: dict[Node, Buffer]
+    inside: frozenset[Node]
+    steps: list[Step] = field(default_factory=list)
+    numbers: dict[Place, int] = field(default_factory=dict)
+
+    def value(self, node: Node, index: Index) -> int:
+        """The step that computes one element; iterates, never recurses."""
+        wanted = self._follow((node, index))
+        stack = [wanted]
+        while stack:
+            place = stack[-1]
+            if place in self.numbers:
+                stack.pop()
+                continue
+            needs = [self._follow(p) for p in self._needs(place)]
+            waiting = [p for p in needs if p not in self.numbers]
+            if waiting:
+                stack.extend(reversed(waiting))
+            else:
+                self.numbers[place] = self._make(place, [self.numbers[p] for p in needs])
+                stack.pop()
+        return self.numbers[wanted]
+
+    def _in_memory(self, node: Node) -> bool:
+        memory = base(node)
+        return memory in self.buffers and memory not in self.inside
+
+    def _follow(self, place: Place) -> Place:
+        """Through everything that only moves elements, to where the element is made."""
+        while not self._in_memory(place[0]):
+            moved = _source(*place)
+            if moved is None:
+                break
+            place = moved
+        return place
+
+    def _needs(self, place: Place) -> list[Place]:
+        node, index = place
+        if self._in_memory(node) or node.primitive is LITERAL:
+            return []
+        name = node.primitive.name
+        if name in REDUCTIONS:
+            return [(node.operands[0], i) for i in _reduced_indices(node, index)]
+        if name == "cumsum":
+            return [(node.operands[0], i) for i in _summed_indices(node, index)]
+        if name == "gather":
+            return [(x, index[: x.type.ndim]) for x in node.operands[1:]]
+        return [(x, index) for x in node.operands]
+
+    def _make(self, place: Place, operands: Sequence[int]) -> int:
+        node, index = place
+        name = node.primitive.name
+        if self._in_memory(node):
+            offset = _flat(node.type.shape, index)
+            step = Step("load", node, (), self.buffers[base(node)], Affine(offset, ()))
+        elif node.primitive is LITERAL:
+            step = Step("literal", node)
+        elif name == "iota":
+            step = Step("iota", node, index=Affine(index[0], ()))
+        elif name in REDUCTIONS or name == "cumsum":
+            return self._combined(node, operands)
+        elif name == "gather":
+            table = node.operands[0]
+            rest = index[node.operands[1].type.ndim :]
+            offset = _flat(table.type.shape[len(node.operands) - 1 :], rest)
+            buffer = self.buffers[base(table)]
+            step = Step("gather", node, tuple(operands), buffer, Affine(offset, ()))
+        else:
+            step = Step("apply", node, tuple(operands))
+        return self._append(step)
+
+    def _combined(self, node: Node, operands: Sequence[int]) -> int:
+        """Operands combined in pairs, as a balanced tree."""
+        current = list(operands)
+        while len(current) > 1:
+            pairs = zip(current[::2], current[1::2], strict=False)
+            combined = [self._append(Step("combine", node, pair)) for pair in pairs]
+            current = combined + current[2 * len(combined) :]
+        return current[0]
+
+    def _append(self, step: Step) -> int:
+        self.steps.append(step)
+        return len(self.steps) - 1
+
+
+def _source(node: Node, index: Index) -> Place | None:
+    """The operand's element that an element of a moving node is."""
+    params, name = node.params, node.primitive.name
+    operand = node.operands[0] if node.operands else node
+    match name:
+        case "broadcast":
+            return operand, tuple(index[a] for a in params["axes"])
+        case "permute":
+            axes = params["axes"]
+            return operand, tuple(index[axes.index(a)] for a in range(len(axes)))
+        case "slice":
+            moves = zip(index, params["starts"], params["steps"], strict=True)
+            return operand, tuple(start + i * step for i, start, step in moves)
+        case "flip":
+            extents = enumerate(zip(index, node.type.shape, strict=True))
+            return operand, tuple(n - 1 - i if a in params["axes"] else i for a, (i, n) in extents)
+        case "reshape":
+            return operand, _unravel(_flat(node.type.shape, index), operand.type.shape)
+        case "stop_gradient":
+            return operand, index
+        case "concatenate":
+            return _concatenated(node, index)
+        case "pad":
+            gaps = [gap + 1 for gap in params["interior"]]
+            inner = _within(index, params["low"], gaps, operand.type.shape)
+            return (node.operands[1], ()) if inner is None else (operand, inner)
+        case "update_slice":
+            update = node.operands[1]
+            inner = _within(index, params["starts"], params["steps"], update.type.shape)
+            return (operand, index) if inner is None else (update, inner)
+    return None
+
+
+def _concatenated(node: Node, index: Index) -> Place:
+    axis = node.params["axis"]
+    position = index[axis]
+    for operand in node.operands:
+        extent = operand.type.shape[axis]
+        if position < extent:
+            return operand, (*index[:axis], position, *index[axis + 1 :])
+        position -= extent
+    raise AssertionError(f"{index} is outside {node}")
+
+
+def _within(
+    index: Index, starts: Sequence[int], steps: Sequence[int], shape: Shape
+) -> Index | None:
+    """The index in a region that begins at ``starts``, in ``steps``; None outside of it."""
+    inner = []
+    for i, start, step, extent in zip(index, starts, steps, shape, strict=True):
+        number, rest = divmod(i - start, step)
+        if rest or not 0 <= number < extent:
+            return None
+        inner.append(number)
+    return tuple(inner)
+
+
+def _flat(shape: Shape, index: Index) -> int:
+    return sum(i * s for i, s in zip(index, row_major_strides(shape), strict=True))
+
+
+def _unravel(flat: int, shape: Shape) -> Index:
+    index = []
+    for extent in reversed(shape):
+        flat, i = divmod(flat, extent)
+        index.append(i)
+    return tuple(reversed(index))
+
+
+def _reduced_indices(node: Node, index: Index) -> Iterable[Index]:
+    shape, axes = node.operands[0].type.shape, node.params["axes"]
+    for number in range(math.prod(shape[a] for a in axes)):
+        along = iter(_unravel(number, tuple(shape[a] for a in axes)))
+        kept = iter(index)
+        yield tuple(next(along) if a in axes else next(kept) for a in range(len(shape)))
+
+
+def _summed_indices(node: Node, index: Index) -> Iterable[Index]:
+    axis, extent = node.params["axis"], node.type.shape[node.params["axis"]]
+    last = index[axis]
+    places = range(extent - 1, last - 1, -1) if node.params["reverse"] else range(last + 1)
+    return [(*index[:axis], i, *index[axis + 1 :]) for i in places]
+
+
+def unrolled_kernel(
+    groups: Sequence[Group], buffers: dict[Node, Buffer], stored: Iterable[Node]
+) -> LoopKernel:
+    """The kernel of a run of small groups, which writes the ``stored`` roots to memory."""
+    roots = tuple(root for group in groups for root in group.roots)
+    body = Unrolled(buffers, frozenset(roots))
+    sinks = []
+    for root in stored:
+        for flat in range(root.type.size):
+            value = body.value(root, _unravel(flat, root.type.shape))
+            sinks.append(Sink("store", root, value, buffers[root], Affine(flat, ())))
+    return LoopKernel((), body.steps, sinks, roots=roots)

@@ -1,0 +1,475 @@
+"""Every row of the table: compiled against its reference, its derivatives against differences.
+
+The tests are parametrized by row; all cases of a row and dtype are one program, because compiling
+costs more than computing.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+import sympy
+
+import pullback as pb
+from pullback.tracer.ir import Builder, Graph
+from pullback.tracer.primitive import TABLE, Primitive
+from pullback.tracer.trace import Tracer, new_trace
+from pullback.tracer.types import DTYPES, FLOAT64, ArrayType, is_float, scalar
+
+from .draw import Array, Case, cases, domain_of, draw_operands
+
+ROWS = list(TABLE.values())
+PAIRS = [(row, dtype) for row in ROWS for dtype in domain_of(row).dtypes]
+
+FUNCTIONS = frozenset(
+    """exp exp2 expm1 log log1p log2 log10 cbrt logistic logaddexp sin cos tan asin acos atan atan2
+    sinh cosh tanh asinh acosh atanh hypot erf erfc pow integer_pow""".split()
+)
+"""Rows whose results are rounded otherwise than the reference rounds; some ulps either way."""
+
+SUMS = frozenset({"dot", "reduce_sum", "reduce_prod", "cumsum", "scatter_add"})
+"""Rows that add or multiply many elements, in another order than the reference."""
+
+WIDTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100)
+"""Extents around those of vector registers, several of them, and none."""
+
+
+def of_row(row: Primitive, dtype: str) -> list[Case]:
+    return [case for case in cases([dtype]) if case.row is row]
+
+
+def over_rows(where: Callable[[Primitive], bool] = lambda row: True) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("row", [row for row in ROWS if where(row)], ids=str)
+
+
+def over_pairs(where: Callable[[Primitive], bool] = lambda row: True) -> pytest.MarkDecorator:
+    chosen = [pair for pair in PAIRS if where(pair[0])]
+    names = [f"{row.name}-{dtype}" for row, dtype in chosen]
+    return pytest.mark.parametrize(("row", "dtype"), chosen, ids=names)
+
+
+def differentiable(row: Primitive) -> bool:
+    return row.differentiable
+
+
+def elementwise(row: Primitive) -> bool:
+    return row.elementwise
+
+
+# -- programs ----------------------------------------------------------------------------------
+
+
+def program(chosen: Sequence[Case]) -> Callable[..., tuple[Tracer, ...]]:
+    """The rows of all cases, applied to a tuple of operands each."""
+
+    def run(*operands: Sequence[Tracer]) -> tuple[Tracer, ...]:
+        return tuple(
+            case.row(*xs, **case.params) for case, xs in zip(chosen, operands, strict=True)
+        )
+
+    return run
+
+
+def interpreted(case: Case, operands: Sequence[Array]) -> Array:
+    (result,) = case.graph().evaluate(*operands)
+    return result
+
+
+def wider(case: Case) -> list[Case]:
+    """The case at extents around those of vectors, in the innermost axis and in others."""
+    row, dtype, shapes, params = case
+    if row.elementwise:
+        grown = [(n,) for n in WIDTHS] + [(3, 17), (5, 7, 9)]
+        return [Case(row, dtype, (shape,) * len(shapes), params) for shape in grown]
+    if "axes" in params and len(shapes) == 1 and row.name.startswith("reduce"):
+        grown = [((n,), (0,)) for n in WIDTHS]
+        grown += [((3, 17), (1,)), ((17, 3), (0,)), ((5, 7, 9), (0, 2)), ((5, 7, 9), (1,))]
+        grown += [((5, 9, 7), (0,)), ((3, 33), (0, 1)), ((2, 1, 9), (1,)), ((1, 9, 1), (0, 2))]
+        return [Case(row, dtype, (shape,), {**params, "axes": axes}) for shape, axes in grown]
+    if "axis" in params and len(shapes) == 1:
+        spots = [((n,), 0) for n in WIDTHS] + [((3, 17), 1), ((17, 3), 0), ((5, 7, 9), 1)]
+        spots += [((5, 1, 9), 1), ((1, 9), 0)]
+        return [Case(row, dtype, (shape,), {**params, "axis": axis}) for shape, axis in spots]
+    return []
+
+
+def all_cases(row: Primitive, dtype: str) -> list[Case]:
+    """Those of the domain, and the first with params of its own at many sizes."""
+    given = of_row(row, dtype)
+    return [*given, *wider(given[0])]
+
+
+def tolerance(row: Primitive, dtype: np.dtype[Any]) -> float:
+    """Relative to the largest that can be: the element, or the sum of absolute values."""
+    if not is_float(dtype):
+        return 0.0
+    ulps = 4.0 if row.name in FUNCTIONS else 32.0 if row.name in SUMS else 0.0
+    return ulps * float(np.finfo(dtype).eps)
+
+
+def assert_same(case: Case, got: Any, operands: Sequence[Array]) -> None:
+    """Compiled as interpreted: dtype, shape and values."""
+    want = interpreted(case, operands)
+    got = np.asarray(got)
+    assert got.dtype == want.dtype
+    assert got.shape == want.shape
+    allowed = tolerance(case.row, want.dtype)
+    if not allowed:
+        assert_identical(got, want)
+        return
+    size = np.abs(want)
+    if case.row.name in SUMS and case.row.name != "reduce_prod":
+        size = interpreted(case, [np.abs(x) if is_float(x.dtype) else x for x in operands])
+    tiny = float(np.finfo(want.dtype).tiny)
+    with np.errstate(invalid="ignore"):
+        close = (np.abs(got - want) <= allowed * size + tiny) | (got == want)
+    close |= np.isnan(got) & np.isnan(want)
+    assert np.all(close), f"{case.row} {case.shapes}: got {got[~close]}, want {want[~close]}"
+
+
+def assert_identical(got: Array, want: Array) -> None:
+    """The same values, signs of zeros too; NaN equals NaN."""
+    np.testing.assert_array_equal(got, want)
+    if is_float(want.dtype):
+        number = ~np.isnan(want)
+        np.testing.assert_array_equal(np.signbit(got)[number], np.signbit(want)[number])
+
+
+# -- values ------------------------------------------------------------------------------------
+
+
+@over_pairs()
+def test_compiled_is_the_reference(row: Primitive, dtype: str, rng: np.random.Generator):
+    chosen = all_cases(row, dtype)
+    operands = [tuple(case.draw(rng)) for case in chosen]
+    results = pb.jit(program(chosen))(*operands)
+    for case, got, xs in zip(chosen, results, operands, strict=True):
+        assert_same(case, got, xs)
+
+
+def misaligned(x: Array) -> Array:
+    raw = np.zeros(x.nbytes + 1, np.uint8)
+    shifted = raw[1:].view(x.dtype).reshape(x.shape)
+    shifted[...] = x
+    return shifted
+
+
+def read_only(x: Array) -> Array:
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+def every_other(x: Array) -> Array:
+    wide = np.zeros([2 * n + 1 for n in x.shape], x.dtype)
+    spots = wide[tuple(slice(0, 2 * n, 2) for n in x.shape)]
+    spots[...] = x
+    return spots
+
+
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "reversed": lambda x: np.flip(np.flip(x).copy()),
+    "fortran": lambda x: np.array(x, order="F"),
+    "transposed": lambda x: x.T.copy().T,
+    "every other": every_other,
+    "byte-swapped": lambda x: x.astype(x.dtype.newbyteorder()),
+    "misaligned": misaligned,
+    "read-only": read_only,
+}
+
+
+@over_rows()
+def test_odd_layouts(row: Primitive, rng: np.random.Generator):
+    """One compiled function takes its operands in any layout, and leaves them as they are."""
+    chosen = of_row(row, domain_of(row).dtypes[0])
+    function = pb.jit(program(chosen))
+    operands = [tuple(case.draw(rng)) for case in chosen]
+    plain = function(*operands)
+    for layout in LAYOUTS.values():
+        given = [tuple(map(layout, xs)) for xs in operands]
+        for got, want in zip(function(*given), plain, strict=True):
+            assert_identical(np.asarray(got), np.asarray(want))
+        for x, y in zip(itertools.chain(*given), itertools.chain(*operands), strict=True):
+            np.testing.assert_array_equal(x, y)
+    assert len(function.signatures) == 1
+
+
+@over_rows()
+def test_batch_is_a_loop(row: Primitive, rng: np.random.Generator):
+    chosen = [case for case in of_row(row, domain_of(row).dtypes[0]) if case.shapes]
+    if not chosen:
+        assert not any(shapes for shapes, _ in domain_of(row).cases)
+        return
+    examples = [[case.draw(rng) for _ in range(3)] for case in chosen]
+    stacked = [tuple(map(np.stack, zip(*xs, strict=True))) for xs in examples]
+    results = pb.vmap(program(chosen))(*stacked)
+    for case, got, xs in zip(chosen, results, examples, strict=True):
+        for one, operands in zip(got, xs, strict=True):
+            assert_same(case, one, operands)
+
+
+# -- special values ----------------------------------------------------------------------------
+
+
+@functools.cache
+def special(dtype: str) -> Array:
+    """Values at which formulas break."""
+    type = DTYPES[dtype]
+    if type.kind == "b":
+        return np.array([False, True])
+    if type.kind == "i":
+        limits = np.iinfo(type)
+        edges = [limits.min, limits.min + 1, limits.max, limits.max - 1]
+        return np.array([0, 1, -1, 2, -2, 3, -3, 7, -7, 10, 63, 64, *edges], type)
+    info = np.finfo(type)
+    sizes = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 10.0, 1e-3, 1e3, 100.0, 1e5, np.pi, 700.0, 88.0]
+    sizes += [float(x) for x in (info.tiny, info.smallest_subnormal, info.max, info.eps, np.inf)]
+    return np.array([*sizes, *(-x for x in sizes), np.nan], type)
+
+
+def meant(row: Primitive, params: dict[str, Any], operands: Sequence[Array]) -> Array:
+    """Where the reference has a meaning: not for integers to negative powers."""
+    if row.name == "pow" and operands[0].dtype.kind == "i":
+        return np.asarray(operands[1] >= 0)
+    return np.ones(operands[0].shape, bool)
+
+
+@over_pairs(elementwise)
+def test_special_values(row: Primitive, dtype: str):
+    for shapes, params in domain_of(row).cases[:1] if row.name != "convert" else domain_of(row).cases:
+        kinds = domain_of(row).kinds or ("*",) * len(shapes)
+        axes = [special(dtype if kind == "*" else kind) for kind in kinds]
+        operands = [np.ravel(x) for x in np.meshgrid(*axes, indexing="ij")]
+        chosen = meant(row, params, operands)
+        operands = [x[chosen] for x in operands]
+        case = Case(row, dtype, tuple(x.shape for x in operands), params)
+        (got,) = pb.jit(program([case]))(tuple(operands))
+        assert_same(case, got, operands)
+
+
+def test_integer_division_never_traps():
+    for type in (np.int32, np.int64):
+        low = np.iinfo(type).min
+        x, y = np.array([low, low, 5, -5, 0], type), np.array([-1, 0, 0, 0, 0], type)
+        quotient, rest = pb.jit(lambda x, y: (x // y, x % y))(x, y)
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal(quotient, x // y)
+            np.testing.assert_array_equal(rest, x % y)
+
+
+def test_shifts_by_any_count():
+    for type in (np.int32, np.int64):
+        bits = np.iinfo(type).bits
+        x = np.array([1, -1, 5, -7, np.iinfo(type).min, np.iinfo(type).max], type)[:, None]
+        y = np.array([0, 1, 3, bits - 1, bits, bits + 1, 200, -1], type)
+        left, right = pb.jit(lambda x, y: (x << y, x >> y))(x, y)
+        np.testing.assert_array_equal(left, x << y)
+        np.testing.assert_array_equal(right, x >> y)
+
+
+# -- derivatives -------------------------------------------------------------------------------
+
+
+def floating(operands: Sequence[Array]) -> list[bool]:
+    return [is_float(x.dtype) for x in operands]
+
+
+class Smooth:
+    """The cases of a row as a function of their floating operands alone, all f64."""
+
+    def __init__(self, row: Primitive, rng: np.random.Generator) -> None:
+        every = [case for case in of_row(row, "f64") if is_float(case.graph().outputs[0].type.dtype)]
+        self.cases = [
+            case
+            for case in every
+            if all(x.type.dtype != np.float32 for x in (*case.graph().parameters, *case.graph().outputs))
+        ]
+        assert self.cases
+        self.operands = [case.draw(rng) for case in self.cases]
+        self.flags = [floating(xs) for xs in self.operands]
+        self.point = tuple(x for xs in self.operands for x in xs if is_float(x.dtype))
+
+    def __call__(self, *values: Any) -> tuple[Any, ...]:
+        return program(self.cases)(*self._all(values))
+
+    def reference(self, *values: Array) -> list[Array]:
+        pairs = zip(self.cases, self._all(values), strict=True)
+        return [interpreted(case, xs) for case, xs in pairs]
+
+    def _all(self, values: Sequence[Any]) -> list[list[Any]]:
+        from pullback.tracer.trace import lift, tracing
+
+        given = iter(values)
+        as_is = lift if tracing() else lambda x: x
+        return [
+            [next(given) if flag else as_is(x) for x, flag in zip(xs, flags, strict=True)]
+            for xs, flags in zip(self.operands, self.flags, strict=True)
+        ]
+
+    def like_point(self, rng: np.random.Generator) -> tuple[Array, ...]:
+        return tuple(np.asarray(rng.uniform(-1.0, 1.0, x.shape)) for x in self.point)
+
+    def like_result(self, rng: np.random.Generator) -> tuple[Array, ...]:
+        return tuple(np.asarray(rng.uniform(-1.0, 1.0, x.shape)) for x in self.reference(*self.point))
+
+
+def difference(f: Callable[..., Sequence[Array]], point: Any, direction: Any) -> list[Array]:
+    """The derivative along a direction by central differences, extrapolated: about 1e-10."""
+
+    def central(h: float) -> list[Array]:
+        ahead = f(*[x + h * d for x, d in zip(point, direction, strict=True)])
+        behind = f(*[x - h * d for x, d in zip(point, direction, strict=True)])
+        return [(a - b) / (2 * h) for a, b in zip(ahead, behind, strict=True)]
+
+    h = 2e-3
+    rough, fine, finest = central(h), central(h / 2), central(h / 4)
+    once = [[(4 * b - a) / 3 for a, b in zip(x, y, strict=True)] for x, y in ((rough, fine), (fine, finest))]
+    return [np.asarray((16 * b - a) / 15) for a, b in zip(*once, strict=True)]
+
+
+def dot(xs: Sequence[Any], ys: Sequence[Any]) -> Any:
+    return sum(np.sum(x * y) for x, y in zip(xs, ys, strict=True))
+
+
+def assert_close(got: Sequence[Any], want: Sequence[Any], allowed: float) -> None:
+    assert len(got) == len(want)
+    for x, y in zip(got, want, strict=True):
+        np.testing.assert_allclose(x, y, rtol=allowed, atol=allowed)
+
+
+@over_rows(differentiable)
+def test_derivatives(row: Primitive, rng: np.random.Generator):
+    """Forward mode against differences, reverse mode against forward mode, and both twice."""
+    f = Smooth(row, rng)
+    point, tangent, other = f.point, f.like_point(rng), f.like_point(rng)
+    ct = f.like_result(rng)
+
+    def weighted(*xs: Any) -> Any:
+        return dot(f(*xs), ct)
+
+    everything = tuple(range(len(point)))
+    gradient = pb.grad(weighted, everything)
+
+    @pb.jit
+    def compiled(point: Any, tangent: Any, other: Any) -> Any:
+        value, along = pb.jvp(f, point, tangent)
+        _, forward_over_reverse = pb.jvp(gradient, point, tangent)
+        slope = pb.grad(lambda *xs: dot(gradient(*xs), tangent), everything)
+        return value, along, gradient(*point), forward_over_reverse, slope(*point)
+
+    value, along, pulled, second, again = compiled(point, tangent, other)
+    assert_close(value, f.reference(*point), 1e-13)
+    assert_close(along, difference(f.reference, point, tangent), 1e-8)
+    np.testing.assert_allclose(dot(ct, along), dot(pulled, tangent), rtol=1e-11, atol=1e-11)
+    assert_close(second, again, 1e-10)
+    compiled_gradient = pb.jit(gradient)
+    assert_close(second, difference(compiled_gradient, point, tangent), 1e-7)
+
+
+@over_rows(differentiable)
+def test_derivatives_in_single_precision(row: Primitive, rng: np.random.Generator):
+    """The same formulas in f32 give what they give in f64, and results are f32."""
+    if "f32" not in domain_of(row).dtypes:
+        pytest.fail(f"{row} is not tested in single precision")
+    f = Smooth(row, rng)
+    ct = f.like_result(rng)
+    everything = tuple(range(len(f.point)))
+
+    def run(cast: type) -> Any:
+        weights = [np.asarray(w, cast) for w in ct]
+        gradient = pb.grad(lambda *xs: dot(f(*xs), weights), everything)
+        return gradient(*[np.asarray(x, cast) for x in f.point])
+
+    for single, double in zip(run(np.float32), run(np.float64), strict=True):
+        assert np.asarray(single).dtype == np.float32
+        np.testing.assert_allclose(single, double, rtol=2e-4, atol=2e-4)
+
+
+# -- partials against SymPy --------------------------------------------------------------------
+
+X, Y = sympy.symbols("x y", real=True)
+LOWER, UPPER = sympy.symbols("lower upper", real=True)
+
+SYMBOLIC: dict[str, Any] = {
+    "neg": -X, "add": X + Y, "sub": X - Y, "mul": X * Y, "div": X / Y, "pow": X**Y,
+    "integer_pow": X**3, "exp": sympy.exp(X), "exp2": 2**X, "expm1": sympy.exp(X) - 1,
+    "log": sympy.log(X), "log1p": sympy.log(1 + X), "log2": sympy.log(X, 2),
+    "log10": sympy.log(X, 10), "sqrt": sympy.sqrt(X), "cbrt": X ** sympy.Rational(1, 3),
+    "logistic": 1 / (1 + sympy.exp(-X)), "logaddexp": sympy.log(sympy.exp(X) + sympy.exp(Y)),
+    "sin": sympy.sin(X), "cos": sympy.cos(X), "tan": sympy.tan(X), "asin": sympy.asin(X),
+    "acos": sympy.acos(X), "atan": sympy.atan(X), "atan2": sympy.atan2(X, Y),
+    "sinh": sympy.sinh(X), "cosh": sympy.cosh(X), "tanh": sympy.tanh(X),
+    "asinh": sympy.asinh(X), "acosh": sympy.acosh(X), "atanh": sympy.atanh(X),
+    "hypot": sympy.sqrt(X**2 + Y**2), "erf": sympy.erf(X), "erfc": sympy.erfc(X),
+    "abs": sympy.Abs(X), "maximum": sympy.Max(X, Y), "minimum": sympy.Min(X, Y),
+    "remainder": X - Y * sympy.floor(X / Y),
+    "clip": sympy.Min(sympy.Max(X, LOWER), UPPER),
+}  # fmt: skip
+
+
+def partials(row: Primitive, params: dict[str, Any], count: int) -> Graph:
+    """A graph of a row's partials at numbers."""
+    with new_trace() as trace:
+        nodes = [trace.builder.parameter(scalar(FLOAT64)) for _ in range(count)]
+        operands = [Tracer(x) for x in nodes]
+        assert row.partials is not None
+        given = row.partials(row(*operands, **params), *operands, **params)
+        zero = operands[0] * 0.0
+        return trace.builder.graph([(zero if p is None else zero + p).node for p in given])
+
+
+@over_rows(lambda row: row.partials is not None)
+def test_partials_are_those_of_sympy(row: Primitive, rng: np.random.Generator):
+    expression = SYMBOLIC[row.name]
+    shapes, params = domain_of(row).cases[0]
+    symbols = [X, Y] if len(shapes) == 2 else [X, LOWER, UPPER][: len(shapes)]
+    graph = partials(row, params, len(shapes))
+    for derivative, symbol in enumerate(symbols):
+        exact = sympy.lambdify(symbols, _derivative(expression, symbol), "mpmath")
+        for _ in range(10):
+            point = draw_operands(row, [()] * len(shapes), params, "f64", rng)
+            with mpmath.workdps(40):
+                want = float(exact(*[mpmath.mpf(float(x)) for x in point]))
+            got = graph.evaluate(*point)[derivative]
+            np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-15)
+
+
+def _derivative(expression: Any, symbol: Any) -> Any:
+    """SymPy's derivative; those of steps, which it leaves standing, are zero almost everywhere."""
+    found = sympy.diff(expression, symbol)
+    return found.replace(
+        lambda e: isinstance(e, sympy.Subs | sympy.Derivative), lambda e: sympy.Integer(0)
+    )
+
+
+# -- rows --------------------------------------------------------------------------------------
+
+
+@over_rows()
+def test_text_is_read_back(row: Primitive):
+    for dtype in domain_of(row).dtypes:
+        for case in of_row(row, dtype):
+            text = case.graph().text()
+            assert pb.parse(text).text() == text
+
+
+@over_rows()
+def test_a_row_refuses_types_that_it_is_not_for(row: Primitive):
+    """Operands of no dtype in common are an error of the user's kind."""
+    shapes, params = max(domain_of(row).cases, key=lambda case: len(case[0]))
+    if len(shapes) < 2:
+        return
+    builder = Builder()
+    dtypes = [np.float64, np.float32, np.bool_]
+    operands = [
+        builder.parameter(ArrayType(shape, np.dtype(dtypes[i % 3])))
+        for i, shape in enumerate(shapes)
+    ]
+    with pytest.raises((TypeError, ValueError, IndexError)):
+        builder.add(row, tuple(operands), params)
