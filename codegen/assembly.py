@@ -223,14 +223,11 @@ class FunctionWriter:
         more = self.make(I1, f"icmp slt i64 {following.name}, {last.name}")
         latch = self._block
         self.branch(more, body, after)
-        phis = [
-            f"  {index.name} = phi i64 [ {first.name}, %{before} ], [ {following.name}, %{latch} ]"
+        turning = [(index, first, following), *zip(names, carried, loop.carried, strict=True)]
+        self._lines[position:position] = [
+            f"  {name.name} = phi {name.type} [ {old.name}, %{before} ], [ {new.name}, %{latch} ]"
+            for name, old, new in turning
         ]
-        for name, old, new in zip(names, carried, loop.carried, strict=True):
-            phis.append(
-                f"  {name.name} = phi {name.type} [ {old.name}, %{before} ], [ {new.name}, %{latch} ]"
-            )
-        self._lines[position:position] = phis
         self.start_block(after)
 
     @contextmanager

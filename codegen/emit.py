@@ -10,7 +10,7 @@ from pullback.tracer.types import is_float
 from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
 from .entry import Site
 from .kernel import Buffer, Copy, Fill, Kernel, LoopKernel, Plan, Product, reads, writes
-from .loops import Nest
+from .loops import emit_loops
 from .scalar import memory_element
 
 
@@ -72,7 +72,7 @@ def _call_kernel(
     )
     pointers = dict(zip(buffers, w.parameters, strict=False))
     before = len(emission.sites)
-    Nest(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes).emit()
+    emit_loops(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
     w.ret(constant(I64, 0))
     w.finish()
     status = run.parameters[-1]

@@ -708,12 +708,12 @@ def test_new_arrays_can_be_filled() -> None:
 
 def test_concrete_arrays_cannot_be_filled() -> None:
     def fill(x: Any) -> Any:
-        out = np.zeros(3)
+        out = np.zeros((3, 4))
         out[0] = x
         return out
 
     with pytest.raises(TracedValueError, match=r"pullback\.numpy"):
-        run(fill, np.float64(1.0))
+        run(fill, V)
 
 
 def test_namespace_is_numpy_on_concrete_arrays() -> None:

@@ -44,8 +44,12 @@ def of_row(row: Primitive, dtype: str) -> list[Case]:
     return [case for case in cases([dtype]) if case.row is row]
 
 
+def _name(row: Primitive) -> str:
+    return row.name
+
+
 def over_rows(where: Callable[[Primitive], bool] = lambda row: True) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("row", [row for row in ROWS if where(row)], ids=str)
+    return pytest.mark.parametrize("row", [row for row in ROWS if where(row)], ids=_name)
 
 
 def over_pairs(where: Callable[[Primitive], bool] = lambda row: True) -> pytest.MarkDecorator:
@@ -168,7 +172,7 @@ def read_only(x: Array) -> Array:
 
 def every_other(x: Array) -> Array:
     wide = np.zeros([2 * n + 1 for n in x.shape], x.dtype)
-    spots = wide[tuple(slice(0, 2 * n, 2) for n in x.shape)]
+    spots = wide[(..., *(slice(0, 2 * n, 2) for n in x.shape))]
     spots[...] = x
     return spots
 

@@ -109,16 +109,18 @@ class Operators:
         return self._not_equal(other)
 
     __bool__ = _refuse("a Python `if`, `while`, `and` or `bool()`", "use np.where(condition, a, b)")
-    __float__ = _refuse("float()", "keep it an array: numpy functions work on traced values")
+    __float__ = _refuse(
+        "float()",
+        "numpy functions take it as it is; arrays to store it in: pullback.numpy.zeros, x.copy()",
+    )
     __int__ = _refuse("int()", "use .astype(np.int64)")
     __index__ = _refuse("an index into a list or a range", "use a NumPy array and np.take")
     __complex__ = _refuse("complex()", "keep it an array")
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         """NumPy asks for actual values; there are none."""
-        _refuse("making a NumPy array", "use pullback.numpy to build arrays of traced values")(
-            self  # type: ignore[arg-type]
-        )
+        way_out = "pullback.numpy.array makes arrays of traced values, pullback.numpy.zeros to fill"
+        _refuse("making a NumPy array", way_out)(self)  # type: ignore[arg-type]
         raise AssertionError
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:

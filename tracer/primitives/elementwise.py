@@ -75,17 +75,17 @@ def _row(
     smooth: bool = True,
 ) -> Primitive:
     infer = (_infer_bool if predicate else _infer_same)(name, KINDS[dtypes])
-    shapes = tuple(
-        (tuple(shape for _ in range(arity)), {}) for shape in ((3, 5), (), (0, 2), (37,))
+    shapes: tuple[Shape, ...] = ((3, 5), (), (0, 2), (37,))
+    domain = Domain(
+        tuple(((shape,) * arity, {}) for shape in shapes), low, high, dtypes, smooth=smooth
     )
-    domain = Domain(shapes, low, high, dtypes, smooth=smooth)
     row = Primitive(name, infer, reference, domain, partials, elementwise=True, symbol=symbol)
     return register(row)
 
 
 def _scipy(name: str) -> Callable[..., Any]:
     def reference(*operands: Any) -> Any:
-        from scipy import special  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+        from scipy import special
 
         return getattr(special, name)(*operands)
 

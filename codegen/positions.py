@@ -1,0 +1,135 @@
+"""Computed positions: gathers, the places of scatters, and the check that they exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pullback.tracer.ir import Node
+from pullback.tracer.types import row_major_strides
+
+from .access import Access, Place
+from .assembly import (
+    I1,
+    I64,
+    PTR,
+    FunctionWriter,
+    Value,
+    constant,
+    intrinsic_suffix,
+    lanes,
+    vector,
+)
+from .entry import Site
+from .kernel import Step
+from .scalar import convert, memory_element
+from .vectors import both, lane_numbers, level, masked_gather
+
+
+@dataclass
+class Positions:
+    """Reads and addresses at computed positions; a wrong one leaves the kernel.
+
+    ``sites`` gets an entry for each check, ``status`` is where a failing one puts what it found.
+    """
+
+    access: Access
+    sites: list[Site]
+    status: Value
+
+    @property
+    def w(self) -> FunctionWriter:
+        """The function being written."""
+        return self.access.w
+
+    def gather(self, step: Step, place: Place, indices: Sequence[Value]) -> Value:
+        """The table's elements at the indices."""
+        assert step.buffer is not None
+        assert step.index is not None
+        table = step.node.operands[0].type
+        condition = self.access.condition(step.mask, place)
+        offset = self.place_in(step.node, table.shape, indices, place, condition)
+        pointer = self.access.address(step.buffer, step.index, place)
+        kind, size = memory_element(table.dtype), table.dtype.itemsize
+        if lanes(offset.type) == 1:
+            pointer = self.w.address(pointer, offset, kind)
+            inner = (
+                step.index.coefs[-1] if step.index.coefs and step.depth == self.access.depth else 0
+            )
+            return self.access.read(step.buffer, pointer, inner, place, condition)
+        inner = step.index.coefs[-1] if step.index.coefs else 0
+        if inner:
+            offset = self.w.op(
+                "add", offset, lane_numbers(self.w, constant(I64, 0), inner, place.width)
+            )
+        type = vector(PTR, place.width)
+        pointers = self.w.make(type, f"getelementptr {kind}, {pointer}, {offset}")
+        mask = self.access.mask(condition, place, place.width)
+        value = masked_gather(self.w, vector(kind, place.width), pointers, size, mask)
+        return self.access.from_memory(value, step.buffer)
+
+    def place_in(
+        self,
+        node: Node,
+        shape: tuple[int, ...],
+        indices: Sequence[Value],
+        place: Place,
+        condition: Value | None,
+    ) -> Value:
+        """The offset in elements that checked indices address; scalar if all of them are."""
+        w = self.w
+        strides = row_major_strides(shape)
+        total: Value | None = None
+        for axis, index in enumerate(indices):
+            wide = convert(w, index, I64)
+            extent = constant(wide.type, shape[axis])
+            negative = w.compare("slt", wide, constant(wide.type, 0))
+            number = w.select(negative, w.op("add", wide, extent), wide)
+            self._check(node, axis, shape[axis], number, wide, extent, place, condition)
+            part = w.op("mul", number, constant(number.type, strides[axis]))
+            total = part if total is None else w.op("add", *level(w, total, part))
+        assert total is not None
+        return total
+
+    def _check(
+        self,
+        node: Node,
+        axis: int,
+        size: int,
+        number: Value,
+        given: Value,
+        extent: Value,
+        place: Place,
+        condition: Value | None,
+    ) -> None:
+        """Leave the kernel with the number of the error site where an index is out of range."""
+        w = self.w
+        bad = w.compare("uge", number, extent)
+        if condition is not None:
+            bad = both(self.w, bad, condition)
+        if place.mask is not None and lanes(bad.type) > 1:
+            bad = both(self.w, bad, place.mask)
+        failed, fine = w.label("failed"), w.label("fine")
+        if lanes(bad.type) > 1:
+            any_bad = w.call(f"llvm.vector.reduce.or.{intrinsic_suffix(bad.type)}", I1, [bad])
+        else:
+            any_bad = bad
+        w.branch(any_bad, failed, fine)
+        w.start_block(failed)
+        if lanes(bad.type) > 1:
+            given = w.splat(given, lanes(bad.type)) if lanes(given.type) == 1 else given
+            bits = w.cast("bitcast", bad, f"i{lanes(bad.type)}")
+            no = Value(I1, "false")
+            lane = w.call(f"llvm.cttz.{bits.type}", bits.type, [bits, no])
+            lane = w.cast("zext", lane, I64) if bits.type != I64 else lane
+            given = w.make(I64, f"extractelement {given}, {lane}")
+        w.store(given, self.status, 8)
+        where = f" at {node.where}" if node.where is not None else ""
+        self.sites.append(
+            Site(
+                f"index {{0}} is out of bounds for axis {axis} with size {size}{where}",
+                "IndexError",
+            )
+        )
+        w.ret(constant(I64, len(self.sites)))
+        w.start_block(fine)
