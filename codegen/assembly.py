@@ -6,6 +6,7 @@ import struct
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,13 @@ I1 = "i1"
 FLOATS = ("float", "double", "half")
 
 
+@cache
 def lanes(type: str) -> int:
     """Number of lanes of a vector type, 1 for a scalar."""
     return int(type[1 : type.index(" ")]) if type.startswith("<") else 1
 
 
+@cache
 def element(type: str) -> str:
     """Element type of a vector type; a scalar type is its own."""
     return type[type.index(" x ") + 3 : -1] if type.startswith("<") else type
@@ -66,6 +69,7 @@ def constant(type: str, value: float | int | bool) -> Value:
     return Value(type, text)
 
 
+@cache
 def intrinsic_suffix(type: str) -> str:
     """How a type is spelled in the name of an intrinsic (``v8f64``)."""
     letter = {"double": "f64", "float": "f32", "ptr": "p0"}.get(element(type), element(type))
@@ -83,9 +87,10 @@ class Module:
 
     def declare(self, name: str, result: str, parameters: Sequence[str]) -> None:
         """Declare an external function; one that is no intrinsic becomes a symbol to link."""
-        self.declarations[name] = f"declare {result} @{name}({', '.join(parameters)})"
-        if not name.startswith("llvm."):
-            self.symbols.add(name)
+        if name not in self.declarations:
+            self.declarations[name] = f"declare {result} @{name}({', '.join(parameters)})"
+            if not name.startswith("llvm."):
+                self.symbols.add(name)
 
     def extern(self, name: str) -> Value:
         """The address of an external object, to be linked."""

@@ -85,6 +85,8 @@ B = draw((3, 4), "bool")
 F = draw((3, 4), "f4")
 Z = np.array([0.0, -0.0, 1.5, -2.5, np.nan, np.inf, -np.inf, 3.5])
 
+einsum: Any = np.einsum
+
 FUNCTIONS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     # reductions
     (lambda x: np.sum(x), (X,)),
@@ -298,7 +300,6 @@ FUNCTIONS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (lambda x: np.round(x, 2), (X,)),
     (lambda x: x.round(-1), (X * 30,)),
     (lambda x: np.around(x), (I,)),
-    (lambda x: np.fix(x), (X,)),
     (lambda x: np.diff(x), (X,)),
     (lambda x: np.diff(x, 2, axis=0), (I,)),
     (lambda x: np.diff(x), (B,)),
@@ -336,7 +337,7 @@ FUNCTIONS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (lambda x: np.astype(x, np.float64), (B,)),
     (lambda a, b: np.linspace(a, b, 5), (np.float64(1.0), np.float64(2.0))),
     (lambda a, b: np.linspace(a, b, 4, endpoint=False, axis=1), (V, W)),
-    (lambda x: np.apply_along_axis(np.cumsum, 0, x), (X,)),
+    (lambda x: np.apply_along_axis(lambda v: np.cumsum(v), 0, x), (X,)),
     # einsum
     (lambda x, y: np.einsum("ij,kj->ik", x, y), (X, Y)),
     (lambda x, y: np.einsum("ij,kj", x, y), (X, Y)),
@@ -354,7 +355,7 @@ FUNCTIONS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (lambda x, y, z: np.einsum("ij,jk,kl->il", x, y, z), (X, Y.T, X)),
     (lambda x, y, z: np.einsum("ij,j,i->", x, y, z), (X, V, S[0])),
     (lambda x, y: np.einsum(x, [0, 1], y, [1], [0]), (X, V)),
-    (lambda x, y: np.einsum(x, [..., 1], y, [1], [...]), (T, V)),
+    (lambda x, y: einsum(x, [..., 1], y, [1], [...]), (T, V)),
     (lambda x, y: np.einsum("i,i->", x, y), (J[0], F[0])),
     (lambda x, y: np.einsum("ij,jk->ik", x, y), (X[:, :1], X)),
 ]
@@ -717,9 +718,9 @@ def test_concrete_arrays_cannot_be_filled() -> None:
 
 
 def test_namespace_is_numpy_on_concrete_arrays() -> None:
-    assert isinstance(pnp.arange(3), np.ndarray)
+    assert type(pnp.arange(3)) is np.ndarray
     assert pnp.float64 is np.float64
-    assert isinstance(pnp.sum([1, 2]), np.int64)
+    assert type(pnp.sum([1, 2])) is np.int64
     assert pnp.linalg.inv(np.eye(2)).shape == (2, 2)
 
 

@@ -33,6 +33,10 @@ FUNCTIONS = frozenset(
 )
 """Rows whose results are rounded otherwise than the reference rounds; some ulps either way."""
 
+LOOSE = {"erfc": 16.0}
+"""Ulps where the reference, SciPy's, is farther off than most; the function itself is measured
+against mpmath in test_math.py."""
+
 SUMS = frozenset({"dot", "reduce_sum", "reduce_prod", "cumsum", "scatter_add"})
 """Rows that add or multiply many elements, in another order than the reference."""
 
@@ -89,7 +93,9 @@ def wider(case: Case) -> list[Case]:
     """The case at extents around those of vectors, in the innermost axis and in others."""
     row, dtype, shapes, params = case
     if row.elementwise:
-        grown = [(n,) for n in WIDTHS] + [(3, 17), (5, 7, 9)]
+        # Rows share their loops: each gets some of the extents, and all rows together get all.
+        first = ROWS.index(row) + list(DTYPES).index(dtype)
+        grown = [*[(n,) for n in WIDTHS], (3, 17), (5, 7, 9)][first % 4 :: 4]
         return [Case(row, dtype, (shape,) * len(shapes), params) for shape in grown]
     if "axes" in params and len(shapes) == 1 and row.name.startswith("reduce"):
         grown = [((n,), (0,)) for n in WIDTHS]
@@ -113,6 +119,8 @@ def tolerance(row: Primitive, dtype: np.dtype[Any]) -> float:
     """Relative to the largest that can be: the element, or the sum of absolute values."""
     if not is_float(dtype):
         return 0.0
+    if row.name in LOOSE:
+        return LOOSE[row.name] * float(np.finfo(dtype).eps)
     ulps = 4.0 if row.name in FUNCTIONS else 32.0 if row.name in SUMS else 0.0
     return ulps * float(np.finfo(dtype).eps)
 
@@ -130,6 +138,9 @@ def assert_same(case: Case, got: Any, operands: Sequence[Array]) -> None:
     size = np.abs(want)
     if case.row.name in SUMS and case.row.name != "reduce_prod":
         size = interpreted(case, [np.abs(x) if is_float(x.dtype) else x for x in operands])
+    if case.row.name == "logaddexp":
+        # Its two terms cancel where the result is near zero.
+        size = np.maximum(size, np.minimum(np.abs(np.maximum(*operands)), 1.0))
     tiny = float(np.finfo(want.dtype).tiny)
     with np.errstate(invalid="ignore"):
         close = (np.abs(got - want) <= allowed * size + tiny) | (got == want)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import optree
 
 TreeSpec: TypeAlias = optree.PyTreeSpec
+NAMESPACE = "pullback"
 
 
 def flatten(tree: Any) -> tuple[list[Any], TreeSpec]:
@@ -16,9 +17,18 @@ def flatten(tree: Any) -> tuple[list[Any], TreeSpec]:
     >>> flatten({"w": 1.0, "b": (2.0, None)})[0]
     [2.0, 1.0]
     """
-    return optree.tree_flatten(tree)
+    return optree.tree_flatten(tree, namespace=NAMESPACE)
 
 
 def unflatten(spec: TreeSpec, leaves: Sequence[Any]) -> Any:
     """The tree of this structure with these leaves."""
     return optree.tree_unflatten(spec, leaves)
+
+
+def register(
+    cls: type,
+    flatten: Callable[[Any], tuple[Sequence[Any], Any]],
+    unflatten: Callable[[Any, Any], Any],
+) -> None:
+    """Make a class a kind of tree: ``flatten`` gives children and what else an instance is."""
+    optree.register_pytree_node(cls, flatten, unflatten, namespace=NAMESPACE)

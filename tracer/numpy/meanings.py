@@ -13,7 +13,7 @@ from typing import Any
 from ..primitives import elementwise as rows
 from ..primitives.elementwise import broadcast_scalar, where
 from ..trace import Tracer
-from ..types import BOOL, FLOAT64, is_float
+from ..types import BOOL
 from .products import matmul, matvec, vecdot, vecmat
 from .promotion import as_dtype, common_shape, number, spread, strong
 
@@ -102,7 +102,8 @@ def _left_shift(x: Tracer, places: Tracer) -> Tracer:
 def _right_shift(x: Tracer, places: Tracer) -> Tracer:
     all_gone = where(x < 0, broadcast_scalar(-1, x), broadcast_scalar(0, x))
     shifted = rows.floor_divide(x, rows.pow(broadcast_scalar(2, x), places))
-    return where(places >= 8 * x.dtype.itemsize - 1, all_gone, shifted)
+    bits = 8 * x.dtype.itemsize
+    return where((places >= bits - 1) | (places < 0), all_gone, shifted)
 
 
 def _ldexp(x: Tracer, exponent: Tracer) -> Tracer:
@@ -206,5 +207,3 @@ CORE: dict[str, Rule] = {
     "matvec": matvec,
     "vecmat": vecmat,
 }
-
-__all__ = ["CORE", "ELEMENTWISE", "FLOAT64", "copy", "is_float", "truth"]

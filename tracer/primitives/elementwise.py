@@ -13,7 +13,7 @@ import numpy as np
 
 from ..primitive import Domain, Partials, Primitive, register
 from ..trace import Tracer, literal
-from ..types import BOOL, ArrayType, DType, is_float
+from ..types import BOOL, ArrayType, DType, Shape, is_float
 
 FLOATS = ("f64", "f32")
 NUMBERS = ("f64", "f32", "i64", "i32")

@@ -1,0 +1,242 @@
+"""The record: what a tensor's value is made of, written down as operations are called.
+
+A `Node` is a value, or an operation on other nodes which has not been computed yet. What an
+operation does to types is traced once for each combination of types and parameters and kept as an
+`Info`, so recording one more is a look-up.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from pullback.tracer.ir import Graph
+from pullback.tracer.ir import Node as GraphNode
+from pullback.tracer.location import Location, is_library
+from pullback.tracer.passes import adjoint
+from pullback.tracer.trace import Tracer, new_trace, operand_node
+from pullback.tracer.types import is_float
+
+from .dtypes import NUMBER_KINDS, Kind, kind_of
+from .modes import MODE
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+Operand: TypeAlias = "Node | Variable"
+Promotion: TypeAlias = Callable[[Sequence[Kind], Sequence[Tracer]], Sequence[Tracer]]
+
+DEPTH_LIMIT = 100
+"""Operations recorded on top of one another, without derivatives, before they are computed."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Row:
+    """One operation of the tensor face.
+
+    ``apply`` builds the graph from tracers and static parameters; ``grad_name`` is what torch calls
+    its backward node (None: no derivative), or tells it from the operands' kinds and the
+    parameters. The result of a ``view`` shares the memory of its operand.
+    """
+
+    name: str
+    apply: Callable[..., Any]
+    grad_name: str | Callable[..., str] | None
+    promote: Promotion | None = None
+    view: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Info:
+    """A row for operands of certain kinds: its graph, traced once."""
+
+    row: Row
+    kind: Kind
+    graph: Graph
+    operands: tuple[Kind, ...]
+    params: tuple[Any, ...]
+    differentiable: bool
+    _saved: dict[tuple[bool, ...], tuple[bool, tuple[int, ...]]] = field(default_factory=dict)
+
+    @property
+    def grad_name(self) -> str:
+        """The name of the backward node."""
+        name = self.row.grad_name
+        return name(self.operands, *self.params) if callable(name) else str(name)
+
+    def saved(self, tracked: tuple[bool, ...]) -> tuple[bool, tuple[int, ...]]:
+        """Whether differentiating by these operands needs any value, and which operands' values."""
+        found = self._saved.get(tracked)
+        if found is None:
+            found = self._saved[tracked] = _saved_values(self.graph, tracked)
+        return found
+
+
+def _saved_values(graph: Graph, tracked: tuple[bool, ...]) -> tuple[bool, tuple[int, ...]]:
+    """What the derivative looks at: of the result it may look at the value that is there anyway."""
+    count = len(graph.parameters)
+    wrt = [i for i in range(count) if tracked[i] and is_float(graph.parameters[i].type.dtype)]
+    pulled = adjoint.vjp(graph, wrt)
+    result, given = pulled.outputs[0], pulled.parameters
+    seen: set[GraphNode] = set()
+    stack = list(pulled.outputs[1:])
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            if node is not result:
+                stack.extend(node.operands)
+    used = tuple(i for i in range(count) if given[i] in seen)
+    return bool(used) or result in seen, used
+
+
+_serial = itertools.count()
+
+
+class Node:
+    """A value that is there, or an operation on others that gives it.
+
+    ``tracked``: derivatives pass through. ``holder``: the tensor that has the node. ``freed``: a
+    backward pass has been through. ``modified``: since it was recorded, the memory of its tensor
+    has been written to, and counted so many versions.
+    """
+
+    value: Any = None
+    tracked = False
+    freed = False
+    modified = 0
+    depth = 0
+    holder: Callable[[], Any] | None = None
+    where: tuple[CodeType, int] | None = None
+    hooks: dict[int, Callable[..., Any]] | None = None
+    grad_fn: Any = None
+
+    def __init__(self, info: Info, operands: tuple[Operand, ...]) -> None:
+        self.info = info
+        self.operands = operands
+        self.serial = next(_serial)
+
+    @property
+    def location(self) -> Location | None:
+        """The user's line."""
+        if self.where is None:
+            return None
+        code, line = self.where
+        return Location(code.co_filename, line, code.co_name)
+
+
+class Variable:
+    """A leaf that requires grad, at the value that it had when it was recorded."""
+
+    tracked = True
+
+    def __init__(self, source: Node, tensor: Tensor) -> None:
+        self.source = source
+        self.tensor = weakref.ref(tensor)
+        self.info = source.info
+        self.serial = next(_serial)
+
+
+_no_graph = Graph((), (), ())
+_leaf_infos: dict[Kind, Info] = {}
+VALUE = Row("value", lambda: None, None)
+
+
+def leaf_info(kind: Kind) -> Info:
+    """The info of values that are there."""
+    info = _leaf_infos.get(kind)
+    if info is None:
+        info = _leaf_infos[kind] = Info(VALUE, kind, _no_graph, (), (), differentiable=False)
+    return info
+
+
+def leaf(array: Array) -> Node:
+    """A node for memory."""
+    node = Node(leaf_info(kind_of(array.shape, array.dtype)), ())
+    node.value = array
+    return node
+
+
+_number_infos = {type: leaf_info(kind) for type, kind in NUMBER_KINDS.items()}
+
+
+def number(value: float | int | bool) -> Node:
+    """A node for a Python number: an input of the compiled function, not a part of it."""
+    info = _number_infos.get(type(value))
+    if info is None:
+        value = float(value) if isinstance(value, (float, np.floating)) else int(value)
+        info = _number_infos[type(value)]
+    node = Node(info, ())
+    node.value = value
+    return node
+
+
+_infos: dict[tuple[Any, ...], Info] = {}
+
+
+def info_of(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> Info:
+    """The row's info for these operands; errors of shape or dtype are raised here."""
+    kinds = tuple([x.info.kind for x in operands])
+    with new_trace() as trace:
+        parameters = [trace.builder.parameter(k.type) for k in kinds]
+        tracers: Sequence[Tracer] = [Tracer(p) for p in parameters]
+        if row.promote is not None:
+            tracers = row.promote(kinds, tracers)
+        result = operand_node(row.apply(*tracers, *params))
+        graph = trace.builder.graph([result])
+    graph = Graph(tuple(parameters), graph.nodes, graph.outputs)
+    kind = kind_of(result.type.shape, result.type.dtype)
+    differentiable = row.grad_name is not None and is_float(result.type.dtype)
+    return Info(row, kind, graph, kinds, params, differentiable)
+
+
+def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = ()) -> Node:
+    """Write down an operation.
+
+    ``params`` are static and hashable; values that change from call to call are operands.
+    """
+    key = (row, params, *[x.info.kind for x in operands])
+    info = _infos.get(key)
+    if info is None:
+        info = _infos[key] = info_of(row, operands, params)
+    node = Node(info, operands)
+    if info.differentiable and MODE.enabled:
+        for x in operands:
+            if x.tracked:
+                node.tracked = True
+                break
+    if not node.tracked:
+        _limit_depth(node, operands)
+    node.where = user_line()
+    return node
+
+
+def _limit_depth(node: Node, operands: tuple[Operand, ...]) -> None:
+    depth = 0
+    for x in operands:
+        pending = x if type(x) is Node else x.source  # type: ignore[union-attr]
+        if pending.value is None and pending.depth > depth:
+            depth = pending.depth
+    node.depth = depth + 1
+    if depth >= DEPTH_LIMIT:
+        from .compute import force
+
+        force([node])
+
+
+def user_line() -> tuple[CodeType, int] | None:
+    """The innermost line outside the library: code and line number, made a `Location` if asked."""
+    frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        if not is_library(frame.f_globals):
+            return frame.f_code, frame.f_lineno
+        frame = frame.f_back
+    return None

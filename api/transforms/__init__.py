@@ -1,0 +1,29 @@
+"""Transformations: from a Python function to one that is compiled, differentiated, vectorized.
+
+Each gives a `Function`, which compiles itself when it is called with arrays, and becomes part of
+the graph when it is called while another function is being traced; so they nest in any order.
+"""
+
+from .batching import vmap
+from .compiling import eval_shape, jit, trace
+from .forward import hvp, jvp, stop_gradient
+from .jacobians import hessian, jacfwd, jacrev
+from .reverse import grad, value_and_grad, vjp
+from .trees import ravel_tree
+
+__all__ = [
+    "eval_shape",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacrev",
+    "jit",
+    "jvp",
+    "ravel_tree",
+    "stop_gradient",
+    "trace",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

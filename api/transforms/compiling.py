@@ -1,0 +1,77 @@
+"""Compiling a function as it is, and looking at its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, overload
+
+from pullback.runtime.function import Function, trace_signature
+from pullback.runtime.signature import ShapeDtype, take_apart
+from pullback.tracer import tree
+from pullback.tracer.ir import Graph
+
+from .picking import Argnums, as_tuple, decorator
+
+
+@overload
+def jit(
+    fun: Callable[..., Any],
+    *,
+    static_argnums: Argnums = (),
+    static_argnames: str | Sequence[str] = (),
+) -> Function: ...
+@overload
+def jit(
+    fun: None = None, *, static_argnums: Argnums = (), static_argnames: str | Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], Function]: ...
+def jit(
+    fun: Callable[..., Any] | None = None,
+    *,
+    static_argnums: Argnums = (),
+    static_argnames: str | Sequence[str] = (),
+) -> Any:
+    """Compile a function of arrays and numbers, or trees of them.
+
+    Args:
+        fun: the function; NumPy functions, operators, methods and indexing are traced.
+        static_argnums: positions of arguments that the code is made for anew for every value;
+            they must be hashable.
+        static_argnames: the same for arguments passed by name.
+
+    Returns:
+        A `Function`: call it with arrays; ``.ir() .llvm() .asm() .plan() .stages()`` show the
+        stages. 0-d results are NumPy scalars.
+
+    >>> @pb.jit
+    ... def normalize(x):
+    ...     return x / np.sqrt(np.sum(x * x))
+    >>> normalize(np.array([3.0, 4.0]))
+    array([0.6, 0.8])
+    """
+
+    def make(fun: Callable[..., Any]) -> Function:
+        names = (static_argnames,) if isinstance(static_argnames, str) else static_argnames
+        return Function(fun, fun, as_tuple(static_argnums), tuple(names))
+
+    return decorator(make, fun)
+
+
+def trace(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
+    """The graph of a function for arguments of these types; `ShapeDtype` will do for arrays.
+
+    >>> graph = pb.trace(lambda x: np.exp(x), 0.0)
+    >>> [node.primitive.name for node in graph.nodes]
+    ['exp']
+    """
+    call = take_apart(args, kwargs, (), ())
+    return trace_signature(fun, call.signature)[0]
+
+
+def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The shapes and dtypes of a function's result, in its structure, without computing it.
+
+    >>> pb.eval_shape(np.outer, np.zeros(2), np.zeros(3))
+    ShapeDtype(shape=(2, 3), dtype=dtype('float64'))
+    """
+    graph, _, spec = trace_signature(fun, take_apart(args, kwargs, (), ()).signature)
+    return tree.unflatten(spec, [ShapeDtype(x.type.shape, x.type.dtype) for x in graph.outputs])

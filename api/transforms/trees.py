@@ -1,0 +1,33 @@
+"""Trees of arrays as vectors, for optimisers that take vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pullback.tracer import tree
+
+
+def ravel_tree(tree_of_arrays: Any) -> tuple[np.ndarray[Any, Any], Callable[[Any], Any]]:
+    """All numbers of a tree as one vector, and the function that makes the tree again.
+
+    For optimisers that take vectors; the function works on traced vectors, too.
+
+    >>> vector, restore = pb.ravel_tree({"a": np.ones(2), "b": 3.0})
+    >>> print(vector, restore(vector)["b"])
+    [1. 1. 3.] 3.0
+    """
+    leaves, spec = tree.flatten(tree_of_arrays)
+    arrays = [np.asarray(x) for x in leaves]
+    vector = np.concatenate([a.ravel() for a in arrays]) if arrays else np.zeros(0)
+
+    def restore(vector: Any) -> Any:
+        parts, start = [], 0
+        for a in arrays:
+            parts.append(vector[start : start + a.size].reshape(a.shape))
+            start += a.size
+        return tree.unflatten(spec, parts)
+
+    return vector, restore

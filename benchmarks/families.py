@@ -1,0 +1,194 @@
+"""What is measured: programs, their inputs, and what is required of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import programs
+
+Array = np.ndarray[Any, Any]
+Inputs = tuple[Array, ...]
+
+EVERYONE = ("pullback", "jax", "torch")
+MIXTURE = Path(__file__).parents[1] / "examples" / "data" / "gmm_d10_K25.txt"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """At most so many seconds, and so many times as fast as a peer; None is the best of them."""
+
+    seconds: float | None = None
+    ratio: float | None = None
+    peer: str | None = None
+
+
+@dataclass(frozen=True)
+class Family:
+    """A program, differentiated.
+
+    Attributes:
+        program: for ``fresh`` ones, what makes a new program from a number.
+        inputs: the arguments for a size.
+        size: the size measured; `tiny` is for tests.
+        argnums: which arguments it is differentiated by.
+        value: whether the value is asked for as well as the gradient.
+        threads: how many threads each tool may use; None leaves it to the tool.
+        fresh: measure the first call of a new function each time.
+        tolerance: how far results may be apart, relative to the largest number.
+    """
+
+    name: str
+    program: Callable[..., Any]
+    inputs: Callable[..., Inputs]
+    size: tuple[int, ...]
+    tiny: tuple[int, ...]
+    argnums: tuple[int, ...] = (0,)
+    value: bool = True
+    threads: int | None = None
+    fresh: bool = False
+    tolerance: float = 1e-9
+    tools: tuple[str, ...] = EVERYONE
+    requirement: Requirement | None = None
+
+
+def random(*shape: int, seed: int = 0, dtype: Any = np.float64) -> Array:
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def integers(high: int, *shape: int, seed: int = 1) -> Array:
+    return np.random.default_rng(seed).integers(high, size=shape)
+
+
+def vector(n: int) -> Inputs:
+    return (random(n),)
+
+
+def classes(n: int, count: int) -> Inputs:
+    return random(n, count, dtype=np.float32), np.arange(n), integers(count, n)
+
+
+def layers(batch: int, *widths: int) -> Inputs:
+    weights: list[Array] = []
+    for before, after in pairwise(widths):
+        scale = np.float32(before**-0.5)
+        weights += [random(before, after, dtype=np.float32) * scale, np.zeros(after, np.float32)]
+    x = random(batch, widths[0], seed=2, dtype=np.float32)
+    return *weights, x, np.arange(batch), integers(widths[-1], batch)
+
+
+def labelled(n: int, features: int) -> Inputs:
+    x = random(n, features)
+    return random(features, seed=1) * 0.1, np.array(0.1), x, integers(2, n).astype(float)
+
+
+def options(n: int) -> Inputs:
+    rng = np.random.default_rng(0)
+    low_high = ((80, 120), (80, 120), (0.2, 2.0), (0.0, 0.05), (0.1, 0.5))
+    return tuple(rng.uniform(low, high, n) for low, high in low_high)
+
+
+def mixture(n: int) -> Inputs:
+    """ADBench's file, its first ``n`` points."""
+    numbers = np.array(MIXTURE.read_text().split(), float)
+    d, k = int(numbers[0]), int(numbers[1])
+    triangle = d * (d - 1) // 2
+    ends = np.cumsum([3, k, k * d, k * (d + triangle), n * d])
+    _, alphas, means, factors, points, _ = np.split(numbers, ends)
+    places = np.full((d, d), d + triangle)
+    np.fill_diagonal(places, np.arange(d))
+    columns, rows = np.triu_indices(d, 1)
+    places[rows, columns] = d + np.arange(triangle)
+    factors, points = factors.reshape(k, -1), points.reshape(n, d)
+    return alphas, means.reshape(k, d), factors, np.zeros((k, 1)), places, points
+
+
+def masses(n: int) -> Inputs:
+    return random(n, 3), random(n, seed=1) ** 2
+
+
+def rows_of_table(count: int, rows: int, columns: int) -> Inputs:
+    return random(rows, columns), integers(rows, count), random(count, columns, seed=2)
+
+
+FAMILIES = (
+    Family(
+        "call overhead: gradient, 10 elements",
+        programs.small,
+        vector,
+        (10,),
+        (10,),
+        value=False,
+        threads=1,
+        tools=("pullback", "jax", "jax, NumPy in and out", "torch"),
+        requirement=Requirement(0.6e-6, 15, "jax, NumPy in and out"),
+    ),
+    Family(
+        "first call: gradient, 10 elements",
+        programs.small_with,
+        vector,
+        (10,),
+        (10,),
+        value=False,
+        fresh=True,
+        requirement=Requirement(20e-3),
+    ),
+    Family(
+        "tanh exp sin log1p, 1e6",
+        programs.transcendental,
+        vector,
+        (1_000_000,),
+        (11,),
+        value=False,
+        threads=1,
+        requirement=Requirement(ratio=1.3),
+    ),
+    Family("Rosenbrock, 1e6", programs.rosenbrock, vector, (1_000_000,), (11,)),
+    Family("logsumexp, 1e6", programs.log_sum_exp, vector, (1_000_000,), (11,)),
+    Family(
+        "softmax cross-entropy, 2048 x 1000, f32",
+        programs.cross_entropy,
+        classes,
+        (2048, 1000),
+        (5, 3),
+        tolerance=1e-4,
+    ),
+    Family(
+        "perceptron 784-512-256-10, batch 256, f32",
+        programs.perceptron,
+        layers,
+        (256, 784, 512, 256, 10),
+        (5, 7, 6, 4, 3),
+        argnums=(0, 1, 2, 3, 4, 5),
+        tolerance=1e-4,
+    ),
+    Family(
+        "logistic regression, 20,000 x 100",
+        programs.logistic,
+        labelled,
+        (20_000, 100),
+        (9, 4),
+        argnums=(0, 1),
+    ),
+    Family(
+        "Black-Scholes, 1e6, five gradients",
+        programs.black_scholes,
+        options,
+        (1_000_000,),
+        (11,),
+        argnums=(0, 1, 2, 3, 4),
+    ),
+    Family("Gaussian mixture, d10 K25 n1000", programs.mixture, mixture, (1000,), (7,), (0, 1, 2)),
+    Family("pairwise forces, 700 bodies", programs.bodies, masses, (700,), (6,)),
+    Family(
+        "gather, 50,000 rows of 10,000 x 64",
+        programs.gathered,
+        rows_of_table,
+        (50_000, 10_000, 64),
+        (9, 5, 4),
+    ),
+)

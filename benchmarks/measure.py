@@ -1,0 +1,162 @@
+"""Families measured: a process for each tool, rounds in turn, results compared."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from families import Family, Requirement
+from tools import ONE_THREAD, installed
+
+ROUND_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of a tool: the first call, samples by round; and the most memory in bytes."""
+
+    first: float
+    rounds: list[list[float]]
+    memory: int
+
+    @property
+    def best(self) -> float:
+        return min(min(samples) for samples in self.rounds)
+
+    @property
+    def median(self) -> float:
+        return statistics.median([x for samples in self.rounds for x in samples])
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A family's times by tool, and how far each tool's results are from ours."""
+
+    name: str
+    threads: int | None
+    times: dict[str, Times]
+    apart: dict[str, float]
+    tolerance: float
+    requirement: Requirement | None = None
+
+    @property
+    def peer(self) -> str | None:
+        """The fastest of the others."""
+        peers = [name for name in self.times if name != "pullback"]
+        return min(peers, key=lambda name: self.times[name].best, default=None)
+
+
+def ratio(measured: Measured, peer: str | None) -> float | None:
+    """How many times the peer's time ours goes into: round by round, then the median."""
+    if peer not in measured.times or "pullback" not in measured.times:
+        return None
+    ours, theirs = measured.times["pullback"].rounds, measured.times[peer].rounds
+    return statistics.median([min(b) / min(a) for a, b in zip(ours, theirs, strict=True)])
+
+
+class Process:
+    """A worker, as seen from outside."""
+
+    def __init__(self, tool: str, family: Family) -> None:
+        environment = {**os.environ, **(ONE_THREAD if family.threads == 1 else {})}
+        script = str(Path(__file__).parent / "worker.py")
+        self._process = subprocess.Popen(
+            [sys.executable, script, tool, family.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+
+    def ready(self) -> None:
+        self._answer()
+
+    def order(self, **what: Any) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        said = self._process.communicate()[1].strip().splitlines()
+        raise RuntimeError(said[-1] if said else "the worker ended")
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@contextlib.contextmanager
+def processes(family: Family) -> Iterator[dict[str, Process]]:
+    """A worker for each tool that is installed."""
+    made = {tool: Process(tool, family) for tool in family.tools if installed(tool)}
+    try:
+        yield made
+    finally:
+        for process in made.values():
+            process.stop()
+
+
+def measure(family: Family, rounds: int) -> tuple[Measured, dict[str, str]]:
+    """Times of all tools in turn; and for those that failed, what they said."""
+    failed: dict[str, str] = {}
+    firsts: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder, processes(family) as workers:
+        for tool, process in list(workers.items()):
+            try:
+                process.ready()
+                firsts[tool] = process.order(do="first", save=f"{folder}/{tool}.npz")
+            except RuntimeError as error:
+                failed[tool] = str(error)
+        alive = {tool: process for tool, process in workers.items() if tool in firsts}
+        samples: dict[str, list[list[float]]] = {tool: [] for tool in alive}
+        for _ in range(rounds):
+            for tool, process in alive.items():
+                samples[tool].append(process.order(do="sample", **{"for": ROUND_SECONDS}))
+        times = {
+            tool: Times(firsts[tool], samples[tool], process.order(do="memory"))
+            for tool, process in alive.items()
+        }
+        apart = _apart({tool: _load(f"{folder}/{tool}.npz") for tool in alive})
+    measured = Measured(
+        family.name, family.threads, times, apart, family.tolerance, family.requirement
+    )
+    return measured, failed
+
+
+def _load(path: str) -> list[np.ndarray[Any, Any]]:
+    with np.load(path) as arrays:
+        return [arrays[name] for name in arrays.files]
+
+
+def _apart(results: dict[str, list[np.ndarray[Any, Any]]]) -> dict[str, float]:
+    """How far the peers' results are from ours, relative to the largest number of each array."""
+    ours = results.get("pullback")
+    if ours is None:
+        return {}
+    return {
+        tool: max(_distance(a, b) for a, b in zip(ours, theirs, strict=True))
+        for tool, theirs in results.items()
+        if tool != "pullback"
+    }
+
+
+def _distance(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
+    assert a.shape == b.shape, f"results of shapes {a.shape} and {b.shape}"
+    scale = max(float(np.max(np.abs(b), initial=0.0)), 1e-300)
+    return float(np.max(np.abs(a - b), initial=0.0)) / scale

@@ -1,0 +1,106 @@
+"""The programs that are differentiated, each written once, in the names of an array namespace.
+
+`use` says which: NumPy's for pullback, `jax.numpy`, PyTorch's. Where another tool has a function
+of its own for what one writes out in NumPy, it gets to use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+xp: Any = np
+erf: Callable[..., Any] = np.positive
+logsumexp: Callable[..., Any] = np.max
+
+
+def use(
+    namespace: Any, erf: Callable[..., Any], logsumexp: Callable[..., Any] | None = None
+) -> None:
+    """Let the programs compute with these functions from now on."""
+    globals().update(xp=namespace, erf=erf, logsumexp=logsumexp or written_out_logsumexp)
+
+
+def written_out_logsumexp(x: Any, axis: int) -> Any:
+    top = xp.max(x, axis=axis, keepdims=True)
+    return xp.log(xp.sum(xp.exp(x - top), axis=axis)) + xp.squeeze(top, axis=axis)
+
+
+def small(x: Any) -> Any:
+    return xp.sum(xp.sin(x) * x)
+
+
+def small_with(constant: float) -> Callable[[Any], Any]:
+    """A function like `small`, of which no tool has seen the constant."""
+
+    def program(x: Any) -> Any:
+        return xp.sum(xp.sin(x) * x + xp.exp(-x * constant))
+
+    return program
+
+
+def transcendental(x: Any) -> Any:
+    return xp.sum(xp.tanh(x) * xp.exp(-x * x) + xp.sin(x) * xp.log1p(x * x))
+
+
+def rosenbrock(x: Any) -> Any:
+    head, tail = x[:-1], x[1:]
+    curved, straight = tail - head * head, 1 - head
+    return xp.sum(100 * curved * curved + straight * straight)
+
+
+def log_sum_exp(x: Any) -> Any:
+    return logsumexp(x, 0)
+
+
+def cross_entropy(logits: Any, rows: Any, labels: Any) -> Any:
+    return xp.mean(logsumexp(logits, 1) - logits[rows, labels])
+
+
+def perceptron(
+    w1: Any, b1: Any, w2: Any, b2: Any, w3: Any, b3: Any, x: Any, rows: Any, labels: Any
+) -> Any:
+    hidden = xp.tanh(x @ w1 + b1)
+    hidden = xp.tanh(hidden @ w2 + b2)
+    return cross_entropy(hidden @ w3 + b3, rows, labels)
+
+
+def logistic(w: Any, b: Any, x: Any, y: Any) -> Any:
+    z = x @ w + b
+    return xp.mean(xp.logaddexp(xp.zeros_like(z), z) - y * z)
+
+
+def black_scholes(spot: Any, strike: Any, years: Any, rate: Any, volatility: Any) -> Any:
+    """Prices of call options, summed."""
+    spread = volatility * xp.sqrt(years)
+    upper = (xp.log(spot / strike) + (rate + 0.5 * volatility * volatility) * years) / spread
+    discounted = strike * xp.exp(-rate * years)
+    return xp.sum(spot * normal_cdf(upper) - discounted * normal_cdf(upper - spread))
+
+
+def normal_cdf(x: Any) -> Any:
+    return 0.5 + 0.5 * erf(x * 0.7071067811865476)
+
+
+def mixture(alphas: Any, means: Any, factors: Any, zeros: Any, places: Any, points: Any) -> Any:
+    """ADBench's Gaussian mixture but for constants, the prior's scale 1 and its m 0."""
+    k, d = means.shape
+    diagonals, below = xp.exp(factors[:, :d]), factors[:, d:]
+    q = xp.concatenate([diagonals, below, zeros], axis=1)[:, places]
+    turned = (points @ q.reshape(k * d, d).T).reshape(-1, k, d) - xp.einsum("kij,kj->ki", q, means)
+    exponents = alphas + xp.sum(factors[:, :d], axis=1) - 0.5 * xp.sum(turned * turned, axis=2)
+    likelihood = xp.sum(logsumexp(exponents, 1)) - len(points) * logsumexp(alphas, 0)
+    return likelihood - 0.5 * (xp.sum(diagonals * diagonals) + xp.sum(below * below))
+
+
+def bodies(positions: Any, masses: Any) -> Any:
+    """Potential energy of all pairs, softened."""
+    apart = positions[:, None, :] - positions[None, :, :]
+    distances = xp.sqrt(xp.sum(apart * apart, axis=2) + 0.01)
+    return -xp.sum(masses[:, None] * masses[None, :] / distances)
+
+
+def gathered(table: Any, index: Any, weights: Any) -> Any:
+    return xp.sum(xp.tanh(table[index]) * weights)

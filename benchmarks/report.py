@@ -1,0 +1,140 @@
+"""Tables of what was measured."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from measure import Measured, Times, ratio
+
+COLUMNS = ("family", "tool", "best", "median", "first call", "peak memory", "apart", "ours ahead")
+PACKAGES = ("pullback", "numpy", "scipy", "llvmlite", "jax", "jaxlib", "torch")
+
+EXPLANATION = """\
+Each tool runs in a process of its own, on inputs as it likes them best (NumPy arrays, JAX arrays on
+device, PyTorch tensors); the processes take turns, and every result is waited for. JAX is jitted
+with 64-bit numbers enabled, PyTorch is eager. *First call* is a process's first, so that one-time
+set-up counts; in the family of that name the other columns are of first calls after it. *Peak
+memory* is what a process takes beyond its inputs, compilation included; for whole processes it is
+all they take. *Apart* is the largest difference from our result, relative to the largest number of
+the array. *Ours ahead* is the peer's time over ours, the best of a round each, median over the
+rounds: the machine is shared, so ratios mean more than times."""
+
+
+def seconds(x: float) -> str:
+    """A time with three digits.
+
+    >>> seconds(1.234e-5)
+    '12.3 us'
+    """
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if x >= scale:
+            return f"{x / scale:.3g} {unit}" if x < 100 * scale else f"{x / scale:.0f} {unit}"
+    return f"{x / 1e-9:.0f} ns"
+
+
+def rows(measured: Measured) -> Iterable[tuple[str, ...]]:
+    """A row for each tool."""
+    title = measured.name + (" (one thread)" if measured.threads == 1 else "")
+    for tool, times in measured.times.items():
+        yield title, tool, *_numbers(times), _apart(measured, tool), _ahead(measured, tool)
+        title = ""
+
+
+def _numbers(times: Times) -> tuple[str, ...]:
+    memory = f"{times.memory / 1e6:.0f} MB"
+    return seconds(times.best), seconds(times.median), seconds(times.first), memory
+
+
+def _apart(measured: Measured, tool: str) -> str:
+    if tool not in measured.apart:
+        return ""
+    return f"{measured.apart[tool]:.0e}" + ("" if agrees(measured, tool) else " DISAGREES")
+
+
+def _ahead(measured: Measured, tool: str) -> str:
+    times = ratio(measured, tool) if tool != "pullback" else None
+    return "" if times is None else f"{times:.2f}x"
+
+
+def agrees(measured: Measured, tool: str) -> bool:
+    return measured.apart[tool] <= measured.tolerance
+
+
+def required(measured: Measured) -> str | None:
+    """What is required of a family, what was found, and whether that will do."""
+    wanted = measured.requirement
+    if wanted is None or "pullback" not in measured.times:
+        return None
+    parts: list[str] = []
+    if wanted.seconds is not None:
+        found = measured.times["pullback"].median
+        parts.append(_verdict(found <= wanted.seconds, seconds(found), seconds(wanted.seconds)))
+    peer = wanted.peer or measured.peer
+    ahead = ratio(measured, peer)
+    if wanted.ratio is not None and ahead is not None:
+        needed = f"at least {wanted.ratio:g}x ahead of {peer}"
+        parts.append(_verdict(ahead >= wanted.ratio, f"{ahead:.2f}x", needed))
+    return f"{measured.name}: {'; '.join(parts)}" if parts else None
+
+
+def _verdict(met: bool, found: str, wanted: str) -> str:
+    limit = wanted if wanted.startswith("at") else f"at most {wanted}"
+    return f"{found}, required {limit}: {'met' if met else 'NOT MET'}"
+
+
+def table(cells: Sequence[tuple[str, ...]]) -> str:
+    """Columns of one width each."""
+    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    return "\n".join(
+        "| " + " | ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    )
+
+
+def lines(all_measured: Sequence[Measured]) -> str:
+    """The whole table, in Markdown."""
+    rule = tuple("-" * len(c) for c in COLUMNS)
+    return table([COLUMNS, rule, *(row for m in all_measured for row in rows(m))])
+
+
+def machine() -> str:
+    """Processor and system, as far as known."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        named = [x for x in info.read_text().splitlines() if x.startswith("model name")]
+        model = named[0].partition(": ")[2] if named else model
+    return (
+        f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    )
+
+
+def versions() -> str:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            found.append(f"{package} not installed")
+    return ", ".join(found)
+
+
+def write(path: Path, all_measured: Sequence[Measured], problems: Sequence[str]) -> None:
+    """RESULTS.md."""
+    demands = [text for m in all_measured if (text := required(m)) is not None]
+    parts = [
+        "# Results",
+        f"`make bench` (`python benchmarks/run.py`) of {datetime.date.today()}.",
+        f"- Machine: {machine()}\n- Versions: {versions()}",
+        EXPLANATION,
+        lines(all_measured),
+        "## Required\n\n" + "\n".join(f"- {text}" for text in demands),
+    ]
+    if problems:
+        parts.append("## Not measured\n\n" + "\n".join(f"- {text}" for text in problems))
+    path.write_text("\n\n".join(parts) + "\n")

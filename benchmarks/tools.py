@@ -1,0 +1,125 @@
+"""The tools side by side: how each likes its inputs, differentiates, and waits for the result."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import programs
+
+Array = np.ndarray[Any, Any]
+Program = Callable[..., Any]
+Call = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """``prepare(program, inputs, argnums, value)`` gives a call that computes and waits."""
+
+    prepare: Callable[[Program, Sequence[Array], tuple[int, ...], bool], Call]
+
+
+def leaves(result: Any) -> list[Array]:
+    """The arrays of a result, value first."""
+    if isinstance(result, tuple | list):
+        return [x for part in result for x in leaves(part)]
+    return [np.asarray(result)]
+
+
+def _argument(argnums: tuple[int, ...]) -> int | tuple[int, ...]:
+    return argnums[0] if len(argnums) == 1 else argnums
+
+
+def pullback() -> Tool:
+    import scipy.special
+
+    import pullback as pb
+
+    programs.use(np, scipy.special.erf)
+
+    def prepare(
+        program: Program, inputs: Sequence[Array], argnums: tuple[int, ...], value: bool
+    ) -> Call:
+        transform = pb.value_and_grad if value else pb.grad
+        return functools.partial(transform(program, _argument(argnums)), *inputs)
+
+    return Tool(prepare)
+
+
+def jax(on_device: bool = True) -> Tool:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    programs.use(jax.numpy, jax.scipy.special.erf, jax.scipy.special.logsumexp)
+
+    def prepare(
+        program: Program, inputs: Sequence[Array], argnums: tuple[int, ...], value: bool
+    ) -> Call:
+        transform = jax.value_and_grad if value else jax.grad
+        function = jax.jit(transform(program, _argument(argnums)))
+        if not on_device:
+            return lambda: np.asarray(function(*inputs))
+        arrays = jax.block_until_ready([jax.device_put(x) for x in inputs])
+        if value or len(argnums) > 1:
+            return lambda: jax.block_until_ready(function(*arrays))
+        return lambda: function(*arrays).block_until_ready()
+
+    return Tool(prepare)
+
+
+def torch() -> Tool:
+    import torch
+
+    names = "sum mean sin exp tanh log1p log sqrt logaddexp zeros_like concatenate einsum"
+    namespace = SimpleNamespace(**{name: getattr(torch, name) for name in names.split()})
+    programs.use(namespace, torch.erf, torch.logsumexp)
+
+    def prepare(
+        program: Program, inputs: Sequence[Array], argnums: tuple[int, ...], value: bool
+    ) -> Call:
+        tensors = [torch.from_numpy(x.copy()) for x in inputs]
+        wanted = [tensors[i].requires_grad_() for i in argnums]
+
+        def call() -> Any:
+            result = program(*tensors)
+            gradients = torch.autograd.grad(result, wanted)
+            return (result.detach(), *gradients) if value else gradients
+
+        return call
+
+    return Tool(prepare)
+
+
+TOOLS: dict[str, Callable[[], Tool]] = {
+    "pullback": pullback,
+    "jax": jax,
+    "jax, NumPy in and out": functools.partial(jax, on_device=False),
+    "torch": torch,
+}
+
+MODULES = {name: name.partition(",")[0] for name in TOOLS}
+
+
+def installed(name: str) -> bool:
+    return importlib.util.find_spec(MODULES[name]) is not None
+
+
+def one_thread() -> None:
+    """What the environment variables of `ONE_THREAD` do not reach."""
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+
+        torch.set_num_threads(1)
+
+
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+}

@@ -1,0 +1,123 @@
+"""One tool and one family in a process of their own.
+
+`python worker.py TOOL FAMILY` takes orders as lines of JSON and answers each with one:
+
+    {"do": "first", "save": path}   the first call; results go to the file   -> seconds
+    {"do": "sample", "for": s}      calls for about s seconds                -> [seconds a call]
+    {"do": "memory"}                most memory since before the first call  -> bytes
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from families import FAMILIES, Family
+from tools import TOOLS, Call, Tool, leaves, one_thread
+
+SAMPLE_SECONDS = 2e-3
+
+
+class Worker:
+    """The state between orders."""
+
+    def __init__(self, tool: Tool, family: Family) -> None:
+        self._family = family
+        self._calls = _calls(tool, family)
+        self._call = next(self._calls)
+        self._number = 1
+        self._memory = Memory()
+
+    def first(self, save: str) -> float:
+        start = time.perf_counter()
+        result = self._call()
+        seconds = time.perf_counter() - start
+        np.savez(save, *leaves(result))
+        if not self._family.fresh:
+            self._number = _number(self._call)
+        return seconds
+
+    def sample(self, seconds: float) -> list[float]:
+        samples: list[float] = []
+        end = time.perf_counter() + seconds
+        while not samples or time.perf_counter() < end:
+            call = next(self._calls)
+            samples.append(_timed(call, self._number))
+        return samples
+
+    def memory(self) -> int:
+        return self._memory.peak()
+
+
+def _calls(tool: Tool, family: Family) -> Iterator[Call]:
+    """The call to time; a new one each time if first calls are timed."""
+    inputs = family.inputs(*family.size)
+    if not family.fresh:
+        call = tool.prepare(family.program, inputs, family.argnums, family.value)
+        return itertools.repeat(call)
+    programs = (family.program(1 + n / 8) for n in itertools.count())
+    return (tool.prepare(p, inputs, family.argnums, family.value) for p in programs)
+
+
+def _timed(call: Callable[[], Any], number: int) -> float:
+    """Mean seconds of a call."""
+    repeats = itertools.repeat(None, number)
+    start = time.perf_counter()
+    for _ in repeats:
+        call()
+    return (time.perf_counter() - start) / number
+
+
+def _number(call: Call) -> int:
+    """How many calls make a sample; they serve as warm-up, too."""
+    number = 1
+    while (seconds := _timed(call, number) * number) < SAMPLE_SECONDS:
+        number = max(2 * number, int(number * SAMPLE_SECONDS / max(seconds, 1e-9) / 2))
+    return number
+
+
+class Memory:
+    """Memory in use beyond what it was; Linux only, nothing elsewhere."""
+
+    _status = Path("/proc/self/status")
+
+    def __init__(self) -> None:
+        self._before = 0
+        if self._status.exists():
+            Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+            self._before = self._read("VmRSS")
+
+    def peak(self) -> int:
+        return self._read("VmHWM") - self._before if self._status.exists() else 0
+
+    def _read(self, name: str) -> int:
+        line = next(x for x in self._status.read_text().splitlines() if x.startswith(name))
+        return int(line.split()[1]) * 1024
+
+
+def main(tool: str, name: str) -> None:
+    family = next(f for f in FAMILIES if f.name == name)
+    if family.threads == 1 and tool == "torch":
+        one_thread()
+    worker = Worker(TOOLS[tool](), family)
+    print(json.dumps("ready"), flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        match order["do"]:
+            case "first":
+                answer: Any = worker.first(order["save"])
+            case "sample":
+                answer = worker.sample(order["for"])
+            case _:
+                answer = worker.memory()
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
