@@ -40,7 +40,11 @@ def pullback() -> Tool:
 
     import pullback as pb
 
-    programs.use(np, scipy.special.erf)
+    def logsumexp(x: Any, axis: int) -> Any:
+        top = pb.stop_gradient(np.max(x, axis=axis, keepdims=True))
+        return np.log(np.sum(np.exp(x - top), axis=axis)) + np.squeeze(top, axis=axis)
+
+    programs.use(np, scipy.special.erf, logsumexp)
 
     def prepare(
         program: Program, inputs: Sequence[Array], argnums: tuple[int, ...], value: bool

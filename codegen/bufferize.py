@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pullback.tracer.ir import Graph, Node
+from pullback.tracer.ir import Graph, Node, literal_value
 from pullback.tracer.types import BOOL, DType, is_float, row_major_strides
 
 from .fuse import ARG_REDUCTIONS, REDUCTIONS, Fusion, Group, base, elements, inline_nodes
@@ -210,6 +210,16 @@ def _pad_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     ]
 
 
+def _starting_from(root: Node, source: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    """Write to a root's memory the array that it is a changed copy of."""
+    known = literal_value(source)
+    if known is not None:
+        return [Fill(buffers[root], known)]
+    if base(source) in buffers:
+        return [Copy(buffers[base(source)], buffers[root])]
+    return _write_region(root, source, identity_rows(root.type.ndim), buffers)
+
+
 def _update_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     source, update = root.operands
     moves = zip(
@@ -217,14 +227,14 @@ def _update_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     )
     rows = tuple(row.scaled(step, start) for row, step, start in moves)
     return [
-        Copy(buffers[base(source)], buffers[root]),
+        *_starting_from(root, source, buffers),
         *_write_region(root, update, rows, buffers),
     ]
 
 
 def _scatter_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     source, *indices, update = root.operands
-    kernels: list[Kernel] = [Copy(buffers[base(source)], buffers[root])]
+    kernels = _starting_from(root, source, buffers)
     space = update.type.shape
     if elements(space) == 0:
         return kernels

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pullback.tracer.ir import LITERAL, Graph, Node
+from pullback.tracer.ir import Graph, Node
 from pullback.tracer.primitives.contraction import dot
 from pullback.tracer.primitives.elementwise import mul
 from pullback.tracer.primitives.reduction import reduce_sum
 from pullback.tracer.primitives.structure import broadcast, permute, reshape, zeros
-from pullback.tracer.trace import Tracer, new_trace
+from pullback.tracer.trace import Tracer
 from pullback.tracer.types import is_float
+
+from .rewrite import rewritten
 
 SMALL = 16 * 16 * 16
 """Multiplications below which a loop is faster than a call of BLAS."""
@@ -25,22 +27,7 @@ Axes = tuple[int, ...]
 
 def lower_products(graph: Graph) -> Graph:
     """The graph with every product in one of the two forms."""
-    if all(node.primitive is not dot for node in graph.nodes):
-        return graph
-    with new_trace() as trace:
-        builder = trace.builder
-        trace.fixed_location = True
-        made = {p: builder.parameter(p.type) for p in graph.parameters}
-        for node in graph.nodes:
-            builder.where, builder.primal = node.where, made.get(node.primal or node)
-            operands = tuple([made[x] for x in node.operands])
-            if node.primitive is dot:
-                made[node] = _lower(node, [Tracer(x) for x in operands]).node
-            elif node.primitive is LITERAL:
-                made[node] = builder.literal(node.params["value"], node.params["dtype"])
-            else:
-                made[node] = builder.add(node.primitive, operands, node.params)
-        return builder.graph([made[x] for x in graph.outputs])
+    return rewritten(graph, {dot: _lower})
 
 
 def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:

@@ -149,9 +149,7 @@ def _operands_in_memory(node: Node) -> Iterable[Node]:
     name = node.primitive.name
     if name == "dot":
         return [base(x) for x in node.operands]
-    if name in SCATTERS or name == "gather":
-        return [base(node.operands[0])]
-    if name == "update_slice":
+    if name == "gather":
         return [base(node.operands[0])]
     if name == "reshape":
         source = node.operands[0]

@@ -16,6 +16,7 @@ from pullback.codegen.emit import emit
 from pullback.codegen.entry import Entry
 from pullback.codegen.fuse import elements, fuse
 from pullback.codegen.kernel import Kernel, LoopKernel, Plan, Product
+from pullback.codegen.short_axes import lower_short_axes
 from pullback.tracer.ir import Graph
 
 from .libraries import resolve
@@ -67,7 +68,7 @@ class Program:
         times = self.seconds
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
-            Stage("lower_products", self.lowered.text(), times["lower_products"]),
+            Stage("lower_products, lower_short_axes", self.lowered.text(), times["lower"]),
             Stage("fuse, bufferize", self.plan.text(), times["plan"]),
             Stage("emit", self.llvm, times["emit"]),
             Stage("compile, link", self.assembly, times["link"]),
@@ -123,8 +124,8 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
         return known
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
-    lowered = lower_products(graph)
-    clock.lap("lower_products")
+    lowered = lower_short_axes(lower_products(graph))
+    clock.lap("lower")
     plan = bufferize(fuse(lowered))
     clock.lap("plan")
     emission = emit(plan, vector_bytes())

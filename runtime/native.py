@@ -163,7 +163,9 @@ class Record(_RecordSlots):
         self.objects = specialisation.objects
         _write(self, layout.RECORD_ENTRY, self._code.address(specialisation.name))
 
-    def __del__(self) -> None:
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if ending():
+            return  # This module's names may be gone; the process's memory goes with it.
         block = _read(self, layout.RECORD_WORKSPACE)
         _write(self, layout.RECORD_WORKSPACE, 0)
         ctypes.pythonapi.PyMem_RawFree(ctypes.c_void_p(block))

@@ -1,9 +1,29 @@
-"""What all tests share: a generator of random numbers, and how golden files are rewritten."""
+"""What all tests share: a generator of random numbers, how many examples hypothesis draws, and how
+golden files are rewritten.
+
+``pytest tests/test_random_graphs.py --hypothesis-profile=campaign`` looks for bugs for long.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+settings.register_profile(
+    "everyday",
+    deadline=None,
+    derandomize=True,
+    max_examples=100,
+    suppress_health_check=SLOW,
+    print_blob=False,
+)
+settings.register_profile(
+    "campaign", deadline=None, max_examples=3000, suppress_health_check=SLOW, database=None
+)
+settings.load_profile("everyday")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -51,12 +51,15 @@ class Slice:
     structure: list[Any]
 
 
-def slice_of(targets: Iterable[Node], through_tracked: bool) -> Slice:
+def slice_of(
+    targets: Iterable[Node], through_tracked: bool, stops: frozenset[Operand] = frozenset()
+) -> Slice:
     """The slice that ends in the targets.
 
-    It begins where there are values; for differentiation it goes on through tracked operations.
+    It begins where there are values, and at the stops; for differentiation it goes on through
+    tracked operations.
     """
-    steps = _reached(targets, through_tracked)
+    steps = _reached(targets, through_tracked, stops)
     steps.sort(key=_by_serial)
     inputs: list[Operand] = []
     numbers: dict[Operand, int] = {}
@@ -81,8 +84,10 @@ def slice_of(targets: Iterable[Node], through_tracked: bool) -> Slice:
     return Slice(steps, inputs, numbers, structure)
 
 
-def _reached(targets: Iterable[Node], through_tracked: bool) -> list[Operand]:
-    seen: set[Operand] = set()
+def _reached(
+    targets: Iterable[Node], through_tracked: bool, stops: frozenset[Operand]
+) -> list[Operand]:
+    seen: set[Operand] = set(stops)
     stack: list[Operand] = list(targets)
     found: list[Operand] = []
     while stack:
@@ -98,3 +103,170 @@ def _reached(targets: Iterable[Node], through_tracked: bool) -> list[Operand]:
             found.append(x)
             stack.extend(x.operands)  # type: ignore[union-attr]
     return found
+
+
+# -- the graph of a slice --------------------------------------------------------------------
+
+
+def parameters_of(inputs: Sequence[Operand], trace: Trace) -> dict[Operand, GraphNode]:
+    """A parameter of the graph for each input of the slice."""
+    return {x: trace.builder.parameter(x.info.kind.type) for x in inputs}
+
+
+def add_steps(part: Slice, made: dict[Operand, GraphNode], trace: Trace) -> None:
+    """Add the slice's operations to the graph, each at the line that recorded it.
+
+    What derivatives must not pass into, a variable or a result recorded without them, is a node of
+    its own: equal computations are shared, and one of them may be tracked.
+    """
+    variables: set[GraphNode] = set()
+    for step in part.steps:
+        if step in made:
+            continue
+        if type(step) is Variable:
+            node = made[step.source]
+            while True:
+                node = stop_gradient(Tracer(node)).node
+                if node not in variables:
+                    break
+            variables.add(node)
+            made[step] = node
+        else:
+            made[step] = _add_step(step, made, trace)  # type: ignore[arg-type]
+
+
+def _add_step(step: Node, made: dict[Operand, GraphNode], trace: Trace) -> GraphNode:
+    builder = trace.builder
+    arguments = [made[x] for x in step.operands]
+    (node,) = _replayed(step.info.graph, arguments, trace, step)
+    if not step.tracked and any(x.tracked for x in step.operands):
+        builder.where = step.location
+        node = stop_gradient(Tracer(node)).node
+    return node
+
+
+def _replayed(
+    graph: Graph, arguments: Sequence[GraphNode], trace: Trace, step: Node
+) -> list[GraphNode]:
+    builder = trace.builder
+    first = len(builder.nodes)
+    results = replay(graph, builder, arguments)
+    where = step.location
+    for node in builder.nodes[first:]:
+        object.__setattr__(node, "where", where)
+    return results
+
+
+# -- compiled slices -------------------------------------------------------------------------
+
+
+class _Native(NativeCallable):
+    """The machine code of one structure, called with the inputs of a slice."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Compiled:
+    """A native function for slices of one structure."""
+
+    program: Program
+    native: Callable[..., tuple[Any, ...]]
+
+    def __call__(self, arguments: Sequence[Any]) -> list[Array]:
+        """The outputs, arrays all of them."""
+        counts.called += 1
+        return [x if type(x) is np.ndarray else np.asarray(x) for x in self.native(*arguments)]
+
+
+def compiled(graph: Graph, kinds: Sequence[str]) -> Compiled:
+    """Compile a graph whose parameters are given as arrays, or as Python numbers."""
+    arguments = [
+        Argument(kind, p.type)  # type: ignore[arg-type]
+        for kind, p in zip(kinds, graph.parameters, strict=True)
+    ]
+    outputs = tuple(x.type for x in graph.outputs)
+    result = Group("tuple", tuple(Leaf(i) for i in range(len(outputs))))
+    program = compile_graph(graph, Entry(tuple(arguments), outputs, result))
+    counts.compiled += 1
+    native = _Native()
+    native.set_slow(lambda *given: native(*_contiguous(given)))
+    native.set_chain([Specialisation(program.code, program.entry)])
+    return Compiled(program, native)
+
+
+def _contiguous(arguments: Sequence[Any]) -> list[Any]:
+    """Machine code reads arrays without gaps, in row-major order: views of others are copied."""
+    ready = [np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in arguments]
+    assert any(a is not b for a, b in zip(ready, arguments, strict=True)), arguments
+    return ready
+
+
+def argument_kinds(inputs: Sequence[Operand]) -> list[str]:
+    """How the compiled function takes each input."""
+    return [
+        _NUMBERS[x.info.kind.type.dtype.kind] if x.info.kind.number else "array" for x in inputs
+    ]
+
+
+_NUMBERS = {"f": "float", "i": "int", "b": "bool"}
+
+
+def arguments_of(inputs: Sequence[Operand]) -> list[Any]:
+    """The values to call the compiled function with."""
+    return [x.source.value if type(x) is Variable else x.value for x in inputs]  # type: ignore[union-attr]
+
+
+def held(steps: Iterable[Operand]) -> list[Node]:
+    """The operations whose values are still to be computed and belong to some tensor."""
+    wanted: list[Node] = []
+    for x in steps:
+        if type(x) is Node and x.value is None and x.holder is not None:
+            tensor = x.holder()
+            if tensor is not None and tensor._node is x:
+                wanted.append(x)
+    return wanted
+
+
+def store(wanted: Sequence[Node], values: Sequence[Array]) -> None:
+    """Give nodes their values."""
+    for node, value in zip(wanted, values, strict=False):
+        node.value = value
+        if not node.tracked:
+            node.operands = ()
+
+
+_forward: dict[Key, Compiled] = {}
+
+
+def force(targets: Sequence[Node]) -> None:
+    """Compute the values of the targets, and of what tensors hold on the way there."""
+    part = slice_of(targets, through_tracked=False)
+    wanted = held(part.steps)
+    for x in targets:
+        if x.value is None and x not in wanted:
+            wanted.append(x)
+    if not wanted:
+        return
+    key = (*part.structure, *[part.numbers[x] for x in wanted])
+    function = _forward.get(key)
+    if function is None:
+        function = _forward[key] = _compile_forward(part, wanted)
+    store(wanted, function(arguments_of(part.inputs)))
+
+
+def _compile_forward(part: Slice, wanted: Sequence[Node]) -> Compiled:
+    with new_trace() as trace:
+        trace.fixed_location = True
+        made = parameters_of(part.inputs, trace)
+        add_steps(part, made, trace)
+        graph = trace.builder.graph([made[x] for x in wanted])
+    return compiled(graph, argument_kinds(part.inputs))
+
+
+def value_of(node: Node) -> Array:
+    """The node's value, computed now if it has not been."""
+    if node.value is None:
+        force([node])
+    value: Array = node.value
+    return value

@@ -233,6 +233,19 @@ def _permute(builder: Builder, operands: tuple[Node, ...], params: Params) -> No
     return _number(builder, x, tuple(x.type.shape[a] for a in axes))
 
 
+@_rule("permute", "(x y)^T = y^T x^T: the operands of a product change places")
+def _permuted_product(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (product,) = operands
+    if product.primitive.name != "dot" or product.params["batch"] != ((), ()):
+        return None
+    x, y = product.operands
+    of_x, of_y = product.params["contract"]
+    split = x.type.ndim - len(of_x)
+    if params["axes"] != (*range(split, product.type.ndim), *range(split)):
+        return None
+    return _add(builder, "dot", (y, x), contract=(of_y, of_x), batch=((), ()))
+
+
 @_rule("slice", "a slice of everything, of a number")
 def _slice(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands

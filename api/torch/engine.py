@@ -1,0 +1,258 @@
+"""Reverse mode on the record: one native function for the values still wanted and the gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pullback.tracer.ir import Graph, Node as GraphNode
+from pullback.tracer.passes.adjoint import pull_back
+from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradient
+from pullback.tracer.trace import Tracer, new_trace
+
+from .compute import (
+    Compiled,
+    Key,
+    Slice,
+    add_steps,
+    argument_kinds,
+    arguments_of,
+    compiled,
+    held,
+    parameters_of,
+    slice_of,
+    store,
+)
+from .dtypes import here, of_numpy
+from .node import Info, Node, Operand, Row, Variable, leaf
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward."
+)
+
+
+@dataclass(slots=True)
+class Pull:
+    """One sweep backwards: from seeds, through a slice, to what is wanted.
+
+    A seed without a cotangent is a scalar whose cotangent is one. At ``cuts`` the sweep ends; what
+    it brings there is among the wanted, and what goes on from there is given as a seed.
+    """
+
+    part: Slice
+    seeds: list[tuple[Node, Node | None]]
+    wanted: list[Operand]
+    cuts: list[Node]
+
+    @property
+    def inputs(self) -> list[Operand]:
+        """What the compiled function takes."""
+        return [*self.part.inputs, *(ct for _, ct in self.seeds if ct is not None)]
+
+    def key(self, values: Sequence[Node]) -> Key:
+        """The structure: equal for sweeps that one function can do."""
+        numbers = self.part.numbers
+        return (
+            *self.part.structure,
+            *[(numbers[x], ct is None) for x, ct in self.seeds],
+            *[numbers[x] for x in self.wanted],
+            None,
+            *[numbers[x] for x in self.cuts],
+            None,
+            *[numbers[x] for x in values],
+        )
+
+
+_backward: dict[Key, Compiled] = {}
+
+
+def run(pull: Pull) -> list[np.ndarray[Any, Any]]:
+    """The wanted cotangents; values that tensors wait for are computed by the way."""
+    values = held(pull.part.steps)
+    key = pull.key(values)
+    function = _backward.get(key)
+    if function is None:
+        graph = gradient_graph(pull, values)
+        function = _backward[key] = compiled(graph, argument_kinds(pull.inputs))
+    results = function(arguments_of(pull.inputs))
+    store(values, results)
+    return results[len(values) :]
+
+
+def gradient_graph(pull: Pull, values: Sequence[Node]) -> Graph:
+    """The graph of one sweep: takes the inputs, gives the values, then the cotangents."""
+    with new_trace() as trace:
+        trace.fixed_location = True
+        made = parameters_of(pull.inputs, trace)
+        ends: dict[Operand, GraphNode] = {}
+        for cut in sorted(pull.cuts, key=lambda x: x.serial):
+            before = slice_of_steps(pull.part, cut)
+            add_steps(before, made, trace)
+            ends[cut] = made[cut]
+            made[cut] = stop_gradient(Tracer(made[cut])).node
+        add_steps(pull.part, made, trace)
+        seeds = [
+            (ends.get(x, made[x]), _one(made[x]) if ct is None else Tracer(made[ct]))
+            for x, ct in pull.seeds
+        ]
+        pulled = pull_back(seeds, [made[x] for x in pull.wanted])
+        return trace.builder.graph([*(made[x] for x in values), *(x.node for x in pulled)])
+
+
+def slice_of_steps(part: Slice, last: Node) -> Slice:
+    """The beginning of a slice, up to a step."""
+    steps = [x for x in part.steps if x.serial <= last.serial]
+    return Slice(steps, part.inputs, part.numbers, part.structure)
+
+
+def _one(like: GraphNode) -> Tracer:
+    return broadcast_scalar(1.0, Tracer(like))
+
+
+# -- checks ----------------------------------------------------------------------------------
+
+
+def check_usable(part: Slice) -> None:
+    """Complain of what has been freed, or overwritten since it was recorded.
+
+    Raises:
+        RuntimeError: torch's.
+    """
+    overwritten = [x for x in part.inputs if _source(x).modified]
+    for x in part.steps:
+        if type(x) is Node and x.tracked and x.freed:
+            raise RuntimeError(f"{FREED}{here()}")
+    if overwritten:
+        _check_versions(part)
+
+
+def _source(x: Operand) -> Node:
+    return x.source if type(x) is Variable else x  # type: ignore[return-value]
+
+
+def _check_versions(part: Slice) -> None:
+    for step in part.steps:
+        if type(step) is not Node or not step.tracked:
+            continue
+        _, saved = step.info.saved(tuple(x.tracked for x in step.operands))
+        for i in saved:
+            source = _source(_memory(step.operands[i]))
+            if source.modified:
+                raise RuntimeError(f"{_overwritten_text(source)}{here()}")
+
+
+def _memory(x: Operand) -> Operand:
+    """The operand whose memory a view shows."""
+    while type(x) is Node and x.info.row.view and x.operands:
+        x = x.operands[0]
+    return x
+
+
+def _overwritten_text(node: Node) -> str:
+    type = node.info.kind.type
+    return (
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [torch.{of_numpy(type.dtype).title}Tensor {list(type.shape)}] is at version "
+        f"{node.modified}; expected version {node.modified - 1} instead. Hint: enable anomaly "
+        "detection to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+    )
+
+
+def free(part: Slice) -> None:
+    """What the graph has saved is given up: tensors keep their values, and the name of grad_fn."""
+    lost: set[Operand] = set()
+    for x in part.steps:
+        if type(x) is not Node or not x.tracked:
+            continue
+        if x.info.saved(tuple([y.tracked for y in x.operands]))[0]:
+            x.freed = True
+        if x.freed or any(y in lost for y in x.operands):
+            lost.add(x)
+            _release(x)
+
+
+def _release(x: Node) -> None:
+    """Let the tensor hold its value without what it was computed from."""
+    tensor = x.holder() if x.holder is not None else None
+    if tensor is not None and tensor._node is x and x.value is not None and x.hooks is None:
+        stub = Node(x.info, ())
+        stub.value, stub.tracked, stub.freed = x.value, True, True
+        stub.holder, stub.where, stub.grad_fn = x.holder, x.where, x.grad_fn
+        tensor._node = stub
+        if tensor._operand is x:
+            tensor._operand = stub
+
+
+# -- gradients that are recorded -------------------------------------------------------------
+
+_recorded: dict[Key, Info] = {}
+
+
+def recorded(pull: Pull) -> list[Node]:
+    """The wanted cotangents as nodes of the record, to be differentiated again."""
+    inputs = tuple(pull.inputs)
+    results: list[Node] = []
+    key = pull.key([])
+    graph: Graph | None = None
+    for i in range(len(pull.wanted)):
+        info = _recorded.get((key, i))
+        if info is None:
+            graph = gradient_graph(pull, []) if graph is None else graph
+            info = _recorded[key, i] = _gradient_info(graph, i, pull)
+        node = Node(info, inputs)
+        node.tracked = any(x.tracked for x in inputs)
+        results.append(node)
+    return results
+
+
+def _gradient_info(graph: Graph, number: int, pull: Pull) -> Info:
+    output = graph.outputs[number]
+    wanted = pull.wanted[number]
+    one = Graph(graph.parameters, graph.nodes, (output,))
+    kinds = tuple(x.info.kind for x in pull.inputs)
+    row = Row("gradient", lambda *xs: None, "GradientBackward0")
+    return Info(row, wanted.info.kind, one, kinds, (), differentiable=True)
+
+
+# -- sweeps with hooks -----------------------------------------------------------------------
+
+
+def sweep(
+    part: Slice,
+    seeds: list[tuple[Node, Node | None]],
+    wanted: list[Operand],
+    hooked: list[Node],
+) -> dict[Operand, np.ndarray[Any, Any]]:
+    """All wanted cotangents; where there are hooks the sweep stops, to let them look and change."""
+    found: dict[Operand, np.ndarray[Any, Any]] = {}
+    cuts: list[Node] = []
+    for node in sorted(hooked, key=lambda x: -x.serial):
+        (value,) = run(Pull(part, seeds, [node], list(cuts)))
+        value = call_hooks(node.hooks, value)
+        found[node] = value
+        cuts.append(node)
+        seeds = [*[s for s in seeds if s[0] is not node], (node, leaf(value))]
+    rest = [x for x in wanted if x not in found]
+    if rest:
+        found.update(zip(rest, run(Pull(part, seeds, rest, cuts)), strict=True))
+    return found
+
+
+def call_hooks(
+    hooks: dict[int, Callable[..., Any]] | None, value: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """The gradient as the hooks leave it."""
+    from .tensor import Tensor, wrapped
+
+    for hook in list((hooks or {}).values()):
+        result = hook(wrapped(value))
+        if isinstance(result, Tensor):
+            value = result._value()
+    return value
