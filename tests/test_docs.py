@@ -1,18 +1,20 @@
 """The documentation runs: code blocks of the pages, examples in the docstrings.
 
 In a page, the ``python`` blocks run in order in one namespace; give a block that is not meant to
-run another label, such as ``text``. In docstrings ``np`` and ``pb`` are there without an import,
+run another label. A ``text`` block right behind a ``python`` block is what that prints: it is
+compared, and written anew with ``pytest --rewrite-golden``. In docstrings ``np`` and ``pb`` are there without an import,
 and in ``pullback.torch`` ``torch`` is that module.
 """
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
 import inspect
+import io
 import pkgutil
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,7 +26,9 @@ import pullback
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```python[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^```python[ \t]*\n(.*?)^```[ \t]*\n(?:\n*```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL
+)
 MODULES = sorted(
     ["pullback", *(m.name for m in pkgutil.walk_packages(pullback.__path__, "pullback."))]
 )
@@ -32,18 +36,28 @@ PUBLIC = [name for name in ("pullback", "pullback.torch") if name in MODULES]
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
-def blocks(page: Path) -> Iterator[tuple[int, str]]:
-    """The Python blocks of a page, each with the number of its first line."""
+def run_page(page: Path) -> str:
+    """Run the Python blocks of a page; the page with what they print in their ``text`` blocks."""
     text = page.read_text(encoding="utf-8")
+    namespace: dict[str, Any] = {"__name__": page.stem}
+    done, position = [], 0
     for match in BLOCK.finditer(text):
-        yield text.count("\n", 0, match.start(1)), match[1]
+        lines_above = text.count("\n", 0, match.start(1))
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile("\n" * lines_above + match[1], page.name, "exec"), namespace)
+        if match[2] is not None:
+            done += [text[position : match.start(2)], printed.getvalue()]
+            position = match.end(2)
+    return "".join([*done, text[position:]])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_page(page: Path) -> None:
-    namespace: dict[str, Any] = {"__name__": page.stem}
-    for lines_above, source in blocks(page):
-        exec(compile("\n" * lines_above + source, str(page), "exec"), namespace)
+def test_page(page: Path, request: pytest.FixtureRequest) -> None:
+    rendered = run_page(page)
+    if request.config.getoption("--rewrite-golden"):
+        page.write_text(rendered, encoding="utf-8")
+    assert rendered == page.read_text(encoding="utf-8")
 
 
 def public_objects(module: ModuleType) -> dict[str, Any]:
