@@ -37,7 +37,7 @@ class Family:
         size: the size measured; `tiny` is for tests.
         argnums: which arguments it is differentiated by.
         value: whether the value is asked for as well as the gradient.
-        threads: how many threads each tool may use; None leaves it to the tool.
+        one_thread: whether tools get one thread even where a run allows them all.
         fresh: measure the first call of a new function each time.
         tolerance: how far results may be apart, relative to the largest number.
     """
@@ -49,7 +49,7 @@ class Family:
     tiny: tuple[int, ...]
     argnums: tuple[int, ...] = (0,)
     value: bool = True
-    threads: int | None = None
+    one_thread: bool = False
     fresh: bool = False
     tolerance: float = 1e-9
     tools: tuple[str, ...] = EVERYONE
@@ -123,7 +123,7 @@ FAMILIES = (
         (10,),
         (10,),
         value=False,
-        threads=1,
+        one_thread=True,
         tools=("pullback", "jax", "jax, NumPy in and out", "torch"),
         requirement=Requirement(0.6e-6, 15, "jax, NumPy in and out"),
     ),
@@ -144,7 +144,7 @@ FAMILIES = (
         (1_000_000,),
         (11,),
         value=False,
-        threads=1,
+        one_thread=True,
         requirement=Requirement(ratio=1.3),
     ),
     Family("Rosenbrock, 1e6", programs.rosenbrock, vector, (1_000_000,), (11,)),

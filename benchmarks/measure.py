@@ -43,7 +43,7 @@ class Measured:
     """A family's times by tool, and how far each tool's results are from ours."""
 
     name: str
-    threads: int | None
+    threads: str
     times: dict[str, Times]
     apart: dict[str, float]
     tolerance: float
@@ -67,11 +67,11 @@ def ratio(measured: Measured, peer: str | None) -> float | None:
 class Process:
     """A worker, as seen from outside."""
 
-    def __init__(self, tool: str, family: Family) -> None:
-        environment = {**os.environ, **(ONE_THREAD if family.threads == 1 else {})}
+    def __init__(self, tool: str, family: Family, threads: str) -> None:
+        environment = {**os.environ, **(ONE_THREAD if threads == "one" else {})}
         script = str(Path(__file__).parent / "worker.py")
         self._process = subprocess.Popen(
-            [sys.executable, script, tool, family.name],
+            [sys.executable, script, tool, family.name, threads],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -102,9 +102,9 @@ class Process:
 
 
 @contextlib.contextmanager
-def processes(family: Family) -> Iterator[dict[str, Process]]:
+def processes(family: Family, threads: str) -> Iterator[dict[str, Process]]:
     """A worker for each tool that is installed."""
-    made = {tool: Process(tool, family) for tool in family.tools if installed(tool)}
+    made = {tool: Process(tool, family, threads) for tool in family.tools if installed(tool)}
     try:
         yield made
     finally:
@@ -112,11 +112,12 @@ def processes(family: Family) -> Iterator[dict[str, Process]]:
             process.stop()
 
 
-def measure(family: Family, rounds: int) -> tuple[Measured, dict[str, str]]:
-    """Times of all tools in turn; and for those that failed, what they said."""
+def measure(family: Family, rounds: int, threads: str) -> tuple[Measured, dict[str, str]]:
+    """Times of all tools in turn, with one thread each or all; and what tools that failed said."""
+    threads = "one" if family.one_thread else threads
     failed: dict[str, str] = {}
     firsts: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, processes(family) as workers:
+    with tempfile.TemporaryDirectory() as folder, processes(family, threads) as workers:
         for tool, process in list(workers.items()):
             try:
                 process.ready()
@@ -133,9 +134,7 @@ def measure(family: Family, rounds: int) -> tuple[Measured, dict[str, str]]:
             for tool, process in alive.items()
         }
         apart = _apart({tool: _load(f"{folder}/{tool}.npz") for tool in alive})
-    measured = Measured(
-        family.name, family.threads, times, apart, family.tolerance, family.requirement
-    )
+    measured = Measured(family.name, threads, times, apart, family.tolerance, family.requirement)
     return measured, failed
 
 

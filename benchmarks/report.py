@@ -16,13 +16,14 @@ PACKAGES = ("pullback", "numpy", "scipy", "llvmlite", "jax", "jaxlib", "torch")
 
 EXPLANATION = """\
 Each tool runs in a process of its own, on inputs as it likes them best (NumPy arrays, JAX arrays on
-device, PyTorch tensors); the processes take turns, and every result is waited for. JAX is jitted
-with 64-bit numbers enabled, PyTorch is eager. *First call* is a process's first, so that one-time
-set-up counts; in the family of that name the other columns are of first calls after it. *Peak
-memory* is what a process takes beyond its inputs, compilation included; for whole processes it is
-all they take. *Apart* is the largest difference from our result, relative to the largest number of
-the array. *Ours ahead* is the peer's time over ours, the best of a round each, median over the
-rounds: the machine is shared, so ratios mean more than times."""
+device, PyTorch tensors), with one thread where nothing else is said; the processes take turns, and
+every result is waited for. JAX is jitted with 64-bit numbers enabled, PyTorch is eager. *First
+call* is a process's first, so that one-time set-up counts; in the family of that name the other
+columns are of first calls after it. *Peak memory* is what a process takes beyond its inputs,
+compilation included; for whole processes it is all they take. *Apart* is the largest difference
+from our result, relative to the largest number of the array. *Ours ahead* is the peer's time over
+ours, the best of a round each, median over the rounds: the machine is shared, so ratios mean more
+than times."""
 
 
 def seconds(x: float) -> str:
@@ -39,7 +40,7 @@ def seconds(x: float) -> str:
 
 def rows(measured: Measured) -> Iterable[tuple[str, ...]]:
     """A row for each tool."""
-    title = measured.name + (" (one thread)" if measured.threads == 1 else "")
+    title = measured.name + (" (all threads)" if measured.threads == "all" else "")
     for tool, times in measured.times.items():
         yield title, tool, *_numbers(times), _apart(measured, tool), _ahead(measured, tool)
         title = ""
@@ -73,7 +74,8 @@ def required(measured: Measured) -> str | None:
     parts: list[str] = []
     if wanted.seconds is not None:
         found = measured.times["pullback"].median
-        parts.append(_verdict(found <= wanted.seconds, seconds(found), seconds(wanted.seconds)))
+        said = f"median {seconds(found)}"
+        parts.append(_verdict(found <= wanted.seconds, said, seconds(wanted.seconds)))
     peer = wanted.peer or measured.peer
     ahead = ratio(measured, peer)
     if wanted.ratio is not None and ahead is not None:

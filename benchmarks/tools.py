@@ -114,11 +114,10 @@ def installed(name: str) -> bool:
 
 
 def one_thread() -> None:
-    """What the environment variables of `ONE_THREAD` do not reach."""
-    if importlib.util.find_spec("torch") is not None:
-        import torch
+    """For PyTorch what the variables of `ONE_THREAD` are for the others."""
+    import torch
 
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
 
 
 ONE_THREAD = {

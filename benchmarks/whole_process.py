@@ -37,7 +37,7 @@ def whole_process(rounds: int) -> tuple[Measured, dict[str, str]]:
         for tool, runs in samples.items()
         if len(runs) > 1
     }
-    return Measured(NAME, None, times, {}, 0.0, Requirement(ratio=3.0, peer="torch")), failed
+    return Measured(NAME, "all", times, {}, 0.0, Requirement(ratio=3.0, peer="torch")), failed
 
 
 def _for_torch(folder: Path) -> Path:

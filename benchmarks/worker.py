@@ -1,6 +1,6 @@
 """One tool and one family in a process of their own.
 
-`python worker.py TOOL FAMILY` takes orders as lines of JSON and answers each with one:
+`python worker.py TOOL FAMILY one|all` takes orders as lines of JSON and answers each with one:
 
     {"do": "first", "save": path}   the first call; results go to the file   -> seconds
     {"do": "sample", "for": s}      calls for about s seconds                -> [seconds a call]
@@ -101,9 +101,9 @@ class Memory:
         return int(line.split()[1]) * 1024
 
 
-def main(tool: str, name: str) -> None:
+def main(tool: str, name: str, threads: str) -> None:
     family = next(f for f in FAMILIES if f.name == name)
-    if family.threads == 1 and tool == "torch":
+    if threads == "one" and tool == "torch":
         one_thread()
     worker = Worker(TOOLS[tool](), family)
     print(json.dumps("ready"), flush=True)

@@ -84,6 +84,12 @@ class Module:
     declarations: dict[str, str] = field(default_factory=dict)
     globals: dict[str, str] = field(default_factory=dict)
     symbols: set[str] = field(default_factory=set)
+    uses: dict[str, int] = field(default_factory=dict)
+
+    def use(self, name: str) -> int:
+        """Count another use of something by its name."""
+        self.uses[name] = self.uses.get(name, 0) + 1
+        return self.uses[name]
 
     def declare(self, name: str, result: str, parameters: Sequence[str]) -> None:
         """Declare an external function; one that is no intrinsic becomes a symbol to link."""

@@ -20,7 +20,7 @@ from .fuse import weight
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .math import sincos
 from .positions import Positions
-from .scalar import ELEMENTS, convert, literal_value, lower, memory_element
+from .scalar import ELEMENTS, INLINED, convert, literal_value, lower, memory_element
 from .vectors import lane_numbers, level
 
 Env = dict[int, Value]
@@ -232,6 +232,8 @@ class Nest:
     def _sine_or_cosine(self, step: Step, angle: Value) -> Value:
         both = self.turned.get(angle)
         if both is None:
+            if self.w.module.use(f"math.sincos.{angle.type}") > INLINED:
+                return lower(self.w, step.node, [angle])
             both = self.turned[angle] = sincos(self.w, angle)
         return both[SINE_AND_COSINE.index(step.node.primitive.name)]
 

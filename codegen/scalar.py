@@ -13,7 +13,17 @@ from pullback.tracer.ir import Node
 from pullback.tracer.types import BOOL, DType
 
 from . import math as functions
-from .assembly import FLOATS, I1, FunctionWriter, Value, constant, element, lanes, like
+from .assembly import (
+    FLOATS,
+    I1,
+    FunctionWriter,
+    Value,
+    constant,
+    element,
+    intrinsic_suffix,
+    lanes,
+    like,
+)
 
 ELEMENTS: dict[DType, str] = {
     np.dtype(np.bool_): "i1",
@@ -236,12 +246,33 @@ def _convert(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
     return convert(w, xs[0], ELEMENTS[node.params["dtype"]])
 
 
+INLINED = 8
+"""How often a module has the text of one elementary function before it is called instead."""
+
+
 def _function(name: str) -> Lowering:
+    function: Callable[..., Value] = functions.FUNCTIONS[name]
+
     def lower(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
-        function: Callable[..., Value] = functions.FUNCTIONS[name]
-        return function(w, *xs)
+        symbol = f"math.{name}.{intrinsic_suffix(xs[0].type)}"
+        uses = w.module.use(symbol)
+        if uses <= INLINED:
+            return function(w, *xs)
+        if uses == INLINED + 1:
+            _define(w, symbol, function, [x.type for x in xs])
+        return w.call_known(symbol, xs[0].type, xs)
 
     return lower
+
+
+def _define(
+    w: FunctionWriter, symbol: str, function: Callable[..., Value], types: list[str]
+) -> None:
+    """Add an elementary function to the module."""
+    parameters = [(type, f"x{i}") for i, type in enumerate(types)]
+    f = FunctionWriter(w.module, symbol, types[0], parameters, linkage="internal")
+    f.ret(function(f, *f.parameters))
+    f.finish()
 
 
 LOWERINGS: dict[str, Lowering] = {

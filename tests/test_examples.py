@@ -216,7 +216,7 @@ def test_report_of_measured_times(families: Any) -> None:
         "jax": measure.Times(0.5, [[4e-6], [9e-6, 12e-6]], 0),
     }
     wanted = families.Requirement(seconds=1e-6, ratio=3.0)
-    measured = measure.Measured("it", 1, times, {"jax": 1e-8}, 1e-9, wanted)
+    measured = measure.Measured("it", "one", times, {"jax": 1e-8}, 1e-9, wanted)
     assert measure.ratio(measured, "jax") == pytest.approx(3.5)
     assert "NOT MET; 3.50x, required at least 3x ahead of jax: met" in report.required(measured)
     assert "DISAGREES" in report.lines([measured])

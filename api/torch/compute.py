@@ -52,7 +52,7 @@ class Slice:
 
 
 def slice_of(
-    targets: Iterable[Node], through_tracked: bool, stops: frozenset[Operand] = frozenset()
+    targets: Iterable[Operand], through_tracked: bool, stops: frozenset[Operand] = frozenset()
 ) -> Slice:
     """The slice that ends in the targets.
 
@@ -79,13 +79,14 @@ def slice_of(
                 inputs.append(x)
             structure.append(place)
         else:
-            structure.append(step.info if type(step) is Node else Variable)
+            structure.append(step.info)
+            structure.append(type(step) is Node and step.tracked)
             numbers[step] = len(numbers)
     return Slice(steps, inputs, numbers, structure)
 
 
 def _reached(
-    targets: Iterable[Node], through_tracked: bool, stops: frozenset[Operand]
+    targets: Iterable[Operand], through_tracked: bool, stops: frozenset[Operand]
 ) -> list[Operand]:
     seen: set[Operand] = set(stops)
     stack: list[Operand] = list(targets)

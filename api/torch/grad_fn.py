@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,8 @@ def backward_node(x: Operand) -> Any:
     if type(x) is Variable:
         return AccumulateGrad(x)
     assert isinstance(x, Node)
-    if x.grad_fn is None:
-        x.grad_fn = _class_of(x.info.grad_name)(x)
-    return x.grad_fn
+    known = x.grad_fn() if x.grad_fn is not None else None
+    if known is None:
+        known = _class_of(x.info.grad_name)(x)
+        x.grad_fn = weakref.ref(known)
+    return known

@@ -26,13 +26,17 @@ Step: TypeAlias = tuple[Row, tuple[Any, ...]]
 
 
 class Storage:
-    """What tensors share: the node of the whole, the version, the tensors that are alive."""
+    """What tensors share: the node of the whole, the version, the tensors that are alive.
+
+    ``concrete``: they are views of one NumPy array; else each is computed from the whole.
+    """
 
     def __init__(self, tensor: Tensor) -> None:
         self.node = tensor._node
         self.version = tensor._own_version
         self.base = weakref.ref(tensor)
         self.tensors: list[weakref.ref[Tensor]] = [self.base]
+        self.concrete = tensor._node.value is not None
 
     def alive(self) -> list[Tensor]:
         """The tensors that share it, those that are gone forgotten."""
@@ -80,38 +84,13 @@ def is_exposed(node: Node, variables: int = 0) -> bool:
     return _count([node.value]) > _ALONE + 1 + variables
 
 
-def _kept(node: Node, version: int) -> weakref.ref[Node]:
-    node.modified = version
-    return weakref.ref(node)
-
-
-def _keep_readers(reference: weakref.ref[Node], array: Array) -> None:
-    """What still refers to a node that has been left keeps the value of its time."""
-    left = reference()
-    if left is not None:
-        left.value = array.copy()
-
-
-def leave_behind(tensor: Tensor, version: int) -> None:
-    """Give the tensor a node that nothing recorded refers to, for the same memory."""
-    array = tensor._node.value
-    reference = _kept(tensor._node, version)
-    tensor._take(leaf(array))
-    _keep_readers(reference, array)
-
-
-def _leave_whole(storage: Storage, version: int) -> None:
-    """The same for the memory of a whole whose tensor is gone, only views of it are left."""
-    array = storage.node.value
-    reference = _kept(storage.node, version)
-    storage.node = leaf(array)
-    _keep_readers(reference, array)
-
-
-def write(tensor: Tensor, value: Any, index: Any = ...) -> None:
-    """Write to the memory of a tensor, as all that share it will see."""
-    prepare_write(tensor)
-    tensor._node.value[index] = value
+def _fresh(node: Node) -> Node:
+    """A node for the same memory that nothing recorded refers to."""
+    if not node.tracked:
+        return leaf(node.value)
+    made = Node(node.info, node.operands)
+    made.value, made.tracked, made.freed, made.where = node.value, True, node.freed, node.where
+    return made
 
 
 def prepare_write(tensor: Tensor) -> None:
@@ -120,16 +99,30 @@ def prepare_write(tensor: Tensor) -> None:
     storage = tensor._storage
     sharing = [tensor] if storage is None else storage.alive()
     force([x._node for x in sharing if x._node.value is None])
-    if storage is not None:
-        base = storage.base()
-        if base is not None:
-            storage.node = base._node = _fresh(base)
-        else:
-            _leave_whole(storage, version)
+    left = [(weakref.ref(x._node), x._node.value) for x in sharing]
+    base = None if storage is None else storage.base()
+    if storage is not None and base is None:
+        left.append((weakref.ref(storage.node), storage.node.value))
+        storage.node = _fresh(storage.node)
     for x in sharing:
-        leave_behind(x, version)
-    if storage is not None and (base := storage.base()) is not None:
+        x._take(_fresh(x._node))
+    if storage is not None and base is not None:
         storage.node = base._node
+    for reference, array in left:
+        _keep_reader(reference(), array, version)
+
+
+def _keep_reader(node: Node | None, array: Array, version: int) -> None:
+    """A node that something recorded still refers to keeps the value of its time."""
+    if node is not None:
+        node.modified = version
+        node.value = array.copy()
+
+
+def write(tensor: Tensor, value: Any, index: Any = ...) -> None:
+    """Write to the memory of a tensor, as all that share it will see."""
+    prepare_write(tensor)
+    tensor._node.value[index] = value
 
 
 def bump(tensor: Tensor) -> int:
@@ -155,6 +148,7 @@ def replace(tensor: Tensor, node: Node) -> None:
         _keep_memory(old, node)
         return
     base = storage.node
+    storage.concrete = False
     storage.node = new = new_node(_writing(tensor._chain), (base, node)) if tensor._chain else node
     _keep_memory(base, new)
     for sharing in storage.alive():

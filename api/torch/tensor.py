@@ -1,0 +1,525 @@
+"""The tensor: a value, or the record of what gives it, with PyTorch's attributes and methods."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import memory
+from .compute import value_of
+from .dtypes import Size, device, dtype, here, of_numpy
+from .grad_fn import backward_node
+from .modes import MODE
+from .node import Node, Operand, Row, Variable, leaf, new_node, number
+
+if TYPE_CHECKING:
+    Base = Any
+else:
+    Base = object
+
+Array = np.ndarray[Any, Any]
+
+NUMBERS = (float, int, bool, np.number, np.bool_)
+
+
+class Tensor(Base):
+    """An array that remembers what it was computed from.
+
+    Its values are computed when something asks for them: printing, ``item()``, ``numpy()``, an
+    ``if``, or a backward pass.
+
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    _node: Node
+    _operand: Operand | None
+    _requires_grad = False
+    _grad: Tensor | None = None
+    _storage: memory.Storage | None = None
+    _chain: tuple[memory.Step, ...] = ()
+    _own_version = 0
+    _exposed = False
+    _retains = False
+    _leaf_hooks: dict[int, Callable[..., Any]] | None = None
+    _inference = False
+    __array_priority__ = 1000
+
+    def __init__(self, data: Any = ()) -> None:
+        self._take(leaf(np.array(data, dtype=np.float32)))
+
+    # -- the record ------------------------------------------------------------------------------
+
+    def _take(self, node: Node) -> None:
+        """Have this node from now on."""
+        self._node = node
+        self._operand = None if self._requires_grad or self._exposed else node
+        node.holder = weakref.ref(self)
+
+    def _value(self) -> Array:
+        """The array itself, computed if it has not been."""
+        return value_of(self._node)
+
+    # -- what is known without computing -----------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """Extents, as a `torch.Size`."""
+        return Size(self._node.info.kind.type.shape)
+
+    @property
+    def dtype(self) -> dtype:
+        """The type of the elements."""
+        return of_numpy(self._node.info.kind.type.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._node.info.kind.type.shape)
+
+    @property
+    def device(self) -> device:
+        """The CPU."""
+        return device()
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user, not by a recorded operation."""
+        return not self._node.tracked
+
+    @property
+    def grad_fn(self) -> Any:
+        """The backward node, None for leaves."""
+        return backward_node(self._node)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether derivatives by it are wanted, or pass through it."""
+        return self._requires_grad or self._node.tracked
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What backward passes have added up; None before the first."""
+        if self._grad is None and self._node.tracked and not self._retains:
+            warnings.warn(NOT_A_LEAF, UserWarning, stacklevel=2)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and value.shape != self.shape:
+            raise RuntimeError(
+                f"assigned grad has data of a different size{here()}"
+            )
+        self._grad = value
+
+    @property
+    def _version(self) -> int:
+        return self._own_version if self._storage is None else self._storage.version
+
+    def dim(self) -> int:
+        """Number of axes."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return self._node.info.kind.type.size
+
+    nelement = numel
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or one extent."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def is_floating_point(self) -> bool:
+        """Whether it can carry derivatives."""
+        return self.dtype.is_floating_point
+
+    def is_inference(self) -> bool:
+        """Whether it was made in inference mode."""
+        return self._inference
+
+    def is_contiguous(self) -> bool:
+        """Whether its elements follow one another in memory."""
+        value = self._node.value
+        return value is None or bool(value.flags.c_contiguous)
+
+    def element_size(self) -> int:
+        """Bytes of an element."""
+        return self.dtype.itemsize
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return int(self._value().ctypes.data)
+
+    # -- gradients -----------------------------------------------------------------------------------
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for derivatives by this tensor, or no longer."""
+        if self._node.tracked:
+            if not requires_grad:
+                raise RuntimeError(f"{NOT_CHANGEABLE}{here()}")
+            return self
+        if requires_grad and not self.is_floating_point():
+            raise RuntimeError(
+                f"only Tensors of floating point dtype can require gradients{here()}"
+            )
+        self._requires_grad = requires_grad
+        self._operand = None
+        return self
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor, too, though it is not a leaf."""
+        if not self.requires_grad:
+            raise RuntimeError(
+                f"can't retain_grad on Tensor that has requires_grad=False{here()}"
+            )
+        self._retains = self._node.tracked
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called."""
+        return self._retains
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add to ``.grad`` of the leaves the derivatives of this tensor."""
+        from .autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Any:
+        """Call a function with the gradient by this tensor; what it returns takes its place."""
+        if not self.requires_grad:
+            raise RuntimeError(
+                f"cannot register a hook on a tensor that doesn't require gradient{here()}"
+            )
+        hooks = self._node.hooks if self._node.tracked else self._leaf_hooks
+        if hooks is None:
+            hooks = {}
+        if self._node.tracked:
+            self._node.hooks = hooks
+        else:
+            self._leaf_hooks = hooks
+        return RemovableHandle(hooks, hook)
+
+    def detach(self) -> Tensor:
+        """The same memory, without derivatives."""
+        return view_of(self, DETACH)
+
+    def detach_(self) -> Tensor:
+        """Forget what it was computed from."""
+        if self._node.tracked:
+            self._take(new_node(DETACH, (self._node,)))
+        self._requires_grad, self._operand = False, None
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory, without derivatives."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if value._node.tracked:
+            value = value.detach()
+        self._storage, self._chain = None, ()
+        node = value._node
+        self._take(leaf(node.value) if node.value is not None else new_node(DETACH, (node,)))
+
+    # -- values --------------------------------------------------------------------------------------
+
+    def numpy(self, *, force: bool = False) -> Array:
+        """The values as a NumPy array that shares the memory."""
+        if self.requires_grad and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                f"instead.{here()}"
+            )
+        value = self._value()
+        for x in [self] if self._storage is None else self._storage.alive():
+            x._exposed, x._operand = True, None
+        return value
+
+    def item(self) -> Any:
+        """The one element as a Python number."""
+        if self.numel() != 1:
+            raise RuntimeError(
+                f"a Tensor with {self.numel()} elements cannot be converted to Scalar{here()}"
+            )
+        return self._value().item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self._value().tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __bool__(self) -> bool:
+        if self.numel() != 1:
+            what = "more than one value" if self.numel() else "no values"
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous{here()}")
+        return bool(self._value().item())
+
+    def _one_element(self) -> Any:
+        if self.numel() != 1:
+            raise ValueError(
+                f"only one element tensors can be converted to Python scalars{here()}"
+            )
+        return self._value().item()
+
+    def __float__(self) -> float:
+        return float(self._one_element())
+
+    def __int__(self) -> int:
+        return int(self._one_element())
+
+    def __index__(self) -> int:
+        if self.dtype.numpy.kind != "i" or self.numel() != 1:
+            raise TypeError(
+                "only integer tensors of a single element can be converted to an index"
+                f"{here()}"
+            )
+        return int(self._value().item())
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError(f"len() of a 0-d tensor{here()}")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError(f"iteration over a 0-d tensor{here()}")
+        return iter([self[i] for i in range(self.shape[0])])
+
+    def __contains__(self, element: Any) -> bool:
+        value = element._value() if isinstance(element, Tensor) else element
+        return bool((self._value() == value).any())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __format__(self, spec: str) -> str:
+        if self.ndim == 0:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
+    def __repr__(self) -> str:
+        from .printing import tensor_text
+
+        return tensor_text(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self._node.tracked:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                f"protocol at the moment.{here()}"
+            )
+        return wrapped(self._value().copy()).requires_grad_(self._requires_grad)
+
+    def __reduce__(self) -> Any:
+        return _rebuilt, (self._value().copy(), self._requires_grad)
+
+
+def _rebuilt(array: Array, requires_grad: bool) -> Tensor:
+    return wrapped(array).requires_grad_(requires_grad)
+
+
+NOT_A_LEAF = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+    "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
+    "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you "
+    "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead."
+)
+NOT_CHANGEABLE = (
+    "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+    "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+)
+
+
+class RemovableHandle:
+    """Takes a hook away again.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> handle = x.register_hook(lambda g: 2 * g)
+    >>> handle.remove()
+    """
+
+    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
+        self._hooks = hooks
+        hooks[id(self)] = hook
+
+    def remove(self) -> None:
+        """The hook is called no longer."""
+        self._hooks.pop(id(self), None)
+
+
+# -- making tensors --------------------------------------------------------------------------
+
+_new = Tensor.__new__
+
+
+def wrapped(array: Array, requires_grad: bool = False) -> Tensor:
+    """A tensor of this very memory."""
+    made: Tensor = _new(Tensor)
+    if requires_grad:
+        if array.dtype.kind != "f":
+            raise RuntimeError(
+                "Only Tensors of floating point and complex dtype can require gradients"
+                f"{here()}"
+            )
+        made._requires_grad = True
+    made._take(leaf(array))
+    if MODE.inference:
+        made._inference = True
+    return made
+
+
+def of_node(node: Node) -> Tensor:
+    """A tensor of a recorded operation."""
+    made: Tensor = _new(Tensor)
+    made._node = made._operand = node
+    node.holder = weakref.ref(made)
+    return made
+
+
+def operand(value: Any) -> Operand:
+    """How a tensor or number takes part in an operation."""
+    if isinstance(value, Tensor):
+        return value._operand or _operand_of(value)
+    if isinstance(value, NUMBERS):
+        return number(value)
+    if isinstance(value, np.ndarray):
+        return leaf(value.copy())
+    raise TypeError(
+        f"expected a Tensor or a number, got {type(value).__name__}{here()}"
+    )
+
+
+def _operand_of(tensor: Tensor) -> Operand:
+    """The slow way: of leaves that require grad, and of memory that NumPy arrays share."""
+    node = tensor._node
+    if tensor._exposed and node.value is not None:
+        if memory.is_exposed(node):
+            snapshot = leaf(node.value.copy())
+            return Variable(snapshot, tensor) if tensor._requires_grad else snapshot
+        tensor._exposed = False
+    made: Operand = Variable(node, tensor) if tensor._requires_grad else node
+    tensor._operand = made
+    return made
+
+
+def record(row: Row, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Tensor:
+    """The tensor of an operation on tensors and numbers."""
+    nodes = tuple(
+        [(x._operand or _operand_of(x)) if type(x) is Tensor else operand(x) for x in operands]
+    )
+    node = new_node(row, nodes, params)
+    made: Tensor = _new(Tensor)
+    made._node = made._operand = node
+    node.holder = weakref.ref(made)
+    return made
+
+
+DETACH = Row("detach", lambda x: x, None, view=True)
+
+
+def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = ()) -> Tensor:
+    """A tensor that shows the source's memory in another way."""
+    value = source._node.value
+    tracked = source.requires_grad and MODE.enabled and row.grad_name is not None
+    if value is None or tracked:
+        node = new_node(row, (operand(source),), params)
+        if value is not None:
+            node.value = row.apply(value, *params)
+    else:
+        node = leaf(row.apply(value, *params))
+    made = of_node(node)
+    if value is None or _is_view(node.value, value):
+        memory.share(source, made, (row, params))
+    made._exposed = source._exposed
+    if made._exposed:
+        made._operand = None
+    return made
+
+
+def _is_view(array: Array, whole: Array) -> bool:
+    return array is whole or array.base is whole or (
+        array.base is not None and array.base is whole.base
+    )
+
+
+# -- writing in place ------------------------------------------------------------------------
+
+
+def check_writable(tensor: Tensor) -> None:
+    """Leaves that require grad must not be written to while that is recorded.
+
+    Raises:
+        RuntimeError: torch's.
+    """
+    if not MODE.enabled:
+        return
+    if tensor._requires_grad:
+        raise RuntimeError(
+            f"a leaf Variable that requires grad is being used in an in-place operation.{here()}"
+        )
+    if tensor._chain and tensor._node.tracked and tensor._storage is not None:
+        base = tensor._storage.base()
+        if base is not None and base._requires_grad:
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place "
+                f"operation.{here()}"
+            )
+
+
+def assign(tensor: Tensor, result: Tensor) -> Tensor:
+    """Put a result, of the tensor's shape, in its place."""
+    before, node = tensor._node, result._node
+    if node.info.kind is not before.info.kind:
+        node = _fitted(node, before)
+    elif node is before or not node.operands:
+        node = new_node(COPY, (operand(result),))
+    untracked = not node.tracked and not before.tracked and before.value is not None
+    shared = memory.is_shared(tensor) and tensor._storage is not None and tensor._storage.concrete
+    if untracked and (shared or (tensor._exposed and memory.is_exposed(before))):
+        memory.write(tensor, value_of(node))
+    else:
+        memory.replace(tensor, node)
+    return tensor
+
+
+COPY = Row("clone", lambda x: +x, "CloneBackward0")
+CAST = Row("to", lambda x, dtype: x.astype(dtype), "ToCopyBackward0")
+
+
+def _fitted(node: Node, before: Node) -> Node:
+    have, want = node.info.kind.type, before.info.kind.type
+    if have.shape != want.shape:
+        raise RuntimeError(
+            f"output with shape {list(want.shape)} doesn't match the broadcast shape "
+            f"{list(have.shape)}{here()}"
+        )
+    order = "bif"
+    if order.index(have.dtype.kind) > order.index(want.dtype.kind):
+        titles = of_numpy(have.dtype).title, of_numpy(want.dtype).title
+        raise RuntimeError(
+            f"result type {titles[0]} can't be cast to the desired output type {titles[1]}{here()}"
+        )
+    return new_node(CAST, (node,), (want.dtype,))
