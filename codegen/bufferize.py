@@ -248,7 +248,8 @@ def _scatter_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     sink = Sink("scatter", root, value, buffers[root], index, indices=places)
     kernel = schedule(space, body.steps, [sink])
     kernel.roots = (root,)
-    kernel.sequential = kernel.extents == () or index.coefs[-1:] != (1,)
+    # Only along what the indices leave over do lanes have places of their own.
+    kernel.sequential = sink.index.coefs[-1:] != (1,)
     return [*kernels, kernel]
 
 

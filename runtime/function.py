@@ -17,14 +17,29 @@ from pullback.tracer import tree
 from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
-from pullback.tracer.trace import Storage, Tracer, new_trace, operand_node, tracing
+from pullback.tracer.trace import (
+    Storage,
+    Tracer,
+    array_type,
+    new_trace,
+    operand_node,
+    tracing,
+)
 from pullback.tracer.transform import as_leaf
 
 from .compiler import Program, Stage, compile_graph
 from .errors import InternalError
 from .guards import Contents, guards_of
 from .native import NativeCallable, Specialisation
-from .signature import Call, ShapeDtype, Signature, put_together, take_apart
+from .signature import (
+    Call,
+    ShapeDtype,
+    Signature,
+    as_argument,
+    is_plain,
+    put_together,
+    take_apart,
+)
 
 CHAIN_LIMIT = 16
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
@@ -43,6 +58,7 @@ class Compiled:
     contents: tuple[Contents, ...]
     native: NativeCallable
     direct: bool
+    converted: tuple[np.ndarray[Any, Any], ...]
     seconds: float
 
     def current(self) -> bool:
@@ -52,10 +68,10 @@ class Compiled:
         for guard in self.specialisation.guards:
             if guard.find() is not guard.expected:
                 return False
-        pairs = zip(self.specialisation.captures, self.specialisation.entry.captures, strict=True)
-        return all(
-            isinstance(x, np.ndarray) and x.shape == a.type.shape and x.dtype == a.type.dtype
-            for x, a in pairs
+        outside = self.program.graph.parameters[len(self.signature.arguments) :]
+        arrays = (*self.converted, *self.specialisation.captures)
+        return all(array_type(x) == p.type for x, p in zip(arrays, outside, strict=True)) and all(
+            map(is_plain, self.specialisation.captures)
         )
 
 
@@ -78,6 +94,7 @@ class Function(NativeCallable):
         self._static_argnums = tuple(static_argnums)
         self._static_argnames = tuple(static_argnames)
         self._versions: dict[Signature, list[Compiled]] = {}
+        self._by_structure: dict[tree.TreeSpec, _Flat] = {}
         self._lock = threading.RLock()
         self.set_slow(functools.partial(_slow, self))
 
@@ -138,24 +155,47 @@ class Function(NativeCallable):
                 raise
             versions.insert(0, compiled)
             del versions[VERSIONS_LIMIT:]
-            self._publish()
+            self._publish(call.signature.spec)
             return compiled
 
-    def _publish(self) -> None:
-        """Let machine code find the newest specialisations that it can tell apart."""
-        direct = [c for versions in self._versions.values() for c in versions if c.direct]
-        newest = [c.specialisation for c in reversed(direct)]
-        self.set_chain(newest[:CHAIN_LIMIT])
+    def _publish(self, spec: tree.TreeSpec) -> None:
+        """Let machine code find the newest specialisations that it can tell apart.
+
+        Directly where all arguments are leaves; else by the structure of the arguments, which
+        Python takes apart.
+        """
+        known = [c for versions in self._versions.values() for c in versions if not c.contents]
+        direct = [c.specialisation for c in reversed(known) if c.direct]
+        self.set_chain(direct[:CHAIN_LIMIT])
+        alike = [
+            c.specialisation
+            for c in reversed(known)
+            if c.signature.spec == spec and not c.signature.static
+        ]
+        if alike:
+            flat = _Flat()
+            flat.set_slow(_missed)
+            flat.set_chain(alike[:CHAIN_LIMIT])
+            self._by_structure[spec] = flat
 
 
 def _slow(function: Function, *args: Any, **kwargs: Any) -> Any:
     """A call that machine code was not made for."""
     if tracing():
         return function._body(*args, **kwargs)
+    if function._by_structure and not function._static_argnames + function._static_argnums:
+        leaves, spec = tree.flatten((args, kwargs))
+        flat = function._by_structure.get(spec)
+        if flat is not None:
+            result = flat(*leaves)
+            if result is not _MISSED:
+                return result
     call = function._take_apart(args, kwargs)
     if any(isinstance(x, ShapeDtype) for x in call.leaves):
         raise TypeError(f"a ShapeDtype has no values to compute with{at(user_location())}")
     compiled = function._compiled(call)
+    if compiled.converted:
+        return compiled.native(*call.leaves, *(as_argument(x)[1] for x in compiled.converted))
     return compiled.native(
         *(_direct_arguments(function, call, args) if call.direct else call.leaves)
     )
@@ -176,11 +216,16 @@ def _compile(function: Function, call: Call) -> Compiled:
     objects: list[Any] = [value for _, value in call.signature.static]
     leaves = iter(range(len(graph.outputs)))
     result = _result_tree(spec, leaves, objects)
+    graph, converted, captures = _converted_first(graph, captures)
+    outside = [Argument("array", p.type) for p in graph.parameters[len(call.leaves) :]]
+    arguments = call.direct
+    if arguments is None or converted:
+        arguments = (*call.signature.arguments, *outside[: len(converted)])
     entry = Entry(
-        call.direct if call.direct is not None else call.signature.arguments,
+        arguments,
         tuple(x.type for x in graph.outputs),
         result,
-        tuple(Argument("array", p.type) for p in graph.parameters[len(call.leaves) :]),
+        tuple(outside[len(converted) :]),
         guarded=bool(guards),
     )
     program = compile_graph(graph, entry)
@@ -190,7 +235,7 @@ def _compile(function: Function, call: Call) -> Compiled:
     native.set_slow(_refused)
     native.set_chain([specialisation])
     seconds = time.perf_counter() - start
-    direct = call.direct is not None and not contents
+    direct = call.direct is not None
     return Compiled(call.signature, program, specialisation, contents, native, direct, seconds)
 
 
@@ -198,6 +243,14 @@ class _Flat(NativeCallable):
     """The machine code of one specialisation, called with its leaves."""
 
     __slots__ = ()
+
+
+_MISSED = object()
+
+
+def _missed(*args: Any) -> object:
+    """No specialisation in a chain is made for these leaves."""
+    return _MISSED
 
 
 def _refused(*args: Any) -> Any:

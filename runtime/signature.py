@@ -152,6 +152,13 @@ def as_argument(value: Any) -> tuple[Argument, Any]:
     )
 
 
+def is_plain(value: np.ndarray[Any, Any]) -> bool:
+    """Whether machine code can read an array as it is."""
+    flags = value.flags
+    plain = value.__class__ is np.ndarray and value.dtype.isnative
+    return plain and flags.c_contiguous and flags.aligned
+
+
 def _array_argument(value: np.ndarray[Any, Any]) -> tuple[Argument, Any]:
     """Arrays in the form that machine code reads: native, aligned, C-contiguous."""
     type = array_type(value)
