@@ -16,7 +16,7 @@ PACKAGES = ("pullback", "numpy", "scipy", "llvmlite", "jax", "jaxlib", "torch")
 
 EXPLANATION = """\
 Each tool runs in a process of its own, on inputs as it likes them best (NumPy arrays, JAX arrays on
-device, PyTorch tensors), with one thread where nothing else is said; the processes take turns, and
+device, PyTorch tensors), on one core where nothing else is said; the processes take turns, and
 every result is waited for. JAX is jitted with 64-bit numbers enabled, PyTorch is eager. *First
 call* is a process's first, so that one-time set-up counts; in the family of that name the other
 columns are of first calls after it. *Peak memory* is what a process takes beyond its inputs,
@@ -59,7 +59,7 @@ def _apart(measured: Measured, tool: str) -> str:
 
 def _ahead(measured: Measured, tool: str) -> str:
     times = ratio(measured, tool) if tool != "pullback" else None
-    return "" if times is None else f"{times:.2f}x"
+    return "" if times is None else f"{times:.3g}x"
 
 
 def agrees(measured: Measured, tool: str) -> bool:
@@ -80,7 +80,7 @@ def required(measured: Measured) -> str | None:
     ahead = ratio(measured, peer)
     if wanted.ratio is not None and ahead is not None:
         needed = f"at least {wanted.ratio:g}x ahead of {peer}"
-        parts.append(_verdict(ahead >= wanted.ratio, f"{ahead:.2f}x", needed))
+        parts.append(_verdict(ahead >= wanted.ratio, f"{ahead:.3g}x", needed))
     return f"{measured.name}: {'; '.join(parts)}" if parts else None
 
 

@@ -27,9 +27,10 @@ def main() -> int:
     for name in (NAME, *(f.name for f in FAMILIES)):
         if _picked(name, options.families):
             measured, failed = _measure(name, options.rounds, options.threads)
-            all_measured.append(measured)
             problems += [f"{name}, {tool}: {said}" for tool, said in failed.items()]
-            print("\n".join(filter(None, ("", lines([measured]), required(measured)))), flush=True)
+            if measured.times:
+                all_measured.append(measured)
+                print(f"\n{lines([measured])}\n{required(measured) or ''}", flush=True)
     print("\n".join(problems))
     if not options.families and options.threads == "one":
         write(RESULTS, all_measured, problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -113,11 +114,17 @@ def installed(name: str) -> bool:
     return importlib.util.find_spec(MODULES[name]) is not None
 
 
-def one_thread() -> None:
-    """For PyTorch what the variables of `ONE_THREAD` are for the others."""
-    import torch
+def one_thread(tool: str) -> None:
+    """Keep this process, and the threads it will start, to one core; before a tool is imported.
 
-    torch.set_num_threads(1)
+    The variables of `ONE_THREAD` do not suffice: JAX 0.10 goes on to use two threads with its own.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if tool == "torch":
+        import torch
+
+        torch.set_num_threads(1)
 
 
 ONE_THREAD = {

@@ -103,8 +103,8 @@ class Memory:
 
 def main(tool: str, name: str, threads: str) -> None:
     family = next(f for f in FAMILIES if f.name == name)
-    if threads == "one" and tool == "torch":
-        one_thread()
+    if threads == "one":
+        one_thread(tool)
     worker = Worker(TOOLS[tool](), family)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:

@@ -321,8 +321,10 @@ def _plan_workspace(plan: Plan) -> None:
     live: list[tuple[int, int, Buffer]] = []
     for i, kernel in enumerate(plan.kernels):
         live = [block for block in live if last[block[2]] >= i]
-        for buffer in sorted(writes(kernel), key=lambda b: b.number):
+        for buffer in sorted(writes(kernel) | reads(kernel), key=lambda b: b.number):
             if buffer.kind == "workspace" and buffer not in plan.workspace:
+                # Nothing writes the elements of an empty array, but kernels may name it.
+                assert buffer in writes(kernel) or not buffer.type.size, f"{buffer} is not written"
                 size = -(-max(buffer.type.nbytes, 1) // ALIGNMENT) * ALIGNMENT
                 start = _gap(live, size)
                 plan.workspace[buffer] = start

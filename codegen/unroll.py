@@ -34,15 +34,26 @@ def small_runs(fusion: Fusion) -> list[tuple[list[Group], bool]]:
     if sum(c for c in costs if c is not None) > LARGEST_PROGRAM:
         return [(fusion.groups, False)]
     runs: list[tuple[list[Group], bool]] = []
+    made: set[Node] = set()
     room = 0
     for group, cost in zip(fusion.groups, costs, strict=True):
-        if cost is not None and cost <= room:
+        if cost is not None and cost <= room and made.isdisjoint(_tables(group, roots)):
             runs[-1][0].append(group)
             room -= cost
         else:
             runs.append(([group], cost is not None))
             room = 0 if cost is None else LARGEST_KERNEL - cost
+            made = set()
+        made.update(group.roots)
     return runs
+
+
+def _tables(group: Group, roots: set[Node]) -> Iterable[Node]:
+    """What a group reads at computed places: that has to be in memory, made by a run before."""
+    for root in group.roots:
+        for node in (root, *inline_nodes(root, roots)[0]):
+            if node.primitive.name == "gather":
+                yield base(node.operands[0])
 
 
 def _cost(group: Group, roots: set[Node]) -> int | None:

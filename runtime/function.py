@@ -61,6 +61,11 @@ class Compiled:
     converted: tuple[np.ndarray[Any, Any], ...]
     seconds: float
 
+    @property
+    def findable(self) -> bool:
+        """Whether machine code alone can tell that a call is for it."""
+        return not self.contents and not self.converted
+
     def current(self) -> bool:
         """Whether all that the code was made of outside the function still is what it was."""
         if not all(c.unchanged() for c in self.contents):
@@ -164,7 +169,7 @@ class Function(NativeCallable):
         Directly where all arguments are leaves; else by the structure of the arguments, which
         Python takes apart.
         """
-        known = [c for versions in self._versions.values() for c in versions if not c.contents]
+        known = [c for versions in self._versions.values() for c in versions if c.findable]
         direct = [c.specialisation for c in reversed(known) if c.direct]
         self.set_chain(direct[:CHAIN_LIMIT])
         alike = [
@@ -236,7 +241,25 @@ def _compile(function: Function, call: Call) -> Compiled:
     native.set_chain([specialisation])
     seconds = time.perf_counter() - start
     direct = call.direct is not None
-    return Compiled(call.signature, program, specialisation, contents, native, direct, seconds)
+    return Compiled(
+        call.signature, program, specialisation, contents, native, direct, converted, seconds
+    )
+
+
+def _converted_first(
+    graph: Graph, captures: Sequence[Any]
+) -> tuple[Graph, tuple[Any, ...], tuple[Any, ...]]:
+    """The captured arrays that machine code cannot read as they are, and the others.
+
+    The former are arguments, converted at each call; the graph takes them first.
+    """
+    count = len(graph.parameters) - len(captures)
+    pairs = list(zip(graph.parameters[count:], captures, strict=True))
+    pairs.sort(key=lambda pair: is_plain(pair[1]))
+    arrays = tuple([x for _, x in pairs])
+    odd = sum(not is_plain(x) for x in arrays)
+    parameters = (*graph.parameters[:count], *(p for p, _ in pairs))
+    return Graph(parameters, graph.nodes, graph.outputs), arrays[:odd], arrays[odd:]
 
 
 class _Flat(NativeCallable):

@@ -218,5 +218,5 @@ def test_report_of_measured_times(families: Any) -> None:
     wanted = families.Requirement(seconds=1e-6, ratio=3.0)
     measured = measure.Measured("it", "one", times, {"jax": 1e-8}, 1e-9, wanted)
     assert measure.ratio(measured, "jax") == pytest.approx(3.5)
-    assert "NOT MET; 3.50x, required at least 3x ahead of jax: met" in report.required(measured)
+    assert "NOT MET; 3.5x, required at least 3x ahead of jax: met" in report.required(measured)
     assert "DISAGREES" in report.lines([measured])

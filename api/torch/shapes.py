@@ -1,0 +1,455 @@
+"""Shapes and orders of elements, joining and splitting. What is a view in torch is a view here."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .dtypes import as_numpy, dtype, here
+from .node import Kind, Promotion, Row
+from .rows import wrap_dim, wrap_dims
+from .tensor import CAST, COPY, Tensor, record, view_of
+
+# Views of tracers and of arrays alike: NumPy's functions serve both.
+VIEW = Row("view", lambda x, shape: np.reshape(x, shape), "ViewBackward0", view=True)
+T = Row("t", lambda x: np.transpose(x), "TBackward0", view=True)
+PERMUTE = Row("permute", lambda x, axes: np.transpose(x, axes), "PermuteBackward0", view=True)
+SWAP = Row("transpose", lambda x, i, j: np.swapaxes(x, i, j), "TransposeBackward0", view=True)
+UNSQUEEZE = Row("unsqueeze", lambda x, d: np.expand_dims(x, d), "UnsqueezeBackward0", view=True)
+SQUEEZE = Row("squeeze", lambda x: np.squeeze(x), "SqueezeBackward0", view=True)
+SQUEEZE_DIM = Row("squeeze", lambda x, dims: np.squeeze(x, dims), "SqueezeBackward1", view=True)
+EXPAND = Row("expand", lambda x, shape: np.broadcast_to(x, shape), "ExpandBackward0", view=True)
+DIAGONAL = Row(
+    "diagonal", lambda x, k, i, j: np.diagonal(x, k, i, j), "DiagonalBackward0"
+)
+
+
+def shape_argument(shape: Sequence[Any]) -> tuple[int, ...]:
+    """Extents given one by one, or as one sequence."""
+    if len(shape) == 1 and not isinstance(shape[0], int) and not isinstance(shape[0], Tensor):
+        return tuple(int(n) for n in shape[0])
+    return tuple(int(n) for n in shape)
+
+
+def _completed(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    known = math.prod(n for n in shape if n != -1)
+    fits = size == known if -1 not in shape else known > 0 and size % known == 0
+    if not fits or shape.count(-1) > 1:
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}{here()}")
+    return tuple(size // known if n == -1 else n for n in shape)
+
+
+def view(input: Tensor, *shape: Any) -> Tensor:
+    """The same elements in another shape; shares memory.
+
+    >>> torch.arange(4).view(2, 2)
+    tensor([[0, 1],
+            [2, 3]])
+    """
+    if len(shape) == 1 and isinstance(shape[0], dtype):
+        raise NotImplementedError(f"a view of another dtype is not supported{here()}")
+    wanted = _completed(shape_argument(shape), input.numel())
+    value = input._node.value
+    if value is not None and not value.flags.c_contiguous and not _viewable(value, wanted):
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one "
+            f"dimension spans across two contiguous subspaces). Use .reshape(...) instead.{here()}"
+        )
+    return view_of(input, VIEW, (wanted,))
+
+
+def _viewable(value: Any, shape: tuple[int, ...]) -> bool:
+    return bool(np.shares_memory(value, np.reshape(value, shape)))
+
+
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """The same elements in another shape; shares memory where it can.
+
+    >>> torch.reshape(torch.arange(4), (2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
+    return view_of(input, VIEW, (_completed(shape_argument(shape), input.numel()),))
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Dimensions joined into one.
+
+    >>> torch.flatten(torch.ones(2, 2))
+    tensor([1., 1., 1., 1.])
+    """
+    if not input.ndim:
+        return reshape(input, 1)
+    first, last = wrap_dim(start_dim, input.ndim), wrap_dim(end_dim, input.ndim)
+    shape = input.shape
+    return reshape(input, (*shape[:first], -1, *shape[last + 1 :]))
+
+
+def ravel(input: Tensor) -> Tensor:
+    """All elements along one dimension.
+
+    >>> torch.ravel(torch.ones(2, 2))
+    tensor([1., 1., 1., 1.])
+    """
+    return reshape(input, -1)
+
+
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One dimension taken apart into several.
+
+    >>> torch.unflatten(torch.ones(4), 0, (2, 2)).shape
+    torch.Size([2, 2])
+    """
+    axis = wrap_dim(dim, input.ndim)
+    return reshape(input, (*input.shape[:axis], *sizes, *input.shape[axis + 1 :]))
+
+
+def t(input: Tensor) -> Tensor:
+    """A matrix transposed; a vector as it is.
+
+    >>> torch.t(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    if input.ndim > 2:
+        raise RuntimeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D{here()}"
+        )
+    return view_of(input, T)
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two dimensions swapped.
+
+    >>> torch.transpose(torch.ones(2, 3), 0, 1).shape
+    torch.Size([3, 2])
+    """
+    return view_of(input, SWAP, (wrap_dim(dim0, input.ndim), wrap_dim(dim1, input.ndim)))
+
+
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """The dimensions in another order.
+
+    >>> torch.permute(torch.ones(2, 3, 4), (2, 0, 1)).shape
+    torch.Size([4, 2, 3])
+    """
+    axes = tuple(wrap_dim(n, input.ndim) for n in shape_argument(dims))
+    return view_of(input, PERMUTE, (axes,))
+
+
+def movedim(input: Tensor, source: int, destination: int) -> Tensor:
+    """One dimension moved to another place.
+
+    >>> torch.movedim(torch.ones(2, 3, 4), 0, 2).shape
+    torch.Size([3, 4, 2])
+    """
+    order = list(range(input.ndim))
+    moved = order.pop(wrap_dim(source, input.ndim))
+    order.insert(wrap_dim(destination, input.ndim), moved)
+    return permute(input, order)
+
+
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Without the dimensions of extent 1, or without those named if they are.
+
+    >>> torch.squeeze(torch.ones(1, 3, 1)).shape
+    torch.Size([3])
+    """
+    if dim is None:
+        return view_of(input, SQUEEZE)
+    axes = wrap_dims(dim, input.ndim) or ()
+    return view_of(input, SQUEEZE_DIM, (tuple(n for n in axes if input.shape[n] == 1),))
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """A new dimension of extent 1.
+
+    >>> torch.unsqueeze(torch.ones(3), 0).shape
+    torch.Size([1, 3])
+    """
+    return view_of(input, UNSQUEEZE, (wrap_dim(dim, input.ndim + 1),))
+
+
+def expand(input: Tensor, *sizes: Any) -> Tensor:
+    """Dimensions of extent 1 repeated, without copying; -1 keeps an extent.
+
+    >>> torch.ones(3, 1).expand(3, 2).shape
+    torch.Size([3, 2])
+    """
+    wanted = shape_argument(sizes)
+    have = (1,) * (len(wanted) - input.ndim) + input.shape
+    if len(wanted) < input.ndim:
+        raise RuntimeError(
+            f"expand(torch.{input.dtype.title}Tensor{{{list(input.shape)}}}, size={list(wanted)}): "
+            f"the number of sizes provided ({len(wanted)}) must be greater or equal to the number "
+            f"of dimensions in the tensor ({input.ndim}){here()}"
+        )
+    shape = tuple(n if m == -1 else m for n, m in zip(have, wanted, strict=True))
+    for axis, (n, m) in enumerate(zip(have, shape, strict=True)):
+        if n not in (1, m):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({m}) must match the existing size ({n}) at "
+                f"non-singleton dimension {axis}.  Target sizes: {list(wanted)}.  Tensor sizes: "
+                f"{list(input.shape)}{here()}"
+            )
+    return view_of(input, EXPAND, (shape,))
+
+
+def broadcast_to(input: Tensor, size: Any) -> Tensor:
+    """`Tensor.expand` to a shape.
+
+    >>> torch.broadcast_to(torch.ones(2), (3, 2)).shape
+    torch.Size([3, 2])
+    """
+    return expand(input, size)
+
+
+# -- copies ----------------------------------------------------------------------------------
+
+FLIP = Row("flip", lambda x, dims: np.flip(x, dims), "FlipBackward0")
+ROLL = Row("roll", lambda x, n, dims: np.roll(x, n, dims), "RollBackward0")
+REPEAT = Row("repeat", lambda x, sizes: np.tile(x, sizes), "RepeatBackward0")
+TRIL = Row("tril", lambda x, k: np.tril(x, k), "TrilBackward0")
+TRIU = Row("triu", lambda x, k: np.triu(x, k), "TriuBackward0")
+DIAG = Row(
+    "diag",
+    lambda x, k: np.diag(x, k),
+    lambda kinds, k: "DiagEmbedBackward0" if len(kinds[0].type.shape) == 1 else "DiagonalBackward0_copy",
+)
+TRACE = Row("trace", lambda x: np.trace(x), "TraceBackward0")
+
+
+def clone(input: Tensor) -> Tensor:
+    """A copy; derivatives go through it.
+
+    >>> torch.clone(torch.ones(2))
+    tensor([1., 1.])
+    """
+    return record(COPY, (input,))
+
+
+def to(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The tensor in another dtype; itself if it has that."""
+    wanted = kwargs.get("dtype")
+    for x in args:
+        if isinstance(x, Tensor):
+            wanted = x.dtype
+        elif isinstance(x, dtype) or x in (float, int, builtins.bool):
+            wanted = x
+    if wanted is None or as_numpy(wanted) == input.dtype.numpy:
+        return clone(input) if kwargs.get("copy") else input
+    return record(CAST, (input,), (as_numpy(wanted),))
+
+
+def flip(input: Tensor, dims: Any) -> Tensor:
+    """Elements in reverse order along dimensions.
+
+    >>> torch.flip(torch.tensor([1, 2, 3]), (0,))
+    tensor([3, 2, 1])
+    """
+    return record(FLIP, (input,), (wrap_dims(dims, input.ndim),))
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """Elements moved along dimensions; what leaves at one end comes in at the other.
+
+    >>> torch.roll(torch.tensor([1, 2, 3]), 1)
+    tensor([3, 1, 2])
+    """
+    places = shifts if isinstance(shifts, int) else tuple(shifts)
+    axes = wrap_dims(dims, input.ndim)
+    if isinstance(places, int) and axes is not None:
+        places = (places,) * len(axes)
+    return record(ROLL, (input,), (places, axes))
+
+
+def repeat(input: Tensor, *sizes: Any) -> Tensor:
+    """Copies side by side, so many along each dimension."""
+    return record(REPEAT, (input,), (shape_argument(sizes),))
+
+
+def tile(input: Tensor, dims: Any) -> Tensor:
+    """Copies side by side, as `numpy.tile` makes them.
+
+    >>> torch.tile(torch.tensor([1, 2]), (2,))
+    tensor([1, 2, 1, 2])
+    """
+    return record(REPEAT, (input,), (shape_argument((dims,)),))
+
+
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The lower triangle, zeros elsewhere.
+
+    >>> torch.tril(torch.ones(2, 2))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
+    return record(TRIL, (input,), (diagonal,))
+
+
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The upper triangle, zeros elsewhere.
+
+    >>> torch.triu(torch.ones(2, 2))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
+    return record(TRIU, (input,), (diagonal,))
+
+
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The diagonal of a matrix, or the matrix with a vector as its diagonal.
+
+    >>> torch.diag(torch.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
+    return record(DIAG, (input,), (diagonal,))
+
+
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of two dimensions.
+
+    >>> torch.diagonal(torch.eye(2))
+    tensor([1., 1.])
+    """
+    axes = (wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim))
+    return record(DIAGONAL, (input,), (offset, *axes))
+
+
+def trace(input: Tensor) -> Tensor:
+    """The sum of the diagonal of a matrix.
+
+    >>> torch.trace(torch.eye(3))
+    tensor(3.)
+    """
+    return record(TRACE, (input,))
+
+
+# -- joining and splitting -------------------------------------------------------------------
+
+
+def _one_dtype(kinds: Sequence[Kind], tracers: Sequence[Any]) -> list[Any]:
+    from pullback.tracer.numpy.promotion import as_dtype
+
+    from .dtypes import promoted
+
+    return [as_dtype(x, promoted(kinds)) for x in tracers]
+
+
+_join: Promotion = _one_dtype
+CAT = Row("cat", lambda *xs: np.concatenate(xs[:-1], xs[-1]), "CatBackward0", _join)
+STACK = Row("stack", lambda *xs: np.stack(xs[:-1], xs[-1]), "StackBackward0", _join)
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors one after another along a dimension.
+
+    >>> torch.cat([torch.ones(2), torch.zeros(1)])
+    tensor([1., 1., 0.])
+    """
+    ndim = tensors[0].ndim
+    for x in tensors:
+        if x.ndim != ndim:
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {ndim} and {x.ndim}{here()}"
+            )
+    return record(CAT, tuple(tensors), (wrap_dim(dim, ndim),))
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of one shape along a new dimension.
+
+    >>> torch.stack([torch.ones(2), torch.zeros(2)])
+    tensor([[1., 1.],
+            [0., 0.]])
+    """
+    shape = tensors[0].shape
+    for i, x in enumerate(tensors):
+        if x.shape != shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 "
+                f"and {list(x.shape)} at entry {i}{here()}"
+            )
+    return record(STACK, tuple(tensors), (wrap_dim(dim, len(shape) + 1),))
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors side by side.
+
+    >>> torch.hstack([torch.ones(1), torch.zeros(1)])
+    tensor([1., 0.])
+    """
+    return cat(tensors, 0 if tensors[0].ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors below one another.
+
+    >>> torch.vstack([torch.ones(2), torch.zeros(2)]).shape
+    torch.Size([2, 2])
+    """
+    return cat([unsqueeze(x, 0) if x.ndim == 1 else x for x in tensors])
+
+
+def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Parts of a size, or of several, along a dimension.
+
+    >>> [len(part) for part in torch.split(torch.arange(5), 2)]
+    [2, 2, 1]
+    """
+    axis = wrap_dim(dim, input.ndim)
+    extent = input.shape[axis]
+    if isinstance(split_size, int):
+        sizes = [min(split_size, extent - i) for i in range(0, extent, split_size)]
+    else:
+        sizes = list(split_size)
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(narrow(input, axis, start, size))
+        start += size
+    return tuple(parts)
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most so many parts along a dimension, the last perhaps smaller.
+
+    >>> [len(part) for part in torch.chunk(torch.arange(5), 2)]
+    [3, 2]
+    """
+    extent = input.shape[wrap_dim(dim, input.ndim)]
+    return split(input, max(-(-extent // chunks), 1), dim)
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The parts along a dimension, without it.
+
+    >>> torch.unbind(torch.arange(2))
+    (tensor(0), tensor(1))
+    """
+    axis = wrap_dim(dim, input.ndim)
+    return tuple(select(input, axis, i) for i in range(input.shape[axis]))
+
+
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """The elements from ``start`` on along a dimension.
+
+    >>> torch.narrow(torch.arange(5), 0, 1, 3)
+    tensor([1, 2, 3])
+    """
+    axis = wrap_dim(dim, input.ndim)
+    return input[(*(slice(None),) * axis, slice(start, start + length))]
+
+
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """One place along a dimension, without it.
+
+    >>> torch.select(torch.eye(2), 0, 1)
+    tensor([0., 1.])
+    """
+    axis = wrap_dim(dim, input.ndim)
+    return input[(*(slice(None),) * axis, index)]
