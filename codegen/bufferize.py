@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -30,6 +31,9 @@ from .unroll import small_runs, unrolled_kernel
 
 ALIGNMENT = 64
 
+Reads: TypeAlias = Mapping[Node, Mapping[Node, bool]]
+"""For each root the roots that its kernel reads."""
+
 
 def bufferize(fusion: Fusion) -> Plan:
     """The plan for a fused graph."""
@@ -49,47 +53,55 @@ def bufferize(fusion: Fusion) -> Plan:
             number = len(buffers)
             buffers[root] = Buffer(f"t{number}", root.type, "workspace", number)
     kernels: list[Kernel] = []
-    for run, stored in _runs(fusion):
-        if stored is not None:
-            kernels.append(unrolled_kernel(run, buffers, stored))
+    roots = set(fusion.roots)
+    read = {root: inline_nodes(root, roots)[1] for root in fusion.roots}
+    owner = {root: i for i, group in enumerate(fusion.groups) for root in group.roots}
+    needed = _needed_in_memory(graph, read, owner)
+    for run, small in small_runs(fusion):
+        if small:
+            kernels.append(_unrolled(graph, read, run, buffers))
         else:
-            kernels += [k for group in run for k in _group_kernels(group, buffers)]
+            kernels += [k for group in run for k in _group_kernels(group, buffers, needed)]
     plan = Plan(tuple(inputs), tuple(outputs), [*kernels, *copies])
     _plan_workspace(plan)
     return plan
 
 
-def _runs(fusion: Fusion) -> Iterator[tuple[list[Group], list[Node] | None]]:
-    """Groups to be loops; and groups to be unrolled together, with the roots that others read."""
-    roots = set(fusion.roots)
-    runs = small_runs(fusion)
-    owner = {root: i for i, (run, _) in enumerate(runs) for group in run for root in group.roots}
-    outside = {base(x) for x in fusion.graph.outputs}
-    for root, own in owner.items():
-        read = inline_nodes(root, roots)[1]
-        outside.update(x for x in read if owner[x] != own)
-    for run, small in runs:
-        stored = [r for group in run for r in group.roots if r in outside]
-        yield run, stored if small else None
+def _needed_in_memory(graph: Graph, read: Reads, owner: Mapping[Node, int]) -> set[Node]:
+    """The roots that are outputs, or read by a kernel other than their owner."""
+    needed = {base(x) for x in graph.outputs}
+    for root, sources in read.items():
+        needed.update(x for x in sources if owner[x] != owner[root])
+    return needed
 
 
-def _group_kernels(group: Group, buffers: dict[Node, Buffer]) -> list[Kernel]:
+def _unrolled(
+    graph: Graph, read: Reads, run: Sequence[Group], buffers: dict[Node, Buffer]
+) -> Kernel:
+    """Small groups as one kernel, which keeps to itself what no other needs."""
+    own = {root for group in run for root in group.roots}
+    needed = _needed_in_memory(graph, read, {root: int(root in own) for root in read})
+    stored = [r for group in run for r in group.roots if r in needed]
+    return unrolled_kernel(run, buffers, stored)
+
+
+def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node]) -> list[Kernel]:
     if not group.fusible:
         (root,) = group.roots
         return SPECIAL[root.primitive.name](root, buffers)
-    fills: list[Kernel] = []
+    stored = [root for root in group.roots if root in needed]
     if elements(group.space) == 0:
         return [
             Fill(buffers[r], identity(r.primitive.name, r.type.dtype, empty=True))
-            for r in group.roots
+            for r in stored
             if r.type.size
         ]
     body = Body(group.space, buffers, frozenset(group.roots))
     rows = identity_rows(body.axes)
-    sinks = [_sink(root, body, rows) for root in group.roots]
+    sinks = [_sink(root, body, rows) for root in stored]
     kernel = schedule(group.space, body.steps, sinks)
     kernel.roots = tuple(group.roots)
-    fills = [
+    fills: list[Kernel] = [
         Fill(s.buffer, identity(s.node.primitive.name, s.node.type.dtype))
         for s in kernel.sinks
         if s.kind == "reduce" and not reduces_in_registers(kernel, s)

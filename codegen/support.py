@@ -14,9 +14,11 @@ from .frame import I8, I32, NULL, PARAMETERS
 KEPT_WORKSPACE = 1 << 28
 
 DISPATCH = "pullback.dispatch"
+DISPATCH_UNLESS_TRACING = "pullback.dispatch_unless_tracing"
 SLOW = "pullback.slow"
 SUPPORT = (
     DISPATCH,
+    DISPATCH_UNLESS_TRACING,
     SLOW,
     "pullback.guards_hold",
     "pullback.descr_matches",
@@ -30,7 +32,8 @@ def support_module() -> Module:
     """The module that defines the functions of ``SUPPORT``."""
     module = Module()
     _write_slow(module)
-    _write_dispatch(module)
+    _write_dispatch(module, DISPATCH)
+    _write_dispatch(module, DISPATCH_UNLESS_TRACING)
     _write_guards_hold(module)
     _write_descr_matches(module)
     _write_take_workspace(module)
@@ -56,19 +59,22 @@ def _leaving_if(f: FunctionWriter, condition: Value) -> Generator[None]:
     f.start_block(no)
 
 
-def _write_dispatch(module: Module) -> None:
+def _write_dispatch(module: Module, name: str) -> None:
     """What CPython calls: hands the call to the first record, which lives until it is done.
 
     The code that an entry point returns to must not be its own: dropping the record may unload it.
     """
-    f = FunctionWriter(module, DISPATCH, PTR, PARAMETERS[:4])
+    f = FunctionWriter(module, name, PTR, PARAMETERS[:4])
     self = f.parameters[0]
     record = _field(f, self, layout.CALLABLE_FIRST)
-    # The garbage collector may have taken the object apart; a function that is being traced is to
-    # become part of the trace.
-    traces = f.load(I64, module.extern("pullback.traces_under_way"), 8)
-    tracing = f.compare("ne", traces, constant(I64, 0))
-    with _leaving_if(f, f.op("or", tracing, f.compare("eq", record, NULL))):
+    # The garbage collector may have taken the object apart.
+    leaves = f.compare("eq", record, NULL)
+    if name == DISPATCH_UNLESS_TRACING:
+        # While this thread traces, the function becomes part of the trace; Python knows whether
+        # it is this thread.
+        traces = f.load(I64, module.extern("pullback.traces_under_way"), 8)
+        leaves = f.op("or", leaves, f.compare("ne", traces, constant(I64, 0)))
+    with _leaving_if(f, leaves):
         f.ret(f.call_known(SLOW, PTR, [*f.parameters, NULL]))
     f.call("Py_IncRef", "void", [record])
     entry = _field(f, record, layout.RECORD_ENTRY)

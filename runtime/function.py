@@ -44,6 +44,9 @@ from .signature import (
 CHAIN_LIMIT = 16
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
 
+ATTEMPTS = 100
+"""How often another thread may rebind what a function refers to between a look and the call."""
+
 VERSIONS_LIMIT = 8
 """Specialisations kept of one signature, for names that keep changing what they mean."""
 
@@ -171,7 +174,7 @@ class Function(NativeCallable):
         """
         known = [c for versions in self._versions.values() for c in versions if c.findable]
         direct = [c.specialisation for c in reversed(known) if c.direct]
-        self.set_chain(direct[:CHAIN_LIMIT])
+        self.set_chain(direct[:CHAIN_LIMIT], unless_tracing=True)
         alike = [
             c.specialisation
             for c in reversed(known)
@@ -198,12 +201,21 @@ def _slow(function: Function, *args: Any, **kwargs: Any) -> Any:
     call = function._take_apart(args, kwargs)
     if any(isinstance(x, ShapeDtype) for x in call.leaves):
         raise TypeError(f"a ShapeDtype has no values to compute with{at(user_location())}")
-    compiled = function._compiled(call)
+    for _ in range(ATTEMPTS):
+        compiled = function._compiled(call)
+        result = compiled.native(*_native_arguments(function, compiled, call, args))
+        if result is not _MISSED:
+            return result
+    raise InternalError("compiled code refused arguments of its own signature")
+
+
+def _native_arguments(
+    function: Function, compiled: Compiled, call: Call, args: Sequence[Any]
+) -> Sequence[Any]:
+    """The arguments as one specialisation takes them."""
     if compiled.converted:
-        return compiled.native(*call.leaves, *(as_argument(x)[1] for x in compiled.converted))
-    return compiled.native(
-        *(_direct_arguments(function, call, args) if call.direct else call.leaves)
-    )
+        return [*call.leaves, *(as_argument(x)[1] for x in compiled.converted)]
+    return _direct_arguments(function, call, args) if call.direct else call.leaves
 
 
 def _direct_arguments(function: Function, call: Call, args: Sequence[Any]) -> list[Any]:
@@ -237,7 +249,7 @@ def _compile(function: Function, call: Call) -> Compiled:
     program.seconds.setdefault("trace", traced)
     specialisation = Specialisation(program.code, program.entry, captures, guards, tuple(objects))
     native = _Flat()
-    native.set_slow(_refused)
+    native.set_slow(_missed)
     native.set_chain([specialisation])
     seconds = time.perf_counter() - start
     direct = call.direct is not None
@@ -272,12 +284,8 @@ _MISSED = object()
 
 
 def _missed(*args: Any) -> object:
-    """No specialisation in a chain is made for these leaves."""
+    """No specialisation in a chain is made for these leaves, or names mean something else now."""
     return _MISSED
-
-
-def _refused(*args: Any) -> Any:
-    raise InternalError("compiled code refused arguments of its own signature")
 
 
 def trace_signature(

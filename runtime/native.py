@@ -24,7 +24,7 @@ import numpy as np
 
 from pullback.codegen import layout
 from pullback.codegen.entry import Constant, Entry, objects_needed
-from pullback.codegen.support import DISPATCH, SLOW
+from pullback.codegen.support import DISPATCH, DISPATCH_UNLESS_TRACING, SLOW
 from pullback.tracer.types import DTYPES
 
 from .libraries import ABSENT
@@ -208,13 +208,19 @@ class NativeCallable(_CallableSlots):
             raise TypeError(f"{slow!r} is not callable")
         _set_slow(self, slow)
 
-    def set_chain(self, specialisations: Sequence[Specialisation]) -> None:
-        """The machine code to try, in this order, in place of what was tried so far."""
+    def set_chain(
+        self, specialisations: Sequence[Specialisation], unless_tracing: bool = False
+    ) -> None:
+        """The machine code to try, in this order, in place of what was tried so far.
+
+        With ``unless_tracing``, the Python callable gets the calls while any thread traces.
+        """
         record = _last_record()
         for specialisation in reversed(specialisations):
             record = Record(specialisation, record)
         _set_first(self, record)
-        _write(self, layout.CALLABLE_VECTORCALL, support().address(DISPATCH))
+        dispatch = DISPATCH_UNLESS_TRACING if unless_tracing else DISPATCH
+        _write(self, layout.CALLABLE_VECTORCALL, support().address(dispatch))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         slow = _get_slow(self)

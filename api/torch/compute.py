@@ -7,12 +7,19 @@ holds it, is computed by the same call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from pullback.codegen.entry import Argument, Entry, Group, Leaf
+from pullback.runtime.compiler import Program, compile_graph
+from pullback.runtime.native import NativeCallable, Specialisation
+from pullback.tracer.ir import Graph, Node as GraphNode, replay
+from pullback.tracer.primitives.elementwise import stop_gradient
+from pullback.tracer.trace import Trace, Tracer, new_trace
 
 from .node import Node, Operand, Variable
 

@@ -84,6 +84,11 @@ def _moved(x: Tracer, axis: int | None) -> Tracer:
 
 
 def _axis_to(x: Tracer, axis: int) -> Tracer:
+    """The axis in front moved to its place in the result."""
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(
+            f"vmap: out_axes is {axis}, but a result has {x.ndim} axes{at(user_location())}"
+        )
     rest = list(range(1, x.ndim))
     rest.insert(axis % x.ndim, 0)
     return permute(x, axes=tuple(rest))

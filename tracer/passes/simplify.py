@@ -129,6 +129,16 @@ def _add_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> No
     return None
 
 
+@_rule(
+    "add", "0 with v added at places, plus y, is y with v added there: sums in another order", False
+)
+def _add_scattered(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    for scattered, other in (operands, operands[::-1]):
+        if scattered.primitive.name == "scatter_add" and literal_value(scattered.operands[0]) == 0:
+            return _add(builder, "scatter_add", (other, *scattered.operands[1:]))
+    return None
+
+
 @_rule("sub", "x - (-y) = x + y")
 def _sub_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands

@@ -1,0 +1,116 @@
+"""Methods that write in place: ``add_`` and its like, and ``+=``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import arithmetic, memory, pointwise, random
+from .compute import value_of
+from .node import leaf
+from .tensor import Tensor, assign, check_writable
+
+Method = Callable[..., Any]
+
+
+def in_place(function: Method, name: str) -> Method:
+    """The method that puts a function's result in the place of its first argument."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        check_writable(self)
+        return assign(self, function(self, *args, **kwargs))
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"`torch.{function.__name__}`, in place."
+    return method
+
+
+FUNCTIONS: dict[str, Method] = {
+    "add_": arithmetic.add,
+    "sub_": arithmetic.sub,
+    "mul_": arithmetic.MUL,
+    "div_": arithmetic.div,
+    "pow_": arithmetic.pow,
+    "clamp_": arithmetic.clamp,
+    "lerp_": arithmetic.lerp,
+    "addcmul_": arithmetic.addcmul,
+    "addcdiv_": arithmetic.addcdiv,
+    "round_": arithmetic.round,
+    "masked_fill_": arithmetic.masked_fill,
+    "remainder_": arithmetic.FUNCTIONS["remainder"],
+    "floor_divide_": arithmetic.FUNCTIONS["floor_divide"],
+    **{f"{name}_": f for name, f in pointwise.FUNCTIONS.items() if name[:2] not in ("is", "lo")},
+}
+METHODS: dict[str, Method] = {name: in_place(f, name) for name, f in FUNCTIONS.items()}
+
+OPERATORS = {
+    "__iadd__": METHODS["add_"],
+    "__isub__": METHODS["sub_"],
+    "__imul__": METHODS["mul_"],
+    "__itruediv__": METHODS["div_"],
+    "__ipow__": METHODS["pow_"],
+    "__ifloordiv__": METHODS["floor_divide_"],
+    "__imod__": METHODS["remainder_"],
+}
+
+
+def _overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
+    """New values that do not depend on the old ones."""
+    before = self._node
+    if before.tracked:
+        memory.replace(self, leaf(array))
+        return self
+    if not memory.is_shared(self) and not self._exposed:
+        before.modified = memory.bump(self)
+        self._take(leaf(array))
+        return self
+    value_of(before)
+    memory.write(self, array)
+    return self
+
+
+def _fill(self: Tensor, value: Any) -> Tensor:
+    type = self._node.info.kind.type
+    return _overwrite(self, np.full(type.shape, value, type.dtype))
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Zeros everywhere, in place."""
+    check_writable(self)
+    type = self._node.info.kind.type
+    return _overwrite(self, np.zeros(type.shape, type.dtype))
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """One value everywhere, in place."""
+    check_writable(self)
+    if isinstance(value, Tensor):
+        return assign(self, value.to(self.dtype).expand(self.shape).clone())
+    return _fill(self, value)
+
+
+def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+    """The values of another tensor, in place."""
+    check_writable(self)
+    return assign(self, src.to(self.dtype).expand(self.shape).clone())
+
+
+def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = None) -> Tensor:
+    """Normally distributed numbers, in place."""
+    check_writable(self)
+    drawn = random.source(generator).standard_normal(self.shape)
+    return _overwrite(self, (mean + std * drawn).astype(self.dtype.numpy))
+
+
+def uniform_(self: Tensor, a: float = 0, b: float = 1, *, generator: Any = None) -> Tensor:
+    """Numbers spread evenly over an interval, in place."""
+    check_writable(self)
+    drawn = random.source(generator).random(self.shape)
+    return _overwrite(self, (a + (b - a) * drawn).astype(self.dtype.numpy))
+
+
+METHODS.update(
+    {f.__name__: f for f in (zero_, fill_, copy_, normal_, uniform_)}
+)

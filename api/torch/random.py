@@ -1,0 +1,163 @@
+"""Random tensors.
+
+The numbers come from NumPy's PCG64, seeded by `manual_seed`: reproducible, and other than torch's
+for the same seed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .dtypes import as_numpy, here
+from .shapes import shape_argument
+from .tensor import Tensor, wrapped
+
+
+class Generator:
+    """A source of random numbers of its own.
+
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> torch.rand(2, generator=generator).shape
+    torch.Size([2])
+    """
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self._seed = np.random.SeedSequence().entropy
+        self.numpy = np.random.default_rng(self._seed)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start again from a seed."""
+        self._seed = seed
+        self.numpy = np.random.default_rng(seed % 2**64)
+        return self
+
+    def initial_seed(self) -> Any:
+        """What it started from."""
+        return self._seed
+
+
+_default = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Make what is random reproducible from here on.
+
+    >>> first = torch.manual_seed(0) and torch.rand(3)
+    >>> second = torch.manual_seed(0) and torch.rand(3)
+    >>> torch.equal(first, second)
+    True
+    """
+    return _default.manual_seed(seed)
+
+
+def source(generator: Generator | None = None) -> np.random.Generator:
+    """NumPy's generator behind a ``generator`` argument."""
+    return (generator or _default).numpy
+
+
+def _drawn(draw: str, shape: Any, dtype: Any, generator: Generator | None) -> np.ndarray[Any, Any]:
+    wanted = as_numpy(dtype)
+    if wanted.kind != "f":
+        raise NotImplementedError(f"{draw} is for floating-point tensors{here()}")
+    made: np.ndarray[Any, Any] = getattr(source(generator), draw)(shape, dtype=wanted)
+    return made
+
+
+def rand(
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Numbers spread evenly over [0, 1).
+
+    >>> bool((torch.rand(100) < 1).all())
+    True
+    """
+    return wrapped(_drawn("random", shape_argument(size), dtype, generator), requires_grad)
+
+
+def randn(
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Normally distributed numbers, of mean 0 and variance 1.
+
+    >>> torch.randn(2, 3).shape
+    torch.Size([2, 3])
+    """
+    return wrapped(
+        _drawn("standard_normal", shape_argument(size), dtype, generator), requires_grad
+    )
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Whole numbers from ``low`` (0) to before ``high``.
+
+    >>> torch.randint(3, 5, (3,)).dtype
+    torch.int64
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    numbers = source(generator).integers(low, high, shape_argument((size,)))
+    return wrapped(numbers if dtype is None else numbers.astype(as_numpy(dtype)))
+
+
+def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
+    """The numbers below n in random order.
+
+    >>> torch.randperm(4).sum()
+    tensor(6)
+    """
+    return wrapped(source(generator).permutation(n).astype(np.int64))
+
+
+def normal(mean: float, std: float, size: Any, *, generator: Generator | None = None) -> Tensor:
+    """Normally distributed numbers.
+
+    >>> torch.normal(0.0, 1.0, (2,)).shape
+    torch.Size([2])
+    """
+    return wrapped((mean + std * source(generator).standard_normal(shape_argument((size,)))).astype(as_numpy(None)))
+
+
+def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """`rand` in the shape and dtype of a tensor.
+
+    >>> torch.rand_like(torch.ones(2)).shape
+    torch.Size([2])
+    """
+    return rand(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """`randn` in the shape and dtype of a tensor.
+
+    >>> torch.randn_like(torch.ones(2)).shape
+    torch.Size([2])
+    """
+    return randn(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """One with the given probability, else zero.
+
+    >>> torch.bernoulli(torch.ones(2))
+    tensor([1., 1.])
+    """
+    chances = input._value()
+    return wrapped((source(generator).random(chances.shape) < chances).astype(chances.dtype))
