@@ -369,7 +369,7 @@ def test_vmap_of_what_cannot_be_mapped():
         pb.vmap(two, in_axes=None)(X, X)
     with Mistake(ValueError):
         pb.vmap(np.sum)(1.0)
-    with Mistake(ValueError, "axis"):
+    with Mistake(ValueError, "out_axes 3"):
         pb.vmap(np.sin, out_axes=3)(X)
 
 

@@ -236,12 +236,11 @@ def held(steps: Iterable[Operand]) -> list[Node]:
     return wanted
 
 
-def store(wanted: Sequence[Node], values: Sequence[Array]) -> None:
-    """Give nodes their values."""
-    for node, value in zip(wanted, values, strict=False):
-        node.value = value
-        if not node.tracked:
-            node.operands = ()
+def store(node: Node, value: Array) -> None:
+    """Give a node its value; without derivatives it needs no more what it was computed from."""
+    node.value = value
+    if not node.tracked:
+        node.operands = ()
 
 
 _forward: dict[Key, Compiled] = {}
@@ -260,7 +259,8 @@ def force(targets: Sequence[Node]) -> None:
     function = _forward.get(key)
     if function is None:
         function = _forward[key] = _compile_forward(part, wanted)
-    store(wanted, function(arguments_of(part.inputs)))
+    for node, value in zip(wanted, function(arguments_of(part.inputs)), strict=True):
+        store(node, value)
 
 
 def _compile_forward(part: Slice, wanted: Sequence[Node]) -> Compiled:

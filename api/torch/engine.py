@@ -23,7 +23,6 @@ from .compute import (
     compiled,
     held,
     parameters_of,
-    slice_of,
     store,
 )
 from .dtypes import here, of_numpy
@@ -55,7 +54,7 @@ class Pull:
         """What the compiled function takes."""
         return [*self.part.inputs, *(ct for _, ct in self.seeds if ct is not None)]
 
-    def key(self, values: Sequence[Node]) -> Key:
+    def key(self) -> Key:
         """The structure: equal for sweeps that one function can do."""
         numbers = self.part.numbers
         return (
@@ -64,25 +63,29 @@ class Pull:
             *[numbers[x] for x in self.wanted],
             None,
             *[numbers[x] for x in self.cuts],
-            None,
-            *[numbers[x] for x in values],
         )
 
 
-_backward: dict[Key, Compiled] = {}
+_backward: dict[Key, dict[tuple[int, ...], Compiled]] = {}
+"""Functions by the structure of the sweep, and by the values that they compute by the way."""
 
 
 def run(pull: Pull) -> list[np.ndarray[Any, Any]]:
     """The wanted cotangents; values that tensors wait for are computed by the way."""
-    values = held(pull.part.steps)
-    key = pull.key(values)
-    function = _backward.get(key)
+    waiting = held(pull.part.steps)
+    functions = _backward.setdefault(pull.key(), {})
+    numbers = tuple([pull.part.numbers[x] for x in waiting])
+    function = functions.get(numbers)
     if function is None:
-        graph = gradient_graph(pull, values)
-        function = _backward[key] = compiled(graph, argument_kinds(pull.inputs))
+        numbers = next((known for known in functions if set(known) >= set(numbers)), numbers)
+        function = functions.get(numbers)
+    if function is None:
+        graph = gradient_graph(pull, waiting)
+        function = functions[numbers] = compiled(graph, argument_kinds(pull.inputs))
     results = function(arguments_of(pull.inputs))
-    store(values, results)
-    return results[len(values) :]
+    for node in waiting:
+        store(node, results[numbers.index(pull.part.numbers[node])])
+    return results[len(numbers) :]
 
 
 def gradient_graph(pull: Pull, values: Sequence[Node]) -> Graph:
@@ -199,7 +202,7 @@ def recorded(pull: Pull) -> list[Node]:
     """The wanted cotangents as nodes of the record, to be differentiated again."""
     inputs = tuple(pull.inputs)
     results: list[Node] = []
-    key = pull.key([])
+    key = pull.key()
     graph: Graph | None = None
     for i in range(len(pull.wanted)):
         info = _recorded.get((key, i))

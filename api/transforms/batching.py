@@ -87,7 +87,7 @@ def _axis_to(x: Tracer, axis: int) -> Tracer:
     """The axis in front moved to its place in the result."""
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(
-            f"vmap: out_axes is {axis}, but a result has {x.ndim} axes{at(user_location())}"
+            f"vmap: out_axes {axis} is out of range for a result {x.type}{at(user_location())}"
         )
     rest = list(range(1, x.ndim))
     rest.insert(axis % x.ndim, 0)

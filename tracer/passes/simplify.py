@@ -129,13 +129,17 @@ def _add_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> No
     return None
 
 
-@_rule(
-    "add", "0 with v added at places, plus y, is y with v added there: sums in another order", False
-)
+@_rule("add", "a scatter is left for last, into the sum: that sums in another order", exact=False)
 def _add_scattered(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    """Into zeros, or in an adjoint, where nothing else reads the cotangent of one use."""
     for scattered, other in (operands, operands[::-1]):
-        if scattered.primitive.name == "scatter_add" and literal_value(scattered.operands[0]) == 0:
-            return _add(builder, "scatter_add", (other, *scattered.operands[1:]))
+        if scattered.primitive.name != "scatter_add":
+            continue
+        target, *rest = scattered.operands
+        if literal_value(target) == 0:
+            return _add(builder, "scatter_add", (other, *rest))
+        if scattered.primal is not None:
+            return _add(builder, "scatter_add", (_add(builder, "add", (target, other)), *rest))
     return None
 
 
