@@ -13,6 +13,7 @@ from pullback.tracer.errors import (
 from pullback.tracer.ir import Graph
 from pullback.tracer.text import parse
 
+from . import testing
 from .transforms import (
     eval_shape,
     grad,
@@ -53,6 +54,7 @@ __all__ = [
     "parse",
     "ravel_tree",
     "stop_gradient",
+    "testing",
     "trace",
     "value_and_grad",
     "vjp",

@@ -17,7 +17,8 @@ import numpy as np
 from pullback.codegen.entry import Argument, Entry, Group, Leaf
 from pullback.runtime.compiler import Program, compile_graph
 from pullback.runtime.native import NativeCallable, Specialisation
-from pullback.tracer.ir import Graph, Node as GraphNode, replay
+from pullback.tracer.ir import Graph, replay
+from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.trace import Trace, Tracer, new_trace
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pullback.tracer.ir import Graph, Node as GraphNode
+from pullback.tracer.ir import Graph
+from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.passes.adjoint import pull_back
 from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradient
 from pullback.tracer.trace import Tracer, new_trace
