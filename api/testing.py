@@ -35,7 +35,8 @@ def check_grads(
         order: how often; the second order checks the derivative of the derivative, and so on.
         modes: ``"fwd"`` (jvp) and ``"rev"`` (vjp); each is followed by each.
         eps: step of the differences; by default the cube root of the dtype's precision.
-        rtol, atol: allowed difference, relative and absolute.
+        rtol: allowed difference, relative.
+        atol: allowed difference, absolute.
         seed: of the random directions.
 
     Raises:

@@ -86,7 +86,19 @@ class Compiled:
 class Function(NativeCallable):
     """A function that compiles itself when it is called with arrays.
 
-    While another function is being traced it becomes part of that one.
+    While another function is being traced it becomes part of that one. `pullback.jit`,
+    `pullback.grad` and the others make them.
+
+    >>> f = pb.jit(lambda x: 2.0 * x)
+    >>> f(np.ones(2))
+    array([2., 2.])
+    >>> print(f.ir(np.ones(2)).text(locations=False))
+    graph (%0: f64[2]) {
+      %1: f64[] = 2.0
+      %2: f64[2] = broadcast %1 [shape=(2,); axes=()]
+      %3: f64[2] = mul %2 %0
+      return %3
+    }
     """
 
     def __init__(

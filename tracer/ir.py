@@ -36,7 +36,12 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A function: parameters, nodes in an order in which they can be computed, outputs."""
+    """A function: parameters, nodes in an order in which they can be computed, outputs.
+
+    >>> graph = pb.trace(lambda x: np.sum(x * x), np.ones(3))
+    >>> len(graph.parameters), [node.primitive.name for node in graph.nodes]
+    (1, ['mul', 'reduce_sum'])
+    """
 
     parameters: tuple[Node, ...]
     nodes: tuple[Node, ...]

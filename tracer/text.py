@@ -66,10 +66,14 @@ _COMMENT = re.compile(r"\s+# (.*):(\d+) \((.*?)\)(?:, for %(\d+))?$")
 
 
 def parse(text: str) -> Graph:
-    """Read a graph that `graph_text` wrote.
+    """Read a graph that `Graph.text` wrote.
 
     Raises:
         ValueError: naming the line that is not understood.
+
+    >>> graph = pb.trace(lambda x: x * 2.0, 1.0)
+    >>> pb.parse(graph.text()).text() == graph.text()
+    True
     """
     first, *lines = [line.strip() for line in text.strip().splitlines()]
     if not (first.startswith("graph (") and first.endswith(") {")):

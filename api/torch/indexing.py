@@ -162,16 +162,13 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 
 def _along(x: Tracer, places: Tracer, dim: int) -> Any:
-    index = [
-        np.arange(n).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
-        for axis, n in enumerate(places.shape)
-    ]
-    items: list[Any] = list(index)
-    items[dim] = places
-    return x[tuple(items)]
+    covered = [slice(None) if a == dim else slice(n) for a, n in enumerate(places.shape)]
+    return np.take_along_axis(x[tuple(covered)], places, dim)  # type: ignore[call-overload]
 
 
 TAKE_ALONG = Row("gather", _along, "GatherBackward0")
+TAKE = Row("take", lambda x, i: np.reshape(x, -1)[i], "TakeBackward0")
+MASKED_SELECT = Row("masked_select", lambda x, *i: x[i], "MaskedSelectBackward0")
 SELECT = Row("index_select", lambda x, i, d: np.take(x, i, d), "IndexSelectBackward0")
 
 
@@ -200,7 +197,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     >>> torch.masked_select(torch.tensor([1, 2]), torch.tensor([False, True]))
     tensor([2])
     """
-    return get_item(input, mask)
+    return record(MASKED_SELECT, (input, *_positions(mask.expand(input.shape))))
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:
@@ -209,6 +206,6 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     >>> torch.take(torch.tensor([[1, 2], [3, 4]]), torch.tensor([3]))
     tensor([4])
     """
-    return get_item(input.reshape(-1), index)
+    return record(TAKE, (input, index))
 
 

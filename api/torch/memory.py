@@ -93,9 +93,20 @@ def _fresh(node: Node) -> Node:
     return made
 
 
+def snapshot(node: Node) -> Node:
+    """A node of the same value in memory of its own."""
+    made = _fresh(node)
+    made.value = node.value.copy()
+    return made
+
+
 def prepare_write(tensor: Tensor) -> None:
-    """Make the tensor's memory ready to be written to: what was recorded before parts from it."""
-    version = bump(tensor)
+    """Make the tensor's memory ready to be written to, and count the write."""
+    part_from_readers(tensor, bump(tensor))
+
+
+def part_from_readers(tensor: Tensor, version: int = 0) -> None:
+    """What was recorded before keeps the present value; the tensor keeps the memory."""
     storage = tensor._storage
     sharing = [tensor] if storage is None else storage.alive()
     force([x._node for x in sharing if x._node.value is None])
@@ -115,7 +126,7 @@ def prepare_write(tensor: Tensor) -> None:
 def _keep_reader(node: Node | None, array: Array, version: int) -> None:
     """A node that something recorded still refers to keeps the value of its time."""
     if node is not None:
-        node.modified = version
+        node.modified = version or node.modified
         node.value = array.copy()
 
 

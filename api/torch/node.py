@@ -191,6 +191,7 @@ def info_of(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> I
         if row.promote is not None:
             tracers = row.promote(kinds, tracers)
         result = operand_node(row.apply(*tracers, *params))
+        assert not trace.captures, f"{row.name} must not capture arrays"
         graph = trace.builder.graph([result])
     graph = Graph(tuple(parameters), graph.nodes, graph.outputs)
     kind = kind_of(result.type.shape, result.type.dtype)

@@ -199,13 +199,13 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     return view_of(input, EXPAND, (shape,))
 
 
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, *size: Any) -> Tensor:
     """`Tensor.expand` to a shape.
 
     >>> torch.broadcast_to(torch.ones(2), (3, 2)).shape
     torch.Size([3, 2])
     """
-    return expand(input, size)
+    return expand(input, *size)
 
 
 # -- copies ----------------------------------------------------------------------------------

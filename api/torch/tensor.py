@@ -250,9 +250,11 @@ class Tensor(Base):
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 f"instead.{here()}"
             )
-        value = self._value()
+        self._value()
+        memory.part_from_readers(self)
         for x in [self] if self._storage is None else self._storage.alive():
             x._exposed, x._operand = True, None
+        value: Array = self._node.value
         return value
 
     def item(self) -> Any:
@@ -417,8 +419,8 @@ def _operand_of(tensor: Tensor) -> Operand:
     node = tensor._node
     if tensor._exposed and node.value is not None:
         if memory.is_exposed(node):
-            snapshot = leaf(node.value.copy())
-            return Variable(snapshot, tensor) if tensor._requires_grad else snapshot
+            copied = memory.snapshot(node)
+            return Variable(copied, tensor) if tensor._requires_grad else copied
         tensor._exposed = False
     made: Operand = Variable(node, tensor) if tensor._requires_grad else node
     tensor._operand = made
