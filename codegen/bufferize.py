@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -326,32 +328,61 @@ SPECIAL = {
 
 def _plan_workspace(plan: Plan) -> None:
     """Offsets for the temporaries: memory is given again once its last reader has run."""
+    first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for i, kernel in enumerate(plan.kernels):
-        for buffer in (*reads(kernel), *writes(kernel)):
-            last[buffer] = i
-    live: list[tuple[int, int, Buffer]] = []
-    for i, kernel in enumerate(plan.kernels):
-        live = [block for block in live if last[block[2]] >= i]
-        for buffer in sorted(writes(kernel) | reads(kernel), key=lambda b: b.number):
-            if buffer.kind == "workspace" and buffer not in plan.workspace:
+        written = writes(kernel)
+        for buffer in sorted(written | reads(kernel), key=lambda b: b.number):
+            if buffer.kind == "workspace":
                 # Nothing writes the elements of an empty array, but kernels may name it.
-                assert buffer in writes(kernel) or not buffer.type.size, f"{buffer} is not written"
-                size = -(-max(buffer.type.nbytes, 1) // ALIGNMENT) * ALIGNMENT
-                start = _gap(live, size)
-                plan.workspace[buffer] = start
-                live.append((start, start + size, buffer))
-                plan.workspace_bytes = max(plan.workspace_bytes, start + size)
+                known = buffer in first or buffer in written or not buffer.type.size
+                assert known, f"{buffer} is read before it is written in\n{plan}"
+                first.setdefault(buffer, i)
+                last[buffer] = i
+    starting: list[list[Buffer]] = [[] for _ in plan.kernels]
+    ending: list[list[Buffer]] = [[] for _ in plan.kernels]
+    for buffer in first:
+        starting[first[buffer]].append(buffer)
+        ending[last[buffer]].append(buffer)
+    gaps = _Gaps()
+    for begun, done in zip(starting, ending, strict=True):
+        for buffer in begun:
+            plan.workspace[buffer] = gaps.take(_room(buffer))
+        for buffer in done:
+            gaps.give(plan.workspace[buffer], _room(buffer))
+    ends = (start + _room(buffer) for buffer, start in plan.workspace.items())
+    plan.workspace_bytes = max(ends, default=0)
 
 
-def _gap(live: Sequence[tuple[int, int, Buffer]], size: int) -> int:
-    """The lowest offset at which so many bytes are free."""
-    start = 0
-    for low, high, _ in sorted(live, key=lambda block: block[0]):
-        if low - start >= size:
-            break
-        start = max(start, high)
-    return start
+def _room(buffer: Buffer) -> int:
+    """Bytes that a buffer takes of the workspace."""
+    return -(-max(buffer.type.nbytes, 1) // ALIGNMENT) * ALIGNMENT
+
+
+class _Gaps:
+    """The free parts of the workspace, in order; the last one goes on for ever."""
+
+    def __init__(self) -> None:
+        self._gaps: list[tuple[int, int]] = [(0, sys.maxsize)]
+
+    def take(self, size: int) -> int:
+        """The lowest offset at which so many bytes are free; they no longer are."""
+        for i, (low, high) in enumerate(self._gaps):
+            if high - low >= size:
+                self._gaps[i : i + 1] = [(low + size, high)] if high - low > size else []
+                return low
+        raise MemoryError("the program needs more memory than there are addresses")
+
+    def give(self, low: int, size: int) -> None:
+        """Free these bytes, and join them to the gaps next to them."""
+        high = low + size
+        i = bisect(self._gaps, (low, high))
+        if i < len(self._gaps) and self._gaps[i][0] == high:
+            high = self._gaps.pop(i)[1]
+        if i and self._gaps[i - 1][1] == low:
+            i -= 1
+            low = self._gaps.pop(i)[0]
+        self._gaps.insert(i, (low, high))
 
 
 def planned(graph: Graph) -> Plan:

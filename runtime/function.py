@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -77,10 +77,10 @@ class Compiled:
             if guard.find() is not guard.expected:
                 return False
         outside = self.program.graph.parameters[len(self.signature.arguments) :]
-        arrays = (*self.converted, *self.specialisation.captures)
-        return all(array_type(x) == p.type for x, p in zip(arrays, outside, strict=True)) and all(
-            map(is_plain, self.specialisation.captures)
-        )
+        captures = cast("tuple[Any, ...]", self.specialisation.captures)
+        arrays = (*self.converted, *captures)
+        alike = all(array_type(x) == p.type for x, p in zip(arrays, outside, strict=True))
+        return alike and all(map(is_plain, captures))
 
 
 class Function(NativeCallable):

@@ -16,7 +16,7 @@ settings.register_profile(
     "everyday",
     deadline=None,
     derandomize=True,
-    max_examples=100,
+    max_examples=200,
     suppress_health_check=SLOW,
     print_blob=False,
 )

@@ -23,6 +23,7 @@ import pullback as pb
 from pullback.tracer.check import check_graph
 from pullback.tracer.ir import Graph
 from pullback.tracer.passes.adjoint import vjp
+from pullback.tracer.passes.batch import batch
 from pullback.tracer.passes.tangent import jvp
 from pullback.tracer.primitive import TABLE
 from pullback.tracer.trace import Tracer, literal, new_trace
@@ -56,10 +57,48 @@ class Value:
 
 
 EXACT = frozenset(
-    """neg abs sign floor ceil trunc round maximum minimum clip eq ne lt le gt ge bit_and bit_or
-    bit_xor bit_not where stop_gradient broadcast reshape permute slice flip pad concatenate
-    update_slice gather scatter reduce_max reduce_min reduce_any reduce_all argmax argmin
-    is_nan is_finite""".split()
+    (
+        "neg",
+        "abs",
+        "sign",
+        "floor",
+        "ceil",
+        "trunc",
+        "round",
+        "maximum",
+        "minimum",
+        "clip",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "bit_not",
+        "where",
+        "stop_gradient",
+        "broadcast",
+        "reshape",
+        "permute",
+        "slice",
+        "flip",
+        "pad",
+        "concatenate",
+        "update_slice",
+        "gather",
+        "scatter",
+        "reduce_max",
+        "reduce_min",
+        "reduce_any",
+        "reduce_all",
+        "argmax",
+        "argmin",
+        "is_nan",
+        "is_finite",
+    )
 )
 """Rows that round nothing."""
 
@@ -212,7 +251,8 @@ class Programmer:
                 return apply("pow", positive, apply("sin", self.like(x)))
             case "hypot":
                 return apply("hypot", positive, self.like(x))
-        return apply(name, positive)
+            case _:
+                return apply(name, positive)
 
     def binary(self) -> Value:
         x = self.operand("fi")
@@ -225,7 +265,9 @@ class Programmer:
 
     def with_number(self) -> Value:
         x = self.operand("fi")
-        value = self.one_of([0, 1, -1, 2, 3]) if x.kind == "i" else self.one_of([0.0, 1.0, -1.0, 0.5])
+        value = (
+            self.one_of([0, 1, -1, 2, 3]) if x.kind == "i" else self.one_of([0.0, 1.0, -1.0, 0.5])
+        )
         name = self.one_of(["add", "sub", "mul", "maximum"])
         y = number(value, x)
         return apply(name, y, x) if self.flag() else apply(name, x, y)
@@ -314,15 +356,17 @@ class Programmer:
 
     def slice(self) -> Value:
         x = self.operand(axes=1)
-        starts, sizes, steps = [], [], []
-        for n in x.shape:
-            if n == 0 or self.whole(0, 9) == 0:
-                starts.append(0), sizes.append(0), steps.append(1)
-                continue
-            start, step = self.whole(0, n - 1), self.one_of([1, 1, 2, 3, -1, -1, -2])
-            most = (n - 1 - start) // step + 1 if step > 0 else start // -step + 1
-            starts.append(start), sizes.append(self.whole(1, most)), steps.append(step)
-        return apply("slice", x, starts=tuple(starts), sizes=tuple(sizes), steps=tuple(steps))
+        ranges = [self._range(n) for n in x.shape]
+        starts, sizes, steps = zip(*ranges, strict=True)
+        return apply("slice", x, starts=starts, sizes=sizes, steps=steps)
+
+    def _range(self, n: int) -> tuple[int, int, int]:
+        """Start, size and step of a slice, seldom empty."""
+        if n == 0 or self.whole(0, 9) == 0:
+            return 0, 0, 1
+        start, step = self.whole(0, n - 1), self.one_of([1, 1, 2, 3, -1, -1, -2])
+        most = (n - 1 - start) // step + 1 if step > 0 else start // -step + 1
+        return start, self.whole(1, most), step
 
     def flip(self) -> Value:
         x = self.operand(axes=1)
@@ -350,22 +394,22 @@ class Programmer:
             return same and all(y.shape[a] == x.shape[a] for a in rest)
 
         others = [self.pick(fits) or x for _ in range(self.whole(1, 2))]
-        return self._small(apply("concatenate", *self.draw(st.permutations([x, *others])), axis=axis))
+        return self._small(
+            apply("concatenate", *self.draw(st.permutations([x, *others])), axis=axis)
+        )
 
     def update_slice(self) -> Value:
         x = self.operand(axes=1)
-        starts, sizes, steps = [], [], []
-        for n in x.shape:
-            start = self.whole(0, max(n - 1, 0))
-            step = self.one_of([1, 1, 2])
-            most = (n - 1 - start) // step + 1 if n else 0
-            starts.append(start), sizes.append(self.whole(min(most, 1), most)), steps.append(step)
-        shape = tuple(sizes)
+        starts = tuple(self.whole(0, max(n - 1, 0)) for n in x.shape)
+        steps = tuple(self.one_of([1, 1, 2]) for _ in x.shape)
+        most = [
+            (n - 1 - start) // step + 1 if n else 0
+            for n, start, step in zip(x.shape, starts, steps, strict=True)
+        ]
+        shape = tuple(self.whole(min(m, 1), m) for m in most)
         y = self.pick(lambda y: y.dtype == x.dtype and self._axes(y.shape, shape) is not None)
         y = y or Value(literal(1, x.dtype), np.ones((), x.dtype), True)
-        return apply(
-            "update_slice", x, self.spread(y, shape), starts=tuple(starts), steps=tuple(steps)
-        )
+        return apply("update_slice", x, self.spread(y, shape), starts=starts, steps=steps)
 
     def _small(self, x: Value) -> Value:
         """The value, or some of it where it has grown large."""
@@ -587,7 +631,30 @@ def test_random_program(extents: str, data: st.DataObject):
     assert_same(graph.evaluate(*arguments), results, allowed, graph)
     assert_same(again.evaluate(*arguments), results, allowed, graph)
     assert_same(compiled(graph, arguments), results, allowed, graph)
+    check_batch(graph, arguments, rng)
     check_derivatives(graph, arguments, rng)
+
+
+def check_batch(graph: Graph, arguments: list[Array], rng: np.random.Generator) -> None:
+    """Some parameters batched: as a loop over the batch."""
+    flags = [bool(rng.random() < 0.7) for _ in arguments]
+    result, of_outputs = batch(graph, flags, 2)
+    sound(result)
+    examples = [arguments, [np.flip(x) for x in arguments]]
+    given_ = [np.stack([x, y]) if flag else x for x, y, flag in zip(*examples, flags, strict=True)]
+    got = result.evaluate(*given_)
+    for number, example in enumerate(examples):
+        mixed = [x if flag else y for x, y, flag in zip(example, arguments, flags, strict=True)]
+        if not is_tame(graph, mixed):
+            return
+        want = graph.evaluate(*mixed)
+        allowed = precision(graph) * (1.0 + scale(values_of(graph, mixed)))
+        one = [x[number] if flag else x for x, flag in zip(got, of_outputs, strict=True)]
+        assert_same(one, want, allowed, result)
+
+
+def random_like(rng: np.random.Generator, shape: Any, dtype: Any) -> Array:
+    return np.asarray(rng.uniform(-1, 1, shape)).astype(dtype)
 
 
 def check_derivatives(graph: Graph, arguments: list[Array], rng: np.random.Generator) -> None:
@@ -596,8 +663,8 @@ def check_derivatives(graph: Graph, arguments: list[Array], rng: np.random.Gener
     floating = [x for x in graph.outputs if is_float(x.type.dtype)]
     if not wrt or not floating:
         return
-    tangents = [rng.uniform(-1, 1, arguments[i].shape).astype(arguments[i].dtype) for i in wrt]
-    cts = [rng.uniform(-1, 1, x.type.shape).astype(x.type.dtype) for x in floating]
+    tangents = [random_like(rng, arguments[i].shape, arguments[i].dtype) for i in wrt]
+    cts = [random_like(rng, x.type.shape, x.type.dtype) for x in floating]
     forward, backward = jvp(graph, wrt), vjp(graph, wrt)
     note(backward.text(locations=False))
     for derived, given_ in ((forward, tangents), (backward, cts)):
@@ -617,5 +684,28 @@ def check_derivatives(graph: Graph, arguments: list[Array], rng: np.random.Gener
     right = [np.sum(np.float64(t) * ct) for t, ct in zip(tangents, pulled[count:], strict=True)]
     terms = 1 + sum(x.size for x in (*tangents, *cts))
     assert abs(sum(left) - sum(right)) <= allowed * terms
+    if scale(pulled[count:]) and precision(graph) < 1e-6:
+        check_second_order(graph, wrt, arguments, tangents, cts)
     assert_same(compiled(forward, [*arguments, *tangents]), pushed, allowed, forward)
     assert_same(compiled(backward, [*arguments, *cts]), pulled, allowed, backward)
+
+
+def check_second_order(
+    graph: Graph,
+    wrt: list[int],
+    arguments: list[Array],
+    tangents: list[Array],
+    cts: list[Array],
+) -> None:
+    """Forward over reverse mode against reverse over forward mode: the Hessian is symmetric."""
+    count = len(graph.outputs)
+    one = sound(jvp(vjp(graph, wrt), wrt))
+    floating = [i for i, x in enumerate(graph.outputs) if is_float(x.type.dtype)]
+    two = sound(vjp(jvp(graph, wrt), wrt, range(count, count + len(floating))))
+    first, second = [*arguments, *cts, *tangents], [*arguments, *tangents, *cts]
+    if not (is_tame(one, first) and is_tame(two, second)):
+        return
+    size = scale(values_of(one, first)) + scale(values_of(two, second))
+    along = one.evaluate(*first)[-len(wrt) :]
+    pulled = two.evaluate(*second)[-len(wrt) :]
+    assert_same(along, pulled, 1e-9 * (1.0 + size), one)

@@ -28,8 +28,36 @@ ROWS = list(TABLE.values())
 PAIRS = [(row, dtype) for row in ROWS for dtype in domain_of(row).dtypes]
 
 FUNCTIONS = frozenset(
-    """exp exp2 expm1 log log1p log2 log10 cbrt logistic logaddexp sin cos tan asin acos atan atan2
-    sinh cosh tanh asinh acosh atanh hypot erf erfc pow integer_pow""".split()
+    (
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log1p",
+        "log2",
+        "log10",
+        "cbrt",
+        "logistic",
+        "logaddexp",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "atan2",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "hypot",
+        "erf",
+        "erfc",
+        "pow",
+        "integer_pow",
+    )
 )
 """Rows whose results are rounded otherwise than the reference rounds; some ulps either way."""
 
@@ -92,6 +120,8 @@ def interpreted(case: Case, operands: Sequence[Array]) -> Array:
 def wider(case: Case) -> list[Case]:
     """The case at extents around those of vectors, in the innermost axis and in others."""
     row, dtype, shapes, params = case
+    grown: list[Any]
+    spots: list[Any]
     if row.elementwise:
         # Rows share their loops: each gets some of the extents, and all rows together get all.
         first = ROWS.index(row) + list(DTYPES).index(dtype)
@@ -183,7 +213,8 @@ def read_only(x: Array) -> Array:
 
 def every_other(x: Array) -> Array:
     wide = np.zeros([2 * n + 1 for n in x.shape], x.dtype)
-    spots = wide[(..., *(slice(0, 2 * n, 2) for n in x.shape))]
+    places: Any = (..., *(slice(0, 2 * n, 2) for n in x.shape))
+    spots = wide[places]
     spots[...] = x
     return spots
 
@@ -257,7 +288,9 @@ def meant(row: Primitive, params: dict[str, Any], operands: Sequence[Array]) -> 
 
 @over_pairs(elementwise)
 def test_special_values(row: Primitive, dtype: str):
-    for shapes, params in domain_of(row).cases[:1] if row.name != "convert" else domain_of(row).cases:
+    for shapes, params in (
+        domain_of(row).cases[:1] if row.name != "convert" else domain_of(row).cases
+    ):
         kinds = domain_of(row).kinds or ("*",) * len(shapes)
         axes = [special(dtype if kind == "*" else kind) for kind in kinds]
         operands = [np.ravel(x) for x in np.meshgrid(*axes, indexing="ij")]
@@ -269,7 +302,8 @@ def test_special_values(row: Primitive, dtype: str):
 
 
 def test_integer_division_never_traps():
-    for type in (np.int32, np.int64):
+    types: list[Any] = [np.int32, np.int64]
+    for type in types:
         low = np.iinfo(type).min
         x, y = np.array([low, low, 5, -5, 0], type), np.array([-1, 0, 0, 0, 0], type)
         quotient, rest = pb.jit(lambda x, y: (x // y, x % y))(x, y)
@@ -279,7 +313,8 @@ def test_integer_division_never_traps():
 
 
 def test_shifts_by_any_count():
-    for type in (np.int32, np.int64):
+    types: list[Any] = [np.int32, np.int64]
+    for type in types:
         bits = np.iinfo(type).bits
         x = np.array([1, -1, 5, -7, np.iinfo(type).min, np.iinfo(type).max], type)[:, None]
         y = np.array([0, 1, 3, bits - 1, bits, bits + 1, 200, -1], type)
@@ -299,11 +334,16 @@ class Smooth:
     """The cases of a row as a function of their floating operands alone, all f64."""
 
     def __init__(self, row: Primitive, rng: np.random.Generator) -> None:
-        every = [case for case in of_row(row, "f64") if is_float(case.graph().outputs[0].type.dtype)]
+        every = [
+            case for case in of_row(row, "f64") if is_float(case.graph().outputs[0].type.dtype)
+        ]
         self.cases = [
             case
             for case in every
-            if all(x.type.dtype != np.float32 for x in (*case.graph().parameters, *case.graph().outputs))
+            if all(
+                x.type.dtype != np.float32
+                for x in (*case.graph().parameters, *case.graph().outputs)
+            )
         ]
         assert self.cases
         self.operands = [case.draw(rng) for case in self.cases]
@@ -331,7 +371,9 @@ class Smooth:
         return tuple(np.asarray(rng.uniform(-1.0, 1.0, x.shape)) for x in self.point)
 
     def like_result(self, rng: np.random.Generator) -> tuple[Array, ...]:
-        return tuple(np.asarray(rng.uniform(-1.0, 1.0, x.shape)) for x in self.reference(*self.point))
+        return tuple(
+            np.asarray(rng.uniform(-1.0, 1.0, x.shape)) for x in self.reference(*self.point)
+        )
 
 
 def difference(f: Callable[..., Sequence[Array]], point: Any, direction: Any) -> list[Array]:
@@ -344,7 +386,10 @@ def difference(f: Callable[..., Sequence[Array]], point: Any, direction: Any) ->
 
     h = 2e-3
     rough, fine, finest = central(h), central(h / 2), central(h / 4)
-    once = [[(4 * b - a) / 3 for a, b in zip(x, y, strict=True)] for x, y in ((rough, fine), (fine, finest))]
+    once = [
+        [(4 * b - a) / 3 for a, b in zip(x, y, strict=True)]
+        for x, y in ((rough, fine), (fine, finest))
+    ]
     return [np.asarray((16 * b - a) / 15) for a, b in zip(*once, strict=True)]
 
 
@@ -397,7 +442,7 @@ def test_derivatives_in_single_precision(row: Primitive, rng: np.random.Generato
     everything = tuple(range(len(f.point)))
 
     def run(cast: type) -> Any:
-        weights = [np.asarray(w, cast) for w in ct]
+        weights: list[Array] = [np.asarray(w, cast) for w in ct]
         gradient = pb.grad(lambda *xs: dot(f(*xs), weights), everything)
         return gradient(*[np.asarray(x, cast) for x in f.point])
 

@@ -8,16 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.optimize
 from numpy.testing import assert_allclose, assert_array_equal
 
 import pullback as pb
-
-jax.config.update("jax_enable_x64", True)
 
 X = np.array([0.3, -1.2, 2.0])
 A = np.array([[1.0, 2.0, 0.5], [-0.3, 0.7, 1.1]])
@@ -164,7 +160,17 @@ def test_default_values_and_star_arguments():
 
 def test_several_signatures():
     f = pb.jit(lambda x: x * 2)
-    arguments = [X, X[:2], A, X.astype(np.float32), np.arange(3), 1.5, 2, True, np.float64(3.0)]
+    arguments: list[Any] = [
+        X,
+        X[:2],
+        A,
+        X.astype(np.float32),
+        np.arange(3),
+        1.5,
+        2,
+        True,
+        np.float64(3.0),
+    ]
     for _ in range(3):
         for x in arguments:
             got = f(x)
@@ -278,7 +284,7 @@ def helper(x: Any) -> Any:
 
 
 def test_globals_are_read_by_reference():
-    global weight, factor  # noqa: PLW0603
+    global weight, factor
     f = pb.grad(lambda x: np.sum(helper(x) * weight))
     assert_allclose(f(X), [2.0, 4.0, 6.0])
     weight[0] = 10.0
@@ -294,16 +300,17 @@ def test_globals_are_read_by_reference():
 
 
 def test_a_rebound_function_is_seen():
-    def inner(x: Any) -> Any:
+    def double(x: Any) -> Any:
         return x * 2
 
+    def negative(x: Any) -> Any:
+        return -x
+
+    inner = double
     f = pb.jit(lambda x: inner(x))
     assert_allclose(f(X), 2 * X)
-
-    def inner(x: Any) -> Any:  # type: ignore[no-redef]
-        return x * 5
-
-    assert_allclose(f(X), 5 * X)
+    inner = negative
+    assert_allclose(f(X), -X)
 
 
 def test_entries_of_containers_are_seen():
@@ -312,7 +319,7 @@ def test_entries_of_containers_are_seen():
     settings["power"] = 3
     assert_allclose(f(X), X**3)
     settings["power"] = 2
-    values = [1.0, X]
+    values: list[Any] = [1.0, X]
     g = pb.jit(lambda x: x * values[0] + values[1])
     assert_allclose(g(X), 2 * X)
     values[0] = 2.0
@@ -399,7 +406,8 @@ def test_jacobians():
     want = exact_jacobian(X)
     assert_allclose(pb.jacfwd(system)(X), want)
     assert_allclose(pb.jacrev(system)(X), want)
-    assert_allclose(pb.jit(pb.jacfwd(system))(X), want)
+    compiled: Any = pb.jit(pb.jacfwd(system))
+    assert_allclose(compiled(X), want)
 
 
 def test_jvp_and_vjp():
@@ -516,7 +524,9 @@ def test_vmap_of_trees_and_vmap():
     assert_allclose(got[0], A.sum(1) * A[:, 0])
     x = np.arange(24.0).reshape(2, 3, 4)
     assert_allclose(pb.vmap(pb.vmap(np.sum))(x), x.sum(2))
-    assert_allclose(pb.vmap(pb.vmap(np.cumsum, in_axes=1), in_axes=1)(x), np.cumsum(x.transpose(1, 2, 0), 2))
+    assert_allclose(
+        pb.vmap(pb.vmap(np.cumsum, in_axes=1), in_axes=1)(x), np.cumsum(x.transpose(1, 2, 0), 2)
+    )
 
 
 def test_vmap_of_grad_and_grad_of_vmap():
@@ -608,10 +618,12 @@ AT_ZERO: dict[str, tuple[Callable[[Any], Any], Any]] = {
               [0.0, math.exp(math.sin(math.log(2))) * math.cos(math.log(2)) / 2, 0.0]),
     "reshape": (lambda x: np.where(x > 0, np.log(x).reshape(3, 1)[:, 0], 0.0), [0.0, 0.5, 0.0]),
     "flip": (lambda x: np.where(x > 0, np.log(x[::-1])[::-1], 0.0), [0.0, 0.5, 0.0]),
-    "matrix": (
-        lambda x: np.sum(np.where(x[:, None] * np.ones(2) > 0, np.log(x)[:, None], 0.0)) + 0 * x,
-        [0.0, 3.0, 0.0],
+    "columns": (
+        lambda x: np.sum(np.where((x > 0)[:, None], np.log(x)[:, None] * [1.0, 2.0], 0.0), axis=1),
+        [0.0, 1.5, 0.0],
     ),
+    "doubled": (lambda x: np.where(x > 0, np.log(np.broadcast_to(x, (2, 3)))[0], 0.0), [0, 0.5, 0]),
+    "partial sums": (lambda x: np.cumsum(np.where(x > 0, np.log(x), 0.0)), [0.0, 1.0, 0.0]),
     "clip": (lambda x: np.where(x > 0, np.log(np.clip(x, 0, 10)), 0.0), [0.0, 0.5, 0.0]),
 }  # fmt: skip
 
@@ -620,15 +632,9 @@ AT_ZERO: dict[str, tuple[Callable[[Any], Any], Any]] = {
 def test_the_untaken_branch_adds_nothing(name: str):
     f, want = AT_ZERO[name]
     x = np.array([0.0, 2.0, -1.0])
-    assert_allclose(pb.grad(lambda x: np.sum(f(x)) if name != "matrix" else f(x)[0])(x), want if name != "matrix" else [0.0, 1.0, 0.0])
-
-
-@pytest.mark.parametrize("name", [name for name in AT_ZERO if name != "matrix"])
-def test_the_untaken_branch_adds_nothing_in_forward_mode(name: str):
-    f, want = AT_ZERO[name]
-    x = np.array([0.0, 2.0, -1.0])
-    _, along = pb.jvp(f, (x,), (np.ones(3),))
-    assert_allclose(along, want)
+    assert_allclose(pb.grad(lambda x: np.sum(f(x)))(x), want)
+    jacobian = pb.jacfwd(f)(x)
+    assert_allclose(np.sum(jacobian, axis=0), want)
 
 
 @pytest.mark.parametrize("name", ["log", "sqrt", "division", "power", "chain", "reshape"])
@@ -687,7 +693,9 @@ def test_scipy_fits():
     def residuals(p: Any) -> Any:
         return p[0] * np.exp(-p[1] * times) + p[2] - measured
 
-    fitted = scipy.optimize.least_squares(pb.jit(residuals), [1.0, 1.0, 0.0], jac=pb.jacfwd(residuals))
+    fitted = scipy.optimize.least_squares(
+        pb.jit(residuals), [1.0, 1.0, 0.0], jac=pb.jacfwd(residuals)
+    )
     assert_allclose(fitted.x, [2.0, 1.5, 0.3], atol=1e-6)
 
 
@@ -703,41 +711,84 @@ def _network(np: Any, w: Any, x: Any) -> Any:
     return np.sum(h**2) / h.size
 
 
+def _indexing(np: Any, w: Any, x: Any) -> Any:
+    picked = w[::-1, 1] * w[np.array([0, 2, 2]), 0]
+    return np.sum(picked) + np.sum(x[1:, 0] @ x[:-1] @ w)
+
+
+def _joining(np: Any, w: Any, x: Any) -> Any:
+    joined = np.concatenate([x @ w, w])
+    return np.sum(joined**3) + np.sum(np.stack([w, w * 2])[1] ** 2)
+
+
+def _special(np: Any, w: Any, x: Any) -> Any:
+    return np.sum(np.arctan2(w, 2.0) * np.hypot(w, 1.0) + np.log1p(w * w) * np.expm1(w))
+
+
+def _inverses(np: Any, w: Any, x: Any) -> Any:
+    circular = np.arcsin(np.sin(w) * 0.9) + np.arccos(np.cos(w) * 0.5)
+    return np.sum(circular + np.arccosh(np.cosh(w) + 1.0) + np.arctanh(np.tanh(w)))
+
+
+def _selection(np: Any, w: Any, x: Any) -> Any:
+    chosen = np.where(w > 0, np.sqrt(np.abs(w)), w**3)
+    return np.sum(chosen) + np.trace(x[:3] @ x[:3].T)
+
+
+def _structure(np: Any, w: Any, x: Any) -> Any:
+    every_third = np.transpose(x).reshape(-1)[::3]
+    return np.sum(np.pad(w, 1) * 2.0) + np.sum(every_third**2) * w[0, 0]
+
+
+def _norms(np: Any, w: Any, x: Any) -> Any:
+    return np.sum(np.linalg.norm(x @ w, axis=1)) + np.linalg.norm(w)
+
+
+def _broadcasting(np: Any, w: Any, x: Any) -> Any:
+    return np.sum(np.sin(w[:, None, :] - x.T[:, :, None]) * w[:1, 0])
+
+
 PEERS: dict[str, Callable[..., Any]] = {
     "logistic": lambda np, w, x: np.mean(np.logaddexp(0.0, x @ w)),
     "softmax": _softmax_loss,
     "network": _network,
-    "norms": lambda np, w, x: np.sum(np.linalg.norm(x @ w, axis=1)) + np.linalg.norm(w),
-    "broadcasting": lambda np, w, x: np.sum(np.sin(w[:, None, :] - x.T[:, :, None]) * w[:1, 0]),
+    "norms": _norms,
+    "broadcasting": _broadcasting,
     "variance": lambda np, w, x: np.sum(np.var(x @ w, axis=0) + np.std(w, axis=1)[:2]),
     "cumsum": lambda np, w, x: np.sum(np.cumsum(x @ w, axis=0) ** 2 * np.arange(2.0)),
     "products": lambda np, w, x: np.prod(np.cosh(w)) + np.sum(np.prod(x[:, :2] @ w[:2], axis=1)),
     "einsum": lambda np, w, x: np.einsum("ij,jk,lk->", x, w, x @ w),
-    "indexing": lambda np, w, x: np.sum(w[::-1, 1] * w[np.array([0, 2, 2]), 0]) + np.sum(x[1:, 0] @ x[:-1] @ w),
-    "joining": lambda np, w, x: np.sum(np.concatenate([x @ w, w]) ** 3) + np.sum(np.stack([w, w * 2])[1] ** 2),
+    "indexing": _indexing,
+    "joining": _joining,
     "extrema": lambda np, w, x: np.max(x @ w) - np.min(w) + np.sum(np.clip(w, -0.4, 0.4) ** 2),
-    "special": lambda np, w, x: np.sum(np.arctan2(w, 2.0) * np.hypot(w, 1.0) + np.log1p(w * w) * np.expm1(w)),
-    "trigonometric": lambda np, w, x: np.sum(np.arcsin(np.sin(w) * 0.9) + np.arccosh(np.cosh(w) + 1.0) + np.arctanh(np.tanh(w))),
-    "selection": lambda np, w, x: np.sum(np.where(w > 0, np.sqrt(np.abs(w)), w**3)) + np.trace(x[:3] @ x[:3].T),
-    "structure": lambda np, w, x: np.sum(np.pad(w, 1) * 2.0) + np.sum(np.transpose(x).reshape(-1)[::3] ** 2) * w[0, 0],
-}  # fmt: skip
+    "special": _special,
+    "inverses": _inverses,
+    "selection": _selection,
+    "structure": _structure,
+}
 
 
 @pytest.mark.parametrize("name", PEERS)
 def test_jax_agrees(name: str, rng: np.random.Generator):
+    jax: Any = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
     f = PEERS[name]
     w, x = rng.normal(size=(3, 2)), rng.normal(size=(7, 3))
     value, gradients = pb.value_and_grad(functools.partial(f, np), (0, 1))(w, x)
-    expected, slopes = jax.value_and_grad(functools.partial(f, jnp), (0, 1))(w, x)
+    of_jax = functools.partial(f, jax.numpy)
+    derivatives = jax.jit(
+        lambda w, x: (jax.value_and_grad(of_jax, (0, 1))(w, x), jax.hessian(of_jax)(w, x))
+    )
+    (expected, slopes), curvature = derivatives(w, x)
     assert_allclose(value, f(np, w, x), rtol=1e-13)
     assert_allclose(value, expected, rtol=1e-9)
     for got, want in zip(gradients, slopes, strict=True):
         assert_allclose(got, want, rtol=1e-9, atol=1e-9)
     hessian = pb.hessian(functools.partial(f, np))(w, x)
-    assert_allclose(hessian, jax.hessian(functools.partial(f, jnp))(w, x), rtol=1e-8, atol=1e-8)
+    assert_allclose(hessian, curvature, rtol=1e-8, atol=1e-8)
 
 
-def test_long_chains(capsys: pytest.CaptureFixture[str]):
+def test_long_chains():
     """20,000 operations one after another are traced, differentiated and compiled."""
 
     def f(x: Any) -> Any:
@@ -753,8 +804,7 @@ def test_long_chains(capsys: pytest.CaptureFixture[str]):
     for i, direction in enumerate(np.eye(3)):
         slope = (f(X + h * direction) - f(X - h * direction)) / (2 * h)
         assert_allclose(gradient[i], slope, rtol=1e-4, atol=1e-9)
-    with capsys.disabled():
-        assert seconds < 60, f"compiling a long chain took {seconds:.1f} s"
+    assert seconds < 60, f"compiling a long chain took {seconds:.1f} s"
 
 
 def test_long_chains_in_forward_mode():

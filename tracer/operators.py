@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def _ufunc(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Tracer]:
     def operator(self: Tracer, *others: Any) -> Any:
-        from .numpy.ufuncs import OPERANDS, apply
+        from .numpy.ufuncs import apply, takes_part
 
-        if not all(isinstance(x, OPERANDS) for x in others):
+        if not all(takes_part(self, x) for x in others):
             return NotImplemented
         return apply(ufunc, *reversed(others), self) if reflected else apply(ufunc, self, *others)
 

@@ -10,12 +10,11 @@ import numpy as np
 
 from pullback.tracer.primitives import elementwise as rows
 from pullback.tracer.primitives.elementwise import where as choose
-from pullback.tracer.trace import Tracer
 
 from .dtypes import here
 from .node import Promotion, Row, new_node
 from .rows import first_is_mask, floating, same
-from .tensor import NUMBERS, Tensor, of_node, operand, record
+from .tensors import NUMBERS, Tensor, of_node, operand, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +34,107 @@ BINARY = (
     Binary("mul", np.multiply, "MulBackward0", "The product", "tensor([2., 4.])"),
     Binary("pow", np.power, "PowBackward1", "The power", "tensor([1., 4.])"),
     Binary("floor_divide", np.floor_divide, None, "The quotient, rounded down", "tensor([0., 1.])"),
-    Binary("remainder", np.remainder, "RemainderBackward0", "The rest of the division, of the sign of the divisor", "tensor([1., 0.])"),
-    Binary("fmod", np.fmod, "FmodBackward0", "The rest of the division, of the sign of the dividend", "tensor([1., 0.])"),
+    Binary(
+        "remainder",
+        np.remainder,
+        "RemainderBackward0",
+        "The rest of the division, of the sign of the divisor",
+        "tensor([1., 0.])",
+    ),
+    Binary(
+        "fmod",
+        np.fmod,
+        "FmodBackward0",
+        "The rest of the division, of the sign of the dividend",
+        "tensor([1., 0.])",
+    ),
     Binary("maximum", np.maximum, "MaximumBackward0", "The greater of two", "tensor([2., 2.])"),
     Binary("minimum", np.minimum, "MinimumBackward0", "The smaller of two", "tensor([1., 2.])"),
-    Binary("atan2", np.arctan2, "Atan2Backward0", "The angle of the point (other, input)", "tensor([0.4636, 0.7854])", promote=floating),
-    Binary("hypot", np.hypot, "HypotBackward0", "The length of the point (input, other)", "tensor([2.2361, 2.8284])", promote=floating),
-    Binary("logaddexp", np.logaddexp, "LogaddexpBackward0", "log(exp(input) + exp(other))", "tensor([2.3133, 2.6931])", promote=floating),
+    Binary(
+        "atan2",
+        np.arctan2,
+        "Atan2Backward0",
+        "The angle of the point (other, input)",
+        "tensor([0.4636, 0.7854])",
+        promote=floating,
+    ),
+    Binary(
+        "hypot",
+        np.hypot,
+        "HypotBackward0",
+        "The length of the point (input, other)",
+        "tensor([2.2361, 2.8284])",
+        promote=floating,
+    ),
+    Binary(
+        "logaddexp",
+        np.logaddexp,
+        "LogaddexpBackward0",
+        "log(exp(input) + exp(other))",
+        "tensor([2.3133, 2.6931])",
+        promote=floating,
+    ),
     Binary("eq", np.equal, None, "Whether they are equal", "tensor([False,  True])"),
     Binary("ne", np.not_equal, None, "Whether they differ", "tensor([ True, False])"),
     Binary("lt", np.less, None, "Whether the first is less", "tensor([ True, False])"),
     Binary("le", np.less_equal, None, "Whether the first is less or equal", "tensor([True, True])"),
     Binary("gt", np.greater, None, "Whether the first is greater", "tensor([False, False])"),
-    Binary("ge", np.greater_equal, None, "Whether the first is greater or equal", "tensor([False,  True])"),
-    Binary("logical_and", np.logical_and, None, "Whether both are true", "tensor([ True, False])", "torch.tensor([True, False]), torch.tensor([True, True])"),
-    Binary("logical_or", np.logical_or, None, "Whether one is true", "tensor([True, True])", "torch.tensor([True, False]), torch.tensor([True, True])"),
-    Binary("logical_xor", np.logical_xor, None, "Whether only one is true", "tensor([False,  True])", "torch.tensor([True, False]), torch.tensor([True, True])"),
-    Binary("bitwise_and", np.bitwise_and, None, "The bits that both have", "tensor([1, 2])", "torch.tensor([1, 2]), torch.tensor([3, 3])"),
-    Binary("bitwise_or", np.bitwise_or, None, "The bits that one has", "tensor([3, 3])", "torch.tensor([1, 2]), torch.tensor([3, 3])"),
-    Binary("bitwise_xor", np.bitwise_xor, None, "The bits that only one has", "tensor([2, 1])", "torch.tensor([1, 2]), torch.tensor([3, 3])"),
-)  # fmt: skip
+    Binary(
+        "ge",
+        np.greater_equal,
+        None,
+        "Whether the first is greater or equal",
+        "tensor([False,  True])",
+    ),
+    Binary(
+        "logical_and",
+        np.logical_and,
+        None,
+        "Whether both are true",
+        "tensor([ True, False])",
+        "torch.tensor([True, False]), torch.tensor([True, True])",
+    ),
+    Binary(
+        "logical_or",
+        np.logical_or,
+        None,
+        "Whether one is true",
+        "tensor([True, True])",
+        "torch.tensor([True, False]), torch.tensor([True, True])",
+    ),
+    Binary(
+        "logical_xor",
+        np.logical_xor,
+        None,
+        "Whether only one is true",
+        "tensor([False,  True])",
+        "torch.tensor([True, False]), torch.tensor([True, True])",
+    ),
+    Binary(
+        "bitwise_and",
+        np.bitwise_and,
+        None,
+        "The bits that both have",
+        "tensor([1, 2])",
+        "torch.tensor([1, 2]), torch.tensor([3, 3])",
+    ),
+    Binary(
+        "bitwise_or",
+        np.bitwise_or,
+        None,
+        "The bits that one has",
+        "tensor([3, 3])",
+        "torch.tensor([1, 2]), torch.tensor([3, 3])",
+    ),
+    Binary(
+        "bitwise_xor",
+        np.bitwise_xor,
+        None,
+        "The bits that only one has",
+        "tensor([2, 1])",
+        "torch.tensor([1, 2]), torch.tensor([3, 3])",
+    ),
+)
 """Functions of two operands without further arguments."""
 
 ROWS = {b.name: Row(b.name, b.apply, b.grad_name, b.promote) for b in BINARY}
@@ -131,7 +211,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
         return record(RPOW, (exponent, input))
     if isinstance(exponent, Tensor) or not _is_static(exponent):
         return record(ROWS["pow"], (input, exponent))
-    if input._node.info.kind.type.dtype.kind != "f" and not isinstance(exponent, int):
+    if input.node.info.kind.type.dtype.kind != "f" and not isinstance(exponent, int):
         input = input * 1.0
     whole = isinstance(exponent, int) or float(exponent).is_integer()
     return record(POW_STATIC, (input,), (int(exponent) if whole else exponent,))
@@ -145,11 +225,11 @@ def _is_static(exponent: Any) -> bool:
 MUL = FUNCTIONS["mul"]
 
 
-def _clamp_below(x: Tracer, low: Tracer) -> Tracer:
+def _clamp_below(x: Any, low: Any) -> Any:
     return choose(x < low, low, x)
 
 
-def _clamp_above(x: Tracer, high: Tracer) -> Tracer:
+def _clamp_above(x: Any, high: Any) -> Any:
     return choose(x > high, high, x)
 
 
@@ -198,7 +278,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     return record(MASKED_FILL, (mask, input, value))
 
 
-MASKED_FILL = Row("masked_fill", lambda c, x, y: choose(c, y, x), "MaskedFillBackward0", first_is_mask)
+MASKED_FILL = Row(
+    "masked_fill", lambda c, x, y: choose(c, y, x), "MaskedFillBackward0", first_is_mask
+)
 LERP = Row("lerp", lambda x, y, w: x + w * (y - x), "LerpBackward0", same)
 ADDCMUL = Row("addcmul", lambda x, y, z, s: x + s * y * z, "AddcmulBackward0", same)
 ADDCDIV = Row("addcdiv", lambda x, y, z, s: x + s * y / z, "AddcdivBackward0", same)
@@ -253,7 +335,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     return record(ROUND, (input,), (decimals,))
 
 
-def _isclose(x: Tracer, y: Tracer, rtol: float, atol: float, equal_nan: bool) -> Any:
+def _isclose(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
     return np.isclose(x, y, rtol, atol, equal_nan)
 
 
@@ -279,7 +361,7 @@ def allclose(
     >>> torch.allclose(torch.ones(2), torch.ones(2) + 1e-9)
     True
     """
-    return bool(isclose(input, other, rtol, atol, equal_nan)._value().all())
+    return bool(isclose(input, other, rtol, atol, equal_nan).value().all())
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
@@ -289,7 +371,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     True
     """
     same_shape = input.shape == other.shape
-    return same_shape and bool((input._value() == other._value()).all())
+    return same_shape and bool((input.value() == other.value()).all())
 
 
 # -- operators -------------------------------------------------------------------------------
@@ -297,17 +379,17 @@ def equal(input: Tensor, other: Tensor) -> bool:
 OPERANDS = (Tensor, *NUMBERS)
 
 
-def _operator(row: Row) -> Callable[[Tensor, Any], Tensor]:
-    def operator(self: Tensor, other: Any) -> Tensor:
+def _operator(row: Row) -> Callable[[Tensor, Any], Any]:
+    def operator(self: Tensor, other: Any) -> Any:
         if not isinstance(other, OPERANDS):
             return NotImplemented
-        return of_node(new_node(row, (self._operand or operand(self), operand(other))))
+        return of_node(new_node(row, (self.operand or operand(self), operand(other))))
 
     return operator
 
 
-def _reflected(row: Row) -> Callable[[Tensor, Any], Tensor]:
-    def operator(self: Tensor, other: Any) -> Tensor:
+def _reflected(row: Row) -> Callable[[Tensor, Any], Any]:
+    def operator(self: Tensor, other: Any) -> Any:
         if not isinstance(other, OPERANDS):
             return NotImplemented
         return of_node(new_node(row, (operand(other), operand(self))))
@@ -347,4 +429,3 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "__gt__": _operator(ROWS["gt"]),
     "__ge__": _operator(ROWS["ge"]),
 }
-

@@ -9,10 +9,10 @@ import numpy as np
 
 from .compute import force, slice_of
 from .dtypes import here
-from .engine import Pull, check_usable, free, recorded, sweep
+from .engine import FREED, Pull, check_usable, free, recorded, sweep
 from .modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
 from .node import Node, Operand, Variable
-from .tensor import Tensor, of_node, operand, wrapped
+from .tensors import Tensor, of_node, operand, wrapped
 
 __all__ = ["backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
 
@@ -32,6 +32,8 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Nod
             raise RuntimeError(
                 f"element {i} of tensors does not require grad and does not have a grad_fn{here()}"
             )
+        if output.node.freed and not output.node.operands:
+            raise RuntimeError(f"{FREED}{here()}")
         if ct is None and output.numel() != 1:
             raise RuntimeError(f"grad can be implicitly created only for scalar outputs{here()}")
         if ct is not None and ct.shape != output.shape:
@@ -60,45 +62,39 @@ class _Sweep:
         if create_graph:
             stops = _stops([x for x, _ in self.seeds], inputs)
         roots = [x for x, _ in self.seeds]
-        if not create_graph:
-            force([ct for _, ct in self.seeds if ct is not None and ct.value is None])
+        pending = [ct for _, ct in self.seeds if ct is not None and ct.value is None]
+        if pending and not create_graph:
+            force(pending)
         self.part = slice_of(roots, True, stops)
         check_usable(self.part)
-        steps = self.part.numbers
-        self.variables = [
-            x for x in steps if type(x) is Variable and x.tensor() is not None
-        ]
-        if inputs is None:
-            self.wanted: list[Operand] = [x for x in self.variables if _wants_grad(x)]
-            self.wanted += [x for x in steps if _retains(x)]
-        else:
-            self.wanted = self._of_inputs(inputs)
-        self.hooked = [
-            x for x in steps if type(x) is Node and x.hooks and x.tracked
-        ]
-
-    def _of_inputs(self, inputs: Sequence[Tensor]) -> list[Operand]:
-        ids = {id(t) for t in inputs}
-        nodes = {t._node for t in inputs if t._node.tracked}
-        wanted: list[Operand] = [x for x in self.variables if id(x.tensor()) in ids]
-        return wanted + [x for x in self.part.numbers if x in nodes]
+        self.hooked: list[Node] = []
+        self.wanted: list[Operand] = []
+        asked = None if inputs is None else _asked(inputs)
+        for x in self.part.numbers:
+            if _wants_grad(x) if asked is None else _is_asked(x, asked):
+                self.wanted.append(x)
+            if x.tracked and isinstance(x, Node) and x.hooks:
+                self.hooked.append(x)
 
 
-def _wants_grad(x: Variable) -> bool:
-    tensor = x.tensor()
-    return tensor is not None and tensor._requires_grad
+def _asked(inputs: Sequence[Tensor]) -> set[Any]:
+    return {t.node if t.node.tracked else id(t) for t in inputs}
 
 
-def _retains(x: Operand) -> bool:
-    if type(x) is not Node or x.holder is None or not x.tracked:
-        return False
-    tensor = x.holder()
-    return tensor is not None and tensor._retains and tensor._node is x
+def _is_asked(x: Operand, asked: set[Any]) -> bool:
+    return (id(x.tensor()) if isinstance(x, Variable) else x) in asked
+
+
+def _wants_grad(x: Operand) -> bool:
+    if isinstance(x, Variable):
+        tensor = x.tensor()
+        return tensor is not None and tensor.wants_grad
+    return x.retains and x.holder is not None and x.holder() is not None
 
 
 def _stops(roots: Sequence[Operand], inputs: Sequence[Tensor] | None) -> frozenset[Operand]:
     """Where the slice begins if the gradient is to be differentiated by what is there."""
-    nodes = {t._node for t in inputs or () if t._node.tracked} - set(roots)
+    nodes = {t.node for t in inputs or () if t.node.tracked} - set(roots)
     stops: set[Operand] = set(nodes)
     seen: set[Operand] = set()
     stack = list(roots)
@@ -140,9 +136,16 @@ def backward(
     asked = None if inputs is None else _as_tuple(inputs)
     work = _Sweep(outputs, grad_tensors, asked, create_graph)
     for x, ct in _cotangents(work, create_graph):
-        tensor = x.tensor() if type(x) is Variable else x.holder()  # type: ignore[union-attr,misc]
-        _accumulate(tensor, ct)
+        tensor = _tensor_of(x)
+        if tensor is not None:
+            _accumulate(tensor, ct)
     _finish(work, retain_graph, create_graph)
+
+
+def _tensor_of(x: Operand) -> Tensor | None:
+    if isinstance(x, Variable):
+        return x.tensor()
+    return None if x.holder is None else x.holder()
 
 
 def _cotangents(work: _Sweep, create_graph: bool) -> list[tuple[Operand, Tensor]]:
@@ -158,9 +161,9 @@ def _cotangents(work: _Sweep, create_graph: bool) -> list[tuple[Operand, Tensor]
 
 def _hooked(x: Operand, ct: Tensor) -> Tensor:
     tensor = x.tensor() if type(x) is Variable else None
-    if tensor is None or not tensor._leaf_hooks:
+    if tensor is None or not tensor.leaf_hooks:
         return ct
-    for hook in list(tensor._leaf_hooks.values()):
+    for hook in list(tensor.leaf_hooks.values()):
         result = hook(ct)
         ct = ct if result is None else result
     return ct
@@ -169,16 +172,16 @@ def _hooked(x: Operand, ct: Tensor) -> Tensor:
 def _accumulate(tensor: Tensor, ct: Tensor) -> None:
     from . import memory
 
-    before = tensor._grad
+    before = tensor.gradient
     if before is None:
-        tensor._grad = ct
+        tensor.gradient = ct
     elif MODE.enabled and ct.requires_grad:
-        tensor._grad = before + ct
+        tensor.gradient = before + ct
     else:
-        before._value()
+        before.value()
         memory.prepare_write(before)
-        array = before._node.value
-        np.add(array, ct._value(), out=array)
+        array = before.node.value
+        np.add(array, ct.value(), out=array)
 
 
 def _finish(work: _Sweep, retain_graph: bool | None, create_graph: bool) -> None:
@@ -217,14 +220,12 @@ def grad(
         raise NotImplementedError(f"is_grads_batched is not supported{here()}")
     asked = _as_tuple(inputs)
     if not all(t.requires_grad for t in asked):
-        raise RuntimeError(
-            f"One of the differentiated Tensors does not require grad{here()}"
-        )
+        raise RuntimeError(f"One of the differentiated Tensors does not require grad{here()}")
     work = _Sweep(_as_tuple(outputs), grad_outputs, asked, create_graph)
     found: dict[int, Tensor] = {}
-    by_node = {t._node: t for t in asked}
+    by_node = {t.node: t for t in asked}
     for x, ct in _cotangents(work, create_graph):
-        tensor = x.tensor() if type(x) is Variable else by_node[x]  # type: ignore[index]
+        tensor = x.tensor() if type(x) is Variable else by_node[x]
         known = found.get(id(tensor))
         found[id(tensor)] = ct if known is None else known + ct
     _finish(work, retain_graph, create_graph)
@@ -245,5 +246,3 @@ def _result(
             f"graph. Set allow_unused=True if this is the desired behavior.{here()}"
         )
     return None
-
-

@@ -56,11 +56,11 @@ class Slice:
     steps: list[Operand]
     inputs: list[Operand]
     numbers: dict[Operand, int]
-    structure: list[Any]
+    structure: Key
 
 
 def slice_of(
-    targets: Iterable[Operand], through_tracked: bool, stops: frozenset[Operand] = frozenset()
+    targets: Sequence[Operand], through_tracked: bool, stops: frozenset[Operand] = frozenset()
 ) -> Slice:
     """The slice that ends in the targets.
 
@@ -73,29 +73,27 @@ def slice_of(
     numbers: dict[Operand, int] = {}
     structure: list[Any] = []
     for step in steps:
-        operands = (step.source,) if type(step) is Variable else step.operands  # type: ignore[union-attr]
-        for x in operands:
+        for x in step.operands:
             place = numbers.get(x)
             if place is None:
-                if type(step) is Variable:
-                    # The variable itself is the input: it is told from its value used otherwise.
-                    numbers[step] = len(numbers)
-                    inputs.append(step)
-                    structure.append(step.info)
-                    break
                 place = numbers[x] = len(numbers)
                 inputs.append(x)
             structure.append(place)
-        else:
-            structure.append(step.info)
-            structure.append(type(step) is Node and step.tracked)
-            numbers[step] = len(numbers)
-    return Slice(steps, inputs, numbers, structure)
+        structure.append(step.info if step.__class__ is Node else Variable)
+        structure.append(step.tracked)
+        numbers[step] = len(numbers)
+    for x in targets:
+        if x not in numbers:
+            numbers[x] = len(numbers)
+            inputs.append(x)
+            structure.append(x.info)
+    return Slice(steps, inputs, numbers, tuple(structure))
 
 
 def _reached(
     targets: Iterable[Operand], through_tracked: bool, stops: frozenset[Operand]
 ) -> list[Operand]:
+    """The steps between: operations, and variables whose values are not there yet."""
     seen: set[Operand] = set(stops)
     stack: list[Operand] = list(targets)
     found: list[Operand] = []
@@ -104,13 +102,13 @@ def _reached(
         if x in seen:
             continue
         seen.add(x)
-        if type(x) is Variable:
-            found.append(x)
+        if isinstance(x, Variable):
             if x.source.value is None:
+                found.append(x)
                 stack.append(x.source)
-        elif x.operands and (x.value is None or (through_tracked and x.tracked)):  # type: ignore[union-attr]
+        elif x.operands and (x.value is None or (through_tracked and x.tracked)):
             found.append(x)
-            stack.extend(x.operands)  # type: ignore[union-attr]
+            stack.extend(x.operands)
     return found
 
 
@@ -132,7 +130,7 @@ def add_steps(part: Slice, made: dict[Operand, GraphNode], trace: Trace) -> None
     for step in part.steps:
         if step in made:
             continue
-        if type(step) is Variable:
+        if isinstance(step, Variable):
             node = made[step.source]
             while True:
                 node = stop_gradient(Tracer(node)).node
@@ -141,7 +139,7 @@ def add_steps(part: Slice, made: dict[Operand, GraphNode], trace: Trace) -> None
             variables.add(node)
             made[step] = node
         else:
-            made[step] = _add_step(step, made, trace)  # type: ignore[arg-type]
+            made[step] = _add_step(step, made, trace)
 
 
 def _add_step(step: Node, made: dict[Operand, GraphNode], trace: Trace) -> GraphNode:
@@ -232,7 +230,7 @@ def held(steps: Iterable[Operand]) -> list[Node]:
     for x in steps:
         if type(x) is Node and x.value is None and x.holder is not None:
             tensor = x.holder()
-            if tensor is not None and tensor._node is x:
+            if tensor is not None and tensor.node is x:
                 wanted.append(x)
     return wanted
 
@@ -275,7 +273,9 @@ def _compile_forward(part: Slice, wanted: Sequence[Node]) -> Compiled:
 
 def value_of(node: Node) -> Array:
     """The node's value, computed now if it has not been."""
-    if node.value is None:
+    value: Array | None = node.value
+    if value is None:
         force([node])
-    value: Array = node.value
+        value = node.value
+        assert value is not None
     return value

@@ -9,7 +9,7 @@ import numpy as np
 
 from .dtypes import as_numpy, get_default_dtype, here, of_numpy
 from .shapes import shape_argument
-from .tensor import Tensor, wrapped
+from .tensors import Tensor, wrapped
 
 
 def _plain(data: Any) -> Any:
@@ -23,7 +23,7 @@ def _plain(data: Any) -> Any:
 
 def _array(data: Any, wanted: Any) -> np.ndarray[Any, Any]:
     if isinstance(data, Tensor):
-        array = data._value()
+        array = data.value()
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
     else:
@@ -50,7 +50,9 @@ def _ragged_text(data: Any, dim: int) -> str:
     return _ragged_text([y for x in data for y in x], dim + 1)
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor with a copy of the data; Python floats become float32, ints int64.
 
     >>> torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -60,7 +62,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     return wrapped(_array(data, dtype), requires_grad)
 
 
-def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
+def from_numpy(ndarray: Any) -> Tensor:
     """A tensor that shares the memory of an array.
 
     >>> array = np.zeros(2)
@@ -73,7 +75,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__}){here()}")
     of_numpy(ndarray.dtype)
     made = wrapped(ndarray)
-    made._exposed, made._operand = True, None
+    made.exposed, made.operand = True, None
     return made
 
 
@@ -119,7 +121,12 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 
 def full(
-    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """One value everywhere.
 
@@ -200,7 +207,10 @@ def arange(
     """
     given = [x.item() if isinstance(x, Tensor) else x for x in bounds]
     wanted = _number_dtype(*given, 0) if dtype is None else as_numpy(dtype)
-    return wrapped(np.arange(*given, dtype=np.float64 if wanted.kind == "f" else None).astype(wanted), requires_grad)
+    return wrapped(
+        np.arange(*given, dtype=np.float64 if wanted.kind == "f" else None).astype(wanted),
+        requires_grad,
+    )
 
 
 def linspace(
@@ -220,7 +230,9 @@ def linspace(
     return wrapped(np.linspace(start, end, steps).astype(as_numpy(dtype)), requires_grad)
 
 
-def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None) -> Tensor:
+def logspace(
+    start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None
+) -> Tensor:
     """Powers of a base, their exponents at equal distances.
 
     >>> torch.logspace(0, 2, 3)
@@ -245,5 +257,3 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
         thin = tuple(-1 if a == order.index(i) else 1 for a in range(len(given)))
         grids.append(x.reshape(thin).expand(shape))
     return tuple(grids)
-
-

@@ -27,7 +27,7 @@ from .compute import (
     store,
 )
 from .dtypes import here, of_numpy
-from .node import Info, Node, Operand, Row, Variable, leaf
+from .node import Info, Node, Operand, Row, leaf
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
@@ -122,48 +122,86 @@ def _one(like: GraphNode) -> Tracer:
 # -- checks ----------------------------------------------------------------------------------
 
 
+@dataclass(slots=True)
+class Profile:
+    """What the checks need to know of slices of one structure, by their numbers.
+
+    ``saved`` are pairs of a value that is kept and the step that keeps it; ``saving`` are the steps
+    that keep any, ``lost`` those that cannot be gone through a second time.
+    """
+
+    saved: list[tuple[int, int]]
+    saving: list[int]
+    lost: list[int]
+
+
+_profiles: dict[Key, Profile] = {}
+
+
+def profile_of(part: Slice) -> Profile:
+    """The slice's profile, made for the first of its structure."""
+    profile = _profiles.get(part.structure)
+    if profile is None:
+        profile = _profiles[part.structure] = _profile(part)
+    return profile
+
+
+def _profile(part: Slice) -> Profile:
+    numbers = part.numbers
+    made = Profile([], [], [])
+    for step in part.steps:
+        if not isinstance(step, Node) or not step.tracked:
+            continue
+        saved = step.info.saved(tuple(x.tracked for x in step.operands))
+        kept = [_memory(step.operands[i]) for i in saved.operands]
+        made.saved += [(numbers[x], numbers[step]) for x in kept if x in numbers]
+        if saved.result:
+            made.saved.append((numbers[step], numbers[step]))
+        if saved:
+            made.saving.append(numbers[step])
+        if saved or any(numbers.get(x) in made.lost for x in step.operands):
+            made.lost.append(numbers[step])
+    return made
+
+
 def check_usable(part: Slice) -> None:
     """Complain of what has been freed, or overwritten since it was recorded.
 
     Raises:
         RuntimeError: torch's.
     """
-    overwritten = [x for x in part.inputs if _source(x).modified]
-    for x in part.steps:
-        if type(x) is Node and x.tracked and x.freed:
+    for x in part.numbers:
+        if x.freed:
             raise RuntimeError(f"{FREED}{here()}")
-    if overwritten:
-        _check_versions(part)
+    order = list(part.numbers)
+    for kept, keeper in profile_of(part).saved:
+        source, step = _source(order[kept]), order[keeper]
+        # What an operation in place overwrites itself it has kept a copy of.
+        if source.modified and (source is step or step.serial < source.since):
+            raise RuntimeError(f"{_overwritten_text(source)}{here()}")
 
 
 def _source(x: Operand) -> Node:
-    return x.source if type(x) is Variable else x  # type: ignore[return-value]
-
-
-def _check_versions(part: Slice) -> None:
-    for step in part.steps:
-        if type(step) is not Node or not step.tracked:
-            continue
-        _, saved = step.info.saved(tuple(x.tracked for x in step.operands))
-        for i in saved:
-            source = _source(_memory(step.operands[i]))
-            if source.modified:
-                raise RuntimeError(f"{_overwritten_text(source)}{here()}")
+    return x if isinstance(x, Node) else x.source
 
 
 def _memory(x: Operand) -> Operand:
     """The operand whose memory a view shows."""
-    while type(x) is Node and x.info.row.view and x.operands:
+    while isinstance(x, Node) and x.info.row.view and x.operands:
         x = x.operands[0]
     return x
 
 
 def _overwritten_text(node: Node) -> str:
     type = node.info.kind.type
+    maker = node.info.grad_name.removesuffix("Backward0") if node.tracked else ""
+    of = f", which is output 0 of {maker}," if maker else ""
+    tensor = node.holder() if node.holder is not None else None
+    version = node.modified if tensor is None else tensor._version
     return (
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [torch.{of_numpy(type.dtype).title}Tensor {list(type.shape)}] is at version "
-        f"{node.modified}; expected version {node.modified - 1} instead. Hint: enable anomaly "
+        f"operation: [torch.{of_numpy(type.dtype).title}Tensor {list(type.shape)}]{of} is at "
+        f"version {version}; expected version {node.modified - 1} instead. Hint: enable anomaly "
         "detection to find the operation that failed to compute its gradient, with "
         "torch.autograd.set_detect_anomaly(True, check_nan=False)."
     )
@@ -171,27 +209,24 @@ def _overwritten_text(node: Node) -> str:
 
 def free(part: Slice) -> None:
     """What the graph has saved is given up: tensors keep their values, and the name of grad_fn."""
-    lost: set[Operand] = set()
-    for x in part.steps:
-        if type(x) is not Node or not x.tracked:
-            continue
-        if x.info.saved(tuple([y.tracked for y in x.operands]))[0]:
-            x.freed = True
-        if x.freed or any(y in lost for y in x.operands):
-            lost.add(x)
-            _release(x)
+    profile = profile_of(part)
+    order = list(part.numbers)
+    for number in profile.saving:
+        order[number].freed = True
+    for number in profile.lost:
+        _release(order[number])  # type: ignore[arg-type]
 
 
 def _release(x: Node) -> None:
     """Let the tensor hold its value without what it was computed from."""
     tensor = x.holder() if x.holder is not None else None
-    if tensor is not None and tensor._node is x and x.value is not None and x.hooks is None:
+    if tensor is not None and tensor.node is x and x.value is not None and x.hooks is None:
         stub = Node(x.info, ())
         stub.value, stub.tracked, stub.freed = x.value, True, True
         stub.holder, stub.where, stub.grad_fn = x.holder, x.where, x.grad_fn
-        tensor._node = stub
-        if tensor._operand is x:
-            tensor._operand = stub
+        tensor.node = stub
+        if tensor.operand is x:
+            tensor.operand = stub
 
 
 # -- gradients that are recorded -------------------------------------------------------------
@@ -253,10 +288,10 @@ def call_hooks(
     hooks: dict[int, Callable[..., Any]] | None, value: np.ndarray[Any, Any]
 ) -> np.ndarray[Any, Any]:
     """The gradient as the hooks leave it."""
-    from .tensor import Tensor, wrapped
+    from .tensors import Tensor, wrapped
 
     for hook in list((hooks or {}).values()):
         result = hook(wrapped(value))
         if isinstance(result, Tensor):
-            value = result._value()
+            value = result.value()
     return value

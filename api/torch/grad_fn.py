@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .node import Node, Operand, Variable
 
 if TYPE_CHECKING:
-    from .tensor import Tensor
+    from .tensors import Tensor
 
 
 class GradFn:

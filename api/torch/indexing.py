@@ -13,7 +13,8 @@ from .dtypes import here
 from .modes import MODE
 from .node import Row
 from .rows import wrap_dim
-from .tensor import Tensor, check_writable, record, view_of, wrapped
+from .tensors import Tensor, record, view_of, wrapped
+from .writing import check_writable
 
 Code = tuple[Any, ...]
 """A static index: ints, None, Ellipsis, ("slice", start, stop, step), ("tensor", its number)."""
@@ -49,13 +50,11 @@ def _positions(item: Any) -> list[Tensor]:
     """Index arrays; a mask is turned into the places where it is true."""
     if not isinstance(item, Tensor):
         item = wrapped(np.array(item))
-    kind = item._node.info.kind.type.dtype.kind
+    kind = item.node.info.kind.type.dtype.kind
     if kind == "b":
-        return [wrapped(x) for x in np.nonzero(item._value())]
+        return [wrapped(x) for x in np.nonzero(item.value())]
     if kind == "f":
-        raise IndexError(
-            f"tensors used as indices must be long, int, byte or bool tensors{here()}"
-        )
+        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors{here()}")
     return [item]
 
 
@@ -104,7 +103,13 @@ def _basic_name(kinds: Any, code: Code) -> str:
     return "AliasBackward0"
 
 
-INDEX = Row("index", lambda x, code: x[_decoded(code, ())], _basic_name, view=True)
+def _write_basic(x: Any, value: Any, code: Code) -> None:
+    x[_decoded(code, ())] = value
+
+
+INDEX = Row(
+    "index", lambda x, code: x[_decoded(code, ())], _basic_name, view=True, write=_write_basic
+)
 GATHER = Row("index", lambda *xs: xs[0][_decoded(xs[-1], xs[1:-1])], "IndexBackward0")
 
 
@@ -114,11 +119,11 @@ def get_item(self: Tensor, index: Any) -> Tensor:
     if tensors:
         return record(GATHER, (self, *tensors), (code,))
     if not self.requires_grad:
-        self._value()
+        self.value()
     return view_of(self, INDEX, (code,))
 
 
-def _written(*xs: Any) -> Tracer:
+def _written(*xs: Any) -> Any:
     *tracers, code = xs
     whole, value, *tensors = tracers
     made = Tracer(whole.node)
@@ -132,21 +137,21 @@ WRITE = Row("index_put", _written, "CopySlices")
 def set_item(self: Tensor, index: Any, value: Any) -> None:
     """``tensor[index] = value``, in place."""
     check_writable(self)
-    if MODE.enabled and self._requires_grad:
+    if MODE.enabled and self.wants_grad:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place "
             f"operation.{here()}"
         )
     code, tensors = _coded(index, self)
     given = value if isinstance(value, Tensor) else None
-    tracked = self._node.tracked or (given is not None and given.requires_grad and MODE.enabled)
+    tracked = self.node.tracked or (given is not None and given.requires_grad and MODE.enabled)
     if tracked:
         result = record(WRITE, (self, value, *tensors), (code,))
-        memory.replace(self, result._node)
+        memory.replace(self, result.node, result.node.serial)
         return
-    self._value()
-    places = _decoded(code, tuple(x._value() for x in tensors))
-    memory.write(self, value if given is None else given._value(), places)
+    self.value()
+    places = _decoded(code, tuple(x.value() for x in tensors))
+    memory.write(self, value if given is None else given.value(), places)
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
@@ -157,13 +162,13 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
             [2]])
     """
     if as_tuple:
-        return tuple(wrapped(x) for x in np.nonzero(input._value()))
-    return wrapped(np.argwhere(input._value()))
+        return tuple(wrapped(x) for x in np.nonzero(input.value()))
+    return wrapped(np.argwhere(input.value()))
 
 
-def _along(x: Tracer, places: Tracer, dim: int) -> Any:
+def _along(x: Any, places: Any, dim: int) -> Any:
     covered = [slice(None) if a == dim else slice(n) for a, n in enumerate(places.shape)]
-    return np.take_along_axis(x[tuple(covered)], places, dim)  # type: ignore[call-overload]
+    return np.take_along_axis(x[tuple(covered)], places, dim)
 
 
 TAKE_ALONG = Row("gather", _along, "GatherBackward0")
@@ -207,5 +212,3 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     tensor([4])
     """
     return record(TAKE, (input, index))
-
-

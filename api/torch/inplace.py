@@ -10,7 +10,8 @@ import numpy as np
 from . import arithmetic, memory, pointwise, random
 from .compute import value_of
 from .node import leaf
-from .tensor import Tensor, assign, check_writable
+from .tensors import Tensor
+from .writing import assign, check_writable
 
 Method = Callable[..., Any]
 
@@ -58,13 +59,14 @@ OPERATORS = {
 
 def _overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
     """New values that do not depend on the old ones."""
-    before = self._node
+    before = self.node
     if before.tracked:
-        memory.replace(self, leaf(array))
+        constant = leaf(array)
+        memory.replace(self, constant, constant.serial)
         return self
-    if not memory.is_shared(self) and not self._exposed:
+    if not memory.is_shared(self) and not self.exposed:
         before.modified = memory.bump(self)
-        self._take(leaf(array))
+        self.take_node(leaf(array))
         return self
     value_of(before)
     memory.write(self, array)
@@ -72,14 +74,14 @@ def _overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
 
 
 def _fill(self: Tensor, value: Any) -> Tensor:
-    type = self._node.info.kind.type
+    type = self.node.info.kind.type
     return _overwrite(self, np.full(type.shape, value, type.dtype))
 
 
 def zero_(self: Tensor) -> Tensor:
     """Zeros everywhere, in place."""
     check_writable(self)
-    type = self._node.info.kind.type
+    type = self.node.info.kind.type
     return _overwrite(self, np.zeros(type.shape, type.dtype))
 
 
@@ -111,6 +113,4 @@ def uniform_(self: Tensor, a: float = 0, b: float = 1, *, generator: Any = None)
     return _overwrite(self, (a + (b - a) * drawn).astype(self.dtype.numpy))
 
 
-METHODS.update(
-    {f.__name__: f for f in (zero_, fill_, copy_, normal_, uniform_)}
-)
+METHODS.update({f.__name__: f for f in (zero_, fill_, copy_, normal_, uniform_)})

@@ -9,17 +9,20 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace as replaced
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.trace import Tracer
 
 from .compute import force, value_of
 from .node import Node, Row, leaf, new_node
 
 if TYPE_CHECKING:
-    from .tensor import Tensor
+    from .tensors import Tensor
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Step: TypeAlias = tuple[Row, tuple[Any, ...]]
@@ -32,11 +35,11 @@ class Storage:
     """
 
     def __init__(self, tensor: Tensor) -> None:
-        self.node = tensor._node
-        self.version = tensor._own_version
+        self.node = tensor.node
+        self.version = tensor.own_version
         self.base = weakref.ref(tensor)
         self.tensors: list[weakref.ref[Tensor]] = [self.base]
-        self.concrete = tensor._node.value is not None
+        self.concrete = tensor.node.value is not None
 
     def alive(self) -> list[Tensor]:
         """The tensors that share it, those that are gone forgotten."""
@@ -48,17 +51,17 @@ class Storage:
 
 def share(source: Tensor, view: Tensor, step: Step) -> None:
     """Make ``view`` a view of the source's memory, by one step."""
-    storage = source._storage
+    storage = source.sharing
     if storage is None:
-        storage = source._storage = Storage(source)
-    view._storage = storage
-    view._chain = (*source._chain, step)
+        storage = source.sharing = Storage(source)
+    view.sharing = storage
+    view.chain = (*source.chain, step)
     storage.tensors.append(weakref.ref(view))
 
 
 def is_shared(tensor: Tensor) -> bool:
     """Whether another tensor sees what is written to this one."""
-    return tensor._storage is not None and len(tensor._storage.alive()) > 1
+    return tensor.sharing is not None and len(tensor.sharing.alive()) > 1
 
 
 def _count(holder: list[Any]) -> int:
@@ -107,18 +110,18 @@ def prepare_write(tensor: Tensor) -> None:
 
 def part_from_readers(tensor: Tensor, version: int = 0) -> None:
     """What was recorded before keeps the present value; the tensor keeps the memory."""
-    storage = tensor._storage
+    storage = tensor.sharing
     sharing = [tensor] if storage is None else storage.alive()
-    force([x._node for x in sharing if x._node.value is None])
-    left = [(weakref.ref(x._node), x._node.value) for x in sharing]
+    force([x.node for x in sharing if x.node.value is None])
+    left = [(weakref.ref(x.node), x.node.value) for x in sharing]
     base = None if storage is None else storage.base()
     if storage is not None and base is None:
         left.append((weakref.ref(storage.node), storage.node.value))
         storage.node = _fresh(storage.node)
     for x in sharing:
-        x._take(_fresh(x._node))
+        x.take_node(_fresh(x.node))
     if storage is not None and base is not None:
-        storage.node = base._node
+        storage.node = base.node
     for reference, array in left:
         _keep_reader(reference(), array, version)
 
@@ -133,40 +136,54 @@ def _keep_reader(node: Node | None, array: Array, version: int) -> None:
 def write(tensor: Tensor, value: Any, index: Any = ...) -> None:
     """Write to the memory of a tensor, as all that share it will see."""
     prepare_write(tensor)
-    tensor._node.value[index] = value
+    tensor.node.value[index] = value
 
 
 def bump(tensor: Tensor) -> int:
     """Count a write; gives the new version."""
-    storage = tensor._storage
+    storage = tensor.sharing
     if storage is not None:
         storage.version += 1
         return storage.version
-    tensor._own_version += 1
-    return tensor._own_version
+    tensor.own_version += 1
+    return tensor.own_version
 
 
-def replace(tensor: Tensor, node: Node) -> None:
-    """The tensor's value is that of a recorded operation from now on, as all that share it see."""
+def replace(tensor: Tensor, node: Node, since: int) -> None:
+    """The tensor's value is that of a recorded operation from now on, as all that share it see.
+
+    ``since`` is the first number of what was recorded for this.
+    """
     version = bump(tensor)
-    storage = tensor._storage
-    old = tensor._node
-    old.modified = version
+    storage = tensor.sharing
+    old = tensor.node
+    if old.tracked and not node.tracked:
+        node = new_node(_unnoticed(old.info.grad_name), (old, node))
+        node.tracked = True
+    old.modified, old.since = version, since
     if storage is None or not is_shared(tensor):
-        tensor._take(node)
+        tensor.take_node(node)
         if storage is not None:
-            tensor._storage, tensor._chain, tensor._own_version = None, (), version
+            tensor.sharing, tensor.chain, tensor.own_version = None, (), version
         _keep_memory(old, node)
         return
     base = storage.node
+    base.modified, base.since = version, since
     storage.concrete = False
-    storage.node = new = new_node(_writing(tensor._chain), (base, node)) if tensor._chain else node
+    storage.node = new = new_node(_writing(tensor.chain), (base, node)) if tensor.chain else node
     _keep_memory(base, new)
     for sharing in storage.alive():
-        if sharing is tensor:
-            sharing._take(node)
-        else:
-            sharing._take(read_through(new, sharing._chain))
+        sharing.take_node(read_through(new, sharing.chain))
+
+
+def _changed(old: Tracer, new: Tracer) -> Tracer:
+    return new + (old - stop_gradient(old))
+
+
+@cache
+def _unnoticed(name: str) -> Row:
+    """The row of a value changed without derivatives: they go where they went before."""
+    return Row("unnoticed", _changed, name)
 
 
 def _keep_memory(old: Node, new: Node) -> None:
@@ -184,25 +201,30 @@ def _keep_memory(old: Node, new: Node) -> None:
 def read_through(node: Node, chain: Sequence[Step]) -> Node:
     """What a view shows of the whole."""
     for row, params in chain:
-        node = new_node(row, (node,), params)
+        node = new_node(_reading(row), (node,), params)
     return node
 
 
-_writers: dict[tuple[Step, ...], Row] = {}
+@cache
+def _reading(row: Row) -> Row:
+    """The row as torch names it when a view is made again."""
+    return row if row.grad_name is None else replaced(row, grad_name="AsStridedBackward0")
 
 
+@cache
 def _writing(chain: tuple[Step, ...]) -> Row:
     """The row that puts a new value of a view into the whole."""
-    row = _writers.get(chain)
-    if row is None:
 
-        def apply(base: Tracer, value: Tracer) -> Tracer:
-            whole = Tracer(base.node)
-            part = whole
-            for step, params in chain:
-                part = step.apply(part, *params)
-            part.assign(value)
-            return Tracer(whole.node)
+    def apply(base: Tracer, value: Tracer) -> Tracer:
+        whole = Tracer(base.node)
+        part = whole
+        for step, params in chain[:-1]:
+            part = step.apply(part, *params)
+        step, params = chain[-1]
+        if step.write is not None:
+            step.write(part, value, *params)
+        else:
+            step.apply(part, *params).assign(value)
+        return Tracer(whole.node)
 
-        row = _writers[chain] = Row("copy_slices", apply, "CopySlices")
-    return row
+    return Row("copy_slices", apply, "CopySlices")

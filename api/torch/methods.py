@@ -17,16 +17,16 @@ from . import (
     shapes,
 )
 from .dtypes import bool_, float32, float64, int32, int64
-from .tensor import Tensor
+from .tensors import Tensor
 
 NAMES: dict[Any, str] = {
     arithmetic: "add sub div pow clamp where masked_fill lerp addcmul addcdiv nan_to_num round "
     "isclose allclose equal",
     reductions: "sum nansum mean prod amax amin any all argmax argmin max min var std cumsum norm "
     "softmax log_softmax logsumexp",
-    shapes: "view reshape flatten ravel unflatten t transpose permute movedim squeeze unsqueeze "
-    "expand broadcast_to clone to flip roll repeat tile tril triu diag diagonal trace split chunk "
-    "unbind narrow select",
+    shapes: "reshape flatten ravel unflatten t transpose permute movedim squeeze unsqueeze "
+    "broadcast_to clone flip roll tile tril triu diag diagonal trace split chunk unbind narrow "
+    "select",
     products: "matmul mm mv dot bmm outer addmm",
     indexing: "nonzero gather index_select masked_select take",
 }
@@ -101,6 +101,10 @@ MORE: dict[str, Any] = {
     "long": _of_dtype(int64),
     "int": _of_dtype(int32),
     "bool": _of_dtype(bool_),
+    "to": shapes.to,
+    "view": shapes.view,
+    "expand": shapes.expand,
+    "repeat": shapes.repeat,
     "cpu": _same,
     "contiguous": _contiguous,
     "type_as": _type_as,

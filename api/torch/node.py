@@ -28,7 +28,7 @@ from .dtypes import NUMBER_KINDS, Kind, kind_of
 from .modes import MODE
 
 if TYPE_CHECKING:
-    from .tensor import Tensor
+    from .tensors import Tensor
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Operand: TypeAlias = "Node | Variable"
@@ -44,7 +44,8 @@ class Row:
 
     ``apply`` builds the graph from tracers and static parameters; ``grad_name`` is what torch calls
     its backward node (None: no derivative), or tells it from the operands' kinds and the
-    parameters. The result of a ``view`` shares the memory of its operand.
+    parameters. The result of a ``view`` shares the memory of its operand; ``write`` puts a value
+    into the part that a view shows, where that cannot be assigned to.
     """
 
     name: str
@@ -52,6 +53,18 @@ class Row:
     grad_name: str | Callable[..., str] | None
     promote: Promotion | None = None
     view: bool = False
+    write: Callable[..., None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The values that a backward node keeps: the result's, and those of some operands."""
+
+    result: bool
+    operands: tuple[int, ...]
+
+    def __bool__(self) -> bool:
+        return self.result or bool(self.operands)
 
 
 @dataclass(eq=False, slots=True)
@@ -64,7 +77,7 @@ class Info:
     operands: tuple[Kind, ...]
     params: tuple[Any, ...]
     differentiable: bool
-    _saved: dict[tuple[bool, ...], tuple[bool, tuple[int, ...]]] = field(default_factory=dict)
+    _saved: dict[tuple[bool, ...], Saved] = field(default_factory=dict)
 
     @property
     def grad_name(self) -> str:
@@ -72,15 +85,15 @@ class Info:
         name = self.row.grad_name
         return name(self.operands, *self.params) if callable(name) else str(name)
 
-    def saved(self, tracked: tuple[bool, ...]) -> tuple[bool, tuple[int, ...]]:
-        """Whether differentiating by these operands needs any value, and which operands' values."""
+    def saved(self, tracked: tuple[bool, ...]) -> Saved:
+        """Whose values differentiating by these operands needs."""
         found = self._saved.get(tracked)
         if found is None:
             found = self._saved[tracked] = _saved_values(self.graph, tracked)
         return found
 
 
-def _saved_values(graph: Graph, tracked: tuple[bool, ...]) -> tuple[bool, tuple[int, ...]]:
+def _saved_values(graph: Graph, tracked: tuple[bool, ...]) -> Saved:
     """What the derivative looks at: of the result it may look at the value that is there anyway."""
     count = len(graph.parameters)
     wrt = [i for i in range(count) if tracked[i] and is_float(graph.parameters[i].type.dtype)]
@@ -95,7 +108,7 @@ def _saved_values(graph: Graph, tracked: tuple[bool, ...]) -> tuple[bool, tuple[
             if node is not result:
                 stack.extend(node.operands)
     used = tuple(i for i in range(count) if given[i] in seen)
-    return bool(used) or result in seen, used
+    return Saved(result in seen, used)
 
 
 _serial = itertools.count()
@@ -106,16 +119,18 @@ class Node:
 
     ``tracked``: derivatives pass through. ``holder``: the tensor that has the node. ``freed``: a
     backward pass has been through. ``modified``: since it was recorded, the memory of its tensor
-    has been written to, and counted so many versions.
+    has been written to, and counted so many versions; by the operations from ``since`` on.
     """
 
     value: Any = None
     tracked = False
     freed = False
     modified = 0
+    since = 0
     depth = 0
     holder: Callable[[], Any] | None = None
     where: tuple[CodeType, int] | None = None
+    retains = False
     hooks: dict[int, Callable[..., Any]] | None = None
     grad_fn: Any = None
 
@@ -137,9 +152,11 @@ class Variable:
     """A leaf that requires grad, at the value that it had when it was recorded."""
 
     tracked = True
+    freed = False
 
     def __init__(self, source: Node, tensor: Tensor) -> None:
         self.source = source
+        self.operands = (source,)
         self.tensor = weakref.ref(tensor)
         self.info = source.info
         self.serial = next(_serial)
@@ -214,18 +231,20 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
             if x.tracked:
                 node.tracked = True
                 break
-    if not node.tracked:
-        _limit_depth(node, operands)
     node.where = user_line()
+    if not node.tracked:
+        _without_derivatives(node)
     return node
 
 
-def _limit_depth(node: Node, operands: tuple[Operand, ...]) -> None:
+def _without_derivatives(node: Node) -> None:
+    """Variables are values like others here; and what is never differentiated is not let grow."""
+    values = tuple([x if isinstance(x, Node) else x.source for x in node.operands])
     depth = 0
-    for x in operands:
-        pending = x if type(x) is Node else x.source  # type: ignore[union-attr]
-        if pending.value is None and pending.depth > depth:
-            depth = pending.depth
+    for x in values:
+        if x.value is None and x.depth > depth:
+            depth = x.depth
+    node.operands = values
     node.depth = depth + 1
     if depth >= DEPTH_LIMIT:
         from .compute import force
@@ -233,11 +252,18 @@ def _limit_depth(node: Node, operands: tuple[Operand, ...]) -> None:
         force([node])
 
 
+_library_files: dict[str, bool] = {}
+
+
 def user_line() -> tuple[CodeType, int] | None:
     """The innermost line outside the library: code and line number, made a `Location` if asked."""
     frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
-        if not is_library(frame.f_globals):
+        file = frame.f_code.co_filename
+        ours = _library_files.get(file)
+        if ours is None:
+            ours = _library_files[file] = is_library(frame.f_globals)
+        if not ours:
             return frame.f_code, frame.f_lineno
         frame = frame.f_back
     return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from .dtypes import here
 from .modes import enable_grad, no_grad
-from .tensor import Tensor
+from .tensors import Tensor
 
 __all__ = ["SGD", "Adam"]
 
@@ -27,8 +27,8 @@ class _Optimizer:
         for p in self.parameters:
             if set_to_none:
                 p.grad = None
-            elif p._grad is not None:
-                p._grad.zero_()  # type: ignore[attr-defined,unused-ignore]
+            elif p.gradient is not None:
+                p.gradient.zero_()  # type: ignore[attr-defined,unused-ignore]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move the parameters; gives what the closure gives, which is called first."""
@@ -38,8 +38,8 @@ class _Optimizer:
                 result = closure()
         with no_grad():
             for p in self.parameters:
-                if p._grad is not None:
-                    self._move(p, p._grad, self.state[id(p)])
+                if p.gradient is not None:
+                    self._move(p, p.gradient, self.state[id(p)])
         return result
 
     def _move(self, p: Any, gradient: Any, state: dict[str, Any]) -> None:

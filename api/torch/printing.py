@@ -10,7 +10,7 @@ import numpy as np
 from .dtypes import bool_, get_default_dtype, int64
 
 if TYPE_CHECKING:
-    from .tensor import Tensor
+    from .tensors import Tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -144,8 +144,8 @@ def _suffixes(tensor: Tensor) -> list[str]:
             found.append(f"dtype={tensor.dtype}")
     elif tensor.dtype not in (get_default_dtype(), int64, bool_):
         found.append(f"dtype={tensor.dtype}")
-    if tensor._node.tracked:
-        found.append(f"grad_fn=<{tensor._node.info.grad_name}>")
+    if tensor.node.tracked:
+        found.append(f"grad_fn=<{tensor.node.info.grad_name}>")
     elif tensor.requires_grad:
         found.append("requires_grad=True")
     return found
@@ -153,7 +153,7 @@ def _suffixes(tensor: Tensor) -> list[str]:
 
 def tensor_text(tensor: Tensor) -> str:
     """The tensor as torch prints it."""
-    array = tensor._value()
+    array = tensor.value()
     prefix = "tensor("
     if array.size == 0:
         text = prefix + "[]"

@@ -9,7 +9,7 @@ import numpy as np
 
 from .dtypes import Kind, here
 from .node import Row
-from .tensor import Tensor, record
+from .tensors import Tensor, record
 
 _MATMUL_NAMES = {
     (1, 1): "DotBackward0",
@@ -49,7 +49,7 @@ ADDMM_PLAIN = Row("addmm", lambda c, x, y: c + np.matmul(x, y), "AddmmBackward0"
 
 
 def _check_dtypes(a: Tensor, b: Tensor) -> None:
-    x, y = a._node.info.kind.type.dtype, b._node.info.kind.type.dtype
+    x, y = a.node.info.kind.type.dtype, b.node.info.kind.type.dtype
     if x != y:
         names = " != ".join(_C_NAMES[t.name] for t in (a.dtype, b.dtype))
         raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {names}{here()}")
@@ -66,7 +66,8 @@ _C_NAMES = {
 
 def _check_shapes(a: Tensor, b: Tensor) -> None:
     """Torch names the mistake by the product that it comes to."""
-    x, y = a._node.info.kind.type.shape, b._node.info.kind.type.shape
+    x: Any = a.node.info.kind.type.shape
+    y: Any = b.node.info.kind.type.shape
     if not x or not y:
         raise RuntimeError(
             f"both arguments to matmul need to be at least 1D, but they are {len(x)}D and "
@@ -108,7 +109,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     >>> torch.matmul(torch.ones(2, 2), torch.tensor([1.0, 2.0]))
     tensor([3., 3.])
     """
-    if input._node.info.kind.type.dtype != other._node.info.kind.type.dtype:
+    if input.node.info.kind.type.dtype != other.node.info.kind.type.dtype:
         _check_dtypes(input, other)
     _check_shapes(input, other)
     return record(MATMUL, (input, other))
@@ -201,7 +202,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     return record(TENSORDOT, (a, b), (axes,))
 
 
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``.
 
     >>> torch.addmm(torch.ones(2), torch.eye(2), torch.eye(2))

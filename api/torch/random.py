@@ -12,7 +12,7 @@ import numpy as np
 
 from .dtypes import as_numpy, here
 from .shapes import shape_argument
-from .tensor import Tensor, wrapped
+from .tensors import Tensor, wrapped
 
 
 class Generator:
@@ -92,9 +92,7 @@ def randn(
     >>> torch.randn(2, 3).shape
     torch.Size([2, 3])
     """
-    return wrapped(
-        _drawn("standard_normal", shape_argument(size), dtype, generator), requires_grad
-    )
+    return wrapped(_drawn("standard_normal", shape_argument(size), dtype, generator), requires_grad)
 
 
 def randint(
@@ -132,7 +130,11 @@ def normal(mean: float, std: float, size: Any, *, generator: Generator | None = 
     >>> torch.normal(0.0, 1.0, (2,)).shape
     torch.Size([2])
     """
-    return wrapped((mean + std * source(generator).standard_normal(shape_argument((size,)))).astype(as_numpy(None)))
+    return wrapped(
+        (mean + std * source(generator).standard_normal(shape_argument((size,)))).astype(
+            as_numpy(None)
+        )
+    )
 
 
 def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -159,5 +161,5 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     >>> torch.bernoulli(torch.ones(2))
     tensor([1., 1.])
     """
-    chances = input._value()
+    chances = input.value()
     return wrapped((source(generator).random(chances.shape) < chances).astype(chances.dtype))

@@ -10,12 +10,11 @@ import numpy as np
 
 from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradient
 from pullback.tracer.primitives.elementwise import where as choose
-from pullback.tracer.trace import Tracer
 
 from .dtypes import here
 from .node import Row
 from .rows import float_one, wrap_dim, wrap_dims
-from .tensor import Tensor, record
+from .tensors import Tensor, record
 
 Dims = tuple[int, ...] | None
 
@@ -51,7 +50,7 @@ def _converted(input: Tensor, dtype: Any) -> Tensor:
 
 
 def _require_float(input: Tensor, name: str) -> None:
-    if input._node.info.kind.type.dtype.kind != "f":
+    if input.node.info.kind.type.dtype.kind != "f":
         raise RuntimeError(
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point "
             f"or complex dtype. Got: {input.dtype.title}{here()}"
@@ -87,7 +86,9 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     return record(MEAN, (input,), (_axes(input, dim), keepdim))
 
 
-def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
     """The product of all elements, or along a dimension.
 
     >>> torch.prod(torch.tensor([2.0, 3.0]))
@@ -178,8 +179,8 @@ class _Min(_Named):
     title = "min"
 
 
-def _taken(x: Tracer, places: Tracer, dim: int, keepdim: bool) -> Any:
-    values = np.take_along_axis(x, np.expand_dims(places, dim), dim)  # type: ignore[call-overload]
+def _taken(x: Any, places: Any, dim: int, keepdim: bool) -> Any:
+    values = np.take_along_axis(x, np.expand_dims(places, dim), dim)
     return values if keepdim else np.squeeze(values, dim)
 
 
@@ -199,7 +200,9 @@ def _extremum(
             )
         return record(whole, (input,))
     axis = wrap_dim(dim, input.ndim)
-    return pair(record(values, (input,), (axis, keepdim)), record(places, (input,), (axis, keepdim)))
+    return pair(
+        record(values, (input,), (axis, keepdim)), record(places, (input,), (axis, keepdim))
+    )
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -271,7 +274,7 @@ def cumsum(input: Tensor, dim: int) -> Tensor:
 # -- norms -----------------------------------------------------------------------------------
 
 
-def _norm(x: Tracer, p: float, dims: Dims, keepdim: bool) -> Any:
+def _norm(x: Any, p: float, dims: Dims, keepdim: bool) -> Any:
     if p == math.inf:
         return np.max(np.abs(x), dims, keepdims=keepdim)
     if p == -math.inf:
@@ -281,11 +284,11 @@ def _norm(x: Tracer, p: float, dims: Dims, keepdim: bool) -> Any:
     if p == 1:
         return np.sum(np.abs(x), dims, keepdims=keepdim)
     powers = x * x if p == 2 else np.abs(x) ** p
-    total = np.sum(powers, dims, keepdims=keepdim)
+    total: Any = np.sum(powers, dims, keepdims=keepdim)
     # At zero the root has no derivative; torch takes 0.
     zero, one = broadcast_scalar(0.0, total), broadcast_scalar(1.0, total)
     inside = choose(total == zero, one, total)
-    root = np.sqrt(inside) if p == 2 else inside ** (1.0 / p)
+    root: Any = np.sqrt(inside) if p == 2 else inside ** (1.0 / p)
     return choose(total == zero, zero, root)
 
 
@@ -305,27 +308,27 @@ def norm(input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False) -> T
 # -- soft maxima -----------------------------------------------------------------------------
 
 
-def _shift(x: Tracer, dims: Any) -> Tracer:
+def _shift(x: Any, dims: Any) -> Any:
     """The greatest value, 0 where it is infinite: subtracted, it keeps exp from overflowing."""
-    greatest: Tracer = np.max(x, dims, keepdims=True)
-    return stop_gradient(choose(np.isfinite(greatest), greatest, broadcast_scalar(0.0, greatest)))  # type: ignore[arg-type]
+    greatest: Any = np.max(x, dims, keepdims=True)
+    return stop_gradient(choose(np.isfinite(greatest), greatest, broadcast_scalar(0.0, greatest)))
 
 
-def _softmax(x: Tracer, dim: int) -> Any:
+def _softmax(x: Any, dim: int) -> Any:
     raised = np.exp(x - _shift(x, dim))
     return raised / np.sum(raised, dim, keepdims=True)
 
 
-def log_softmax_of(x: Tracer, dim: int) -> Any:
+def log_softmax_of(x: Any, dim: int) -> Any:
     """The logarithm of the softmax of a tracer."""
     moved = x - _shift(x, dim)
     return moved - np.log(np.sum(np.exp(moved), dim, keepdims=True))
 
 
-def _logsumexp(x: Tracer, dims: Sequence[int], keepdim: bool) -> Any:
+def _logsumexp(x: Any, dims: Sequence[int], keepdim: bool) -> Any:
     shift = _shift(x, dims)
-    result = np.log(np.sum(np.exp(x - shift), dims, keepdims=True)) + shift  # type: ignore[arg-type]
-    return result if keepdim else np.squeeze(result, dims)  # type: ignore[arg-type]
+    result = np.log(np.sum(np.exp(x - shift), dims, keepdims=True)) + shift
+    return result if keepdim else np.squeeze(result, dims)
 
 
 SOFTMAX = Row("softmax", _softmax, "SoftmaxBackward0")
@@ -356,7 +359,7 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
 
 def _require_soft(input: Tensor, name: str) -> None:
-    if input._node.info.kind.type.dtype.kind != "f":
+    if input.node.info.kind.type.dtype.kind != "f":
         raise NotImplementedError(
             f'"{name}_lastdim_kernel_impl" not implemented for {input.dtype.title!r}{here()}'
         )
@@ -370,5 +373,3 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """
     dims = _axes(input, dim) or tuple(range(input.ndim))
     return record(LOGSUMEXP, (input,), (dims, keepdim))
-
-

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import as_numpy, dtype, here
-from .node import Kind, Promotion, Row
+from .dtypes import Kind, as_numpy, dtype, here
+from .node import Promotion, Row
 from .rows import wrap_dim, wrap_dims
-from .tensor import CAST, COPY, Tensor, record, view_of
+from .tensors import CAST, COPY, Tensor, record, view_of
 
 # Views of tracers and of arrays alike: NumPy's functions serve both.
 VIEW = Row("view", lambda x, shape: np.reshape(x, shape), "ViewBackward0", view=True)
@@ -23,9 +23,7 @@ UNSQUEEZE = Row("unsqueeze", lambda x, d: np.expand_dims(x, d), "UnsqueezeBackwa
 SQUEEZE = Row("squeeze", lambda x: np.squeeze(x), "SqueezeBackward0", view=True)
 SQUEEZE_DIM = Row("squeeze", lambda x, dims: np.squeeze(x, dims), "SqueezeBackward1", view=True)
 EXPAND = Row("expand", lambda x, shape: np.broadcast_to(x, shape), "ExpandBackward0", view=True)
-DIAGONAL = Row(
-    "diagonal", lambda x, k, i, j: np.diagonal(x, k, i, j), "DiagonalBackward0"
-)
+DIAGONAL = Row("diagonal", lambda x, k, i, j: np.diagonal(x, k, i, j), "DiagonalBackward0")
 
 
 def shape_argument(shape: Sequence[Any]) -> tuple[int, ...]:
@@ -53,7 +51,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     if len(shape) == 1 and isinstance(shape[0], dtype):
         raise NotImplementedError(f"a view of another dtype is not supported{here()}")
     wanted = _completed(shape_argument(shape), input.numel())
-    value = input._node.value
+    value = input.node.value
     if value is not None and not value.flags.c_contiguous and not _viewable(value, wanted):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
@@ -218,7 +216,9 @@ TRIU = Row("triu", lambda x, k: np.triu(x, k), "TriuBackward0")
 DIAG = Row(
     "diag",
     lambda x, k: np.diag(x, k),
-    lambda kinds, k: "DiagEmbedBackward0" if len(kinds[0].type.shape) == 1 else "DiagonalBackward0_copy",
+    lambda kinds, k: (
+        "DiagEmbedBackward0" if len(kinds[0].type.shape) == 1 else "DiagonalBackward0_copy"
+    ),
 )
 TRACE = Row("trace", lambda x: np.trace(x), "TraceBackward0")
 

@@ -11,7 +11,7 @@ from ..errors import TracedValueError, UnsupportedFunctionError, at
 from ..location import user_location
 from ..trace import Tracer
 from .promotion import as_dtype, is_python_scalar, number, prepare, spread, strong
-from .ufuncs import OPERANDS, call
+from .ufuncs import as_operand, call
 
 NO_VALUE: Any = vars(np)["_NoValue"]
 """What NumPy passes for arguments that were not given, such as `initial` and `where`."""
@@ -37,7 +37,7 @@ def call_ufunc(
 
             return add_at(ufunc, *inputs)
         case "outer":
-            x, y = (strong(_operand(v)) for v in inputs)
+            x, y = (strong(as_operand(v)) for v in inputs)
             column = x[(..., *(None,) * y.ndim)]
             return _call(ufunc, (column, y), **kwargs)
         case _:
@@ -59,15 +59,6 @@ def _reduction(ufunc: np.ufunc, method: str) -> Callable[..., Any]:
     return reduce
 
 
-def _operand(value: Any) -> Any:
-    """What can be an operand; lists are arrays, of traced values perhaps."""
-    if isinstance(value, OPERANDS):
-        return value
-    from .creation import asarray
-
-    return asarray(value)
-
-
 def _call(
     ufunc: np.ufunc,
     inputs: tuple[Any, ...],
@@ -79,7 +70,7 @@ def _call(
 ) -> Any:
     if unknown:
         raise _unsupported(f"{ufunc.__name__} with {', '.join(unknown)}=")
-    operands = [_operand(x) for x in inputs]
+    operands = [as_operand(x) for x in inputs]
     if dtype is not None:
         operands = [
             number(x, np.dtype(dtype))

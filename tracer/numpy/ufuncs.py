@@ -33,8 +33,26 @@ COMPARISONS = frozenset(["equal", "not_equal", "less", "less_equal", "greater", 
 BITWISE = frozenset(["bitwise_and", "bitwise_or", "bitwise_xor"])
 
 
+def takes_part(x: Tracer, other: Any) -> bool:
+    """Whether a value can stand beside a traced one in an expression.
+
+    Lists and tuples count as arrays beside an array, as in NumPy, but not beside a Python number.
+    """
+    return isinstance(other, OPERANDS) or (x.weak is None and isinstance(other, (list, tuple)))
+
+
+def as_operand(value: Any) -> Any:
+    """What can be an operand; lists are arrays, of traced values perhaps."""
+    if isinstance(value, OPERANDS):
+        return value
+    from .creation import asarray
+
+    return asarray(value)
+
+
 def apply(ufunc: np.ufunc, *operands: Any) -> Any:
     """A Python operator: the ufunc, but Python numbers give a Python number."""
+    operands = tuple([as_operand(x) for x in operands])
     kinds = [python_type(x) for x in operands]
     if None not in kinds:
         return _on_python_numbers(ufunc, operands, kinds)
@@ -137,7 +155,7 @@ def apply_in_place(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:
         TypeError: when the result cannot be cast to the dtype of ``x`` within its kind.
         ValueError: when it does not have the shape of ``x``.
     """
-    if not isinstance(other, OPERANDS):
+    if not takes_part(x, other):
         return NotImplemented
     result: Tracer = apply(ufunc, x, other)
     if x.ndim == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..tensor import Tensor, wrapped
+from ..tensors import Tensor, wrapped
 from . import functional
 
 __all__ = ["Parameter", "functional"]
@@ -17,4 +17,4 @@ def Parameter(data: Tensor | None = None, requires_grad: bool = True) -> Tensor:
     True
     """
     value: Any = Tensor() if data is None else data
-    return wrapped(value.detach()._value(), requires_grad)
+    return wrapped(value.detach().value(), requires_grad)

@@ -10,14 +10,13 @@ import numpy as np
 from pullback.tracer.primitives import elementwise as rows
 from pullback.tracer.primitives.elementwise import broadcast_scalar
 from pullback.tracer.primitives.elementwise import where as choose
-from pullback.tracer.trace import Tracer
 
 from .. import pointwise, products, random, reductions
 from ..dtypes import here
 from ..node import Row
 from ..reductions import log_softmax, log_softmax_of, softmax
 from ..rows import same, wrap_dim
-from ..tensor import Tensor, record, wrapped
+from ..tensors import Tensor, record, wrapped
 
 relu = pointwise.FUNCTIONS["relu"]
 sigmoid = pointwise.FUNCTIONS["sigmoid"]
@@ -52,21 +51,21 @@ __all__ = [
 # -- activations -----------------------------------------------------------------------------
 
 
-def _softplus(x: Tracer, beta: float, threshold: float) -> Any:
+def _softplus(x: Any, beta: float, threshold: float) -> Any:
     scaled = x * beta
     soft = np.logaddexp(0.0, scaled) / beta
     return choose(scaled > threshold, x, soft)
 
 
-def _leaky(x: Tracer, slope: float) -> Any:
+def _leaky(x: Any, slope: float) -> Any:
     return choose(x > 0.0, x, x * slope)
 
 
-def _elu(x: Tracer, alpha: float) -> Any:
+def _elu(x: Any, alpha: float) -> Any:
     return choose(x > 0.0, x, np.expm1(np.minimum(x, 0.0)) * alpha)
 
 
-def _gelu(x: Tracer, approximate: str) -> Any:
+def _gelu(x: Any, approximate: str) -> Any:
     if approximate == "tanh":
         return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
     return 0.5 * x * (1.0 + rows.erf(x * math.sqrt(0.5)))
@@ -166,7 +165,8 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
     tensor([[0.6000, 0.8000]])
     """
     lengths = reductions.norm(input, p, dim, keepdim=True)
-    return input / lengths.clamp(min=eps).expand(input.shape)
+    divisor: Tensor = lengths.clamp(min=eps).expand(input.shape)
+    return input / divisor
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -176,7 +176,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     tensor([[0, 1],
             [1, 0]])
     """
-    places = tensor._value()
+    places = tensor.value()
     count = int(places.max()) + 1 if num_classes == -1 else num_classes
     return wrapped(np.eye(count, dtype=np.int64)[places])
 
@@ -190,30 +190,32 @@ def _reduced(loss: Any, reduction: str) -> Any:
     return np.sum(loss) if reduction == "sum" else loss
 
 
-def _logits_loss(x: Tracer, y: Tracer, reduction: str) -> Any:
+def _logits_loss(x: Any, y: Any, reduction: str) -> Any:
     return _reduced(np.logaddexp(broadcast_scalar(0.0, x), x) - x * y, reduction)
 
 
-def _logits_loss_weighted(x: Tracer, y: Tracer, w: Tracer, reduction: str) -> Any:
+def _logits_loss_weighted(x: Any, y: Any, w: Any, reduction: str) -> Any:
     # Positive examples count as often as the weight says.
     soft = np.logaddexp(broadcast_scalar(0.0, x), -x)
     return _reduced((1.0 - y) * x + (1.0 + (w - 1.0) * y) * soft, reduction)
 
 
-def _probability_loss(p: Tracer, y: Tracer, reduction: str) -> Any:
+def _probability_loss(p: Any, y: Any, reduction: str) -> Any:
     # Logarithms are kept above -100, as in torch.
     logs = np.maximum(np.log(p), -100.0), np.maximum(np.log1p(-p), -100.0)
     return _reduced(-(y * logs[0] + (1.0 - y) * logs[1]), reduction)
 
 
-def _smooth_l1(x: Tracer, y: Tracer, beta: float, reduction: str) -> Any:
+def _smooth_l1(x: Any, y: Any, beta: float, reduction: str) -> Any:
     size = np.abs(x - y)
-    return _reduced(choose(size < beta, 0.5 * size * size / beta, size - 0.5 * beta), reduction)  # type: ignore[arg-type]
+    return _reduced(choose(size < beta, 0.5 * size * size / beta, size - 0.5 * beta), reduction)
 
 
-def _huber(x: Tracer, y: Tracer, delta: float, reduction: str) -> Any:
+def _huber(x: Any, y: Any, delta: float, reduction: str) -> Any:
     size = np.abs(x - y)
-    return _reduced(choose(size <= delta, 0.5 * size * size, delta * (size - 0.5 * delta)), reduction)  # type: ignore[arg-type]
+    return _reduced(
+        choose(size <= delta, 0.5 * size * size, delta * (size - 0.5 * delta)), reduction
+    )
 
 
 BCE_LOGITS = Row("bce_logits", _logits_loss, "BinaryCrossEntropyWithLogitsBackward0", same)
@@ -224,8 +226,8 @@ BCE = Row("bce", _probability_loss, "BinaryCrossEntropyBackward0", same)
 MSE = Row("mse", lambda x, y, r: _reduced((x - y) * (x - y), r), "MseLossBackward0", same)
 SMOOTH_L1 = Row("smooth_l1", _smooth_l1, "SmoothL1LossBackward0", same)
 HUBER = Row("huber", _huber, "HuberLossBackward0", same)
+_L1_NAMES: dict[str, str] = {"mean": "MeanBackward0", "sum": "SumBackward0", "none": "AbsBackward0"}
 L1 = Row("l1", lambda x, y, r: _reduced(np.abs(x - y), r), lambda k, r: _L1_NAMES[r], same)
-_L1_NAMES = {"mean": "MeanBackward0", "sum": "SumBackward0", "none": "AbsBackward0"}
 
 
 def _reduction(name: str) -> str:
@@ -321,24 +323,24 @@ def huber_loss(
     return record(HUBER, (input, target), (float(delta), _reduction(reduction)))
 
 
-def _picked(logs: Tracer, target: Tracer, ignored: int, reduction: str) -> Any:
+def _picked(logs: Any, target: Any, ignored: int, reduction: str) -> Any:
     """The negative entries at the targets; classes are on axis 1, or 0 of a single example."""
     axis = 1 if logs.ndim > 1 else 0
-    last = np.moveaxis(logs, axis, -1)  # type: ignore[call-overload]
+    last: Any = np.moveaxis(logs, axis, -1)
     counted = target != ignored
-    places = choose(counted, target, broadcast_scalar(0, target))
-    taken = np.take_along_axis(last, np.expand_dims(places, -1), -1)
-    loss = choose(counted, -np.squeeze(taken, -1), broadcast_scalar(0.0, taken[..., 0]))
+    places: Any = choose(counted, target, broadcast_scalar(0, target))
+    taken: Any = np.take_along_axis(last, np.expand_dims(places, -1), -1)
+    loss: Any = choose(counted, -taken[..., 0], broadcast_scalar(0.0, taken[..., 0]))
     if reduction == "mean":
         return np.sum(loss) / np.sum(counted.astype(logs.dtype))
     return _reduced(loss, reduction)
 
 
-def _class_loss(x: Tracer, target: Tracer, ignored: int, reduction: str) -> Any:
+def _class_loss(x: Any, target: Any, ignored: int, reduction: str) -> Any:
     return _picked(log_softmax_of(x, 1 if x.ndim > 1 else 0), target, ignored, reduction)
 
 
-def _distribution_loss(x: Tracer, target: Tracer, reduction: str) -> Any:
+def _distribution_loss(x: Any, target: Any, reduction: str) -> Any:
     axis = 1 if x.ndim > 1 else 0
     loss = -np.sum(log_softmax_of(x, axis) * target, axis)
     if reduction == "mean":
@@ -358,7 +360,7 @@ def _check_target(input: Tensor, target: Tensor) -> None:
             f"Expected input batch_size ({batch[0] if batch else 1}) to match target batch_size "
             f"({target.shape[0] if target.ndim else 1}).{here()}"
         )
-    value = target._node.value
+    value = target.node.value
     if value is not None and value.size:
         classes = input.shape[1 if input.ndim > 1 else 0]
         outside = value[((value < 0) | (value >= classes)) & (value != -100)]
@@ -402,5 +404,3 @@ def cross_entropy(
             f"label_smoothing with class indices is not supported; pass probabilities{here()}"
         )
     return record(CROSS_ENTROPY, (input, target), (ignore_index, how))
-
-

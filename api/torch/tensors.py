@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,18 +15,14 @@ from .dtypes import Size, device, dtype, here, of_numpy
 from .grad_fn import backward_node
 from .modes import MODE
 from .node import Node, Operand, Row, Variable, leaf, new_node, number
-
-if TYPE_CHECKING:
-    Base = Any
-else:
-    Base = object
+from .typed import Methods
 
 Array = np.ndarray[Any, Any]
 
 NUMBERS = (float, int, bool, np.number, np.bool_)
 
 
-class Tensor(Base):
+class Tensor(Methods):
     """An array that remembers what it was computed from.
 
     Its values are computed when something asks for them: printing, ``item()``, ``numpy()``, an
@@ -38,50 +34,50 @@ class Tensor(Base):
     tensor([2., 4.])
     """
 
-    _node: Node
-    _operand: Operand | None
-    _requires_grad = False
-    _grad: Tensor | None = None
-    _storage: memory.Storage | None = None
-    _chain: tuple[memory.Step, ...] = ()
-    _own_version = 0
-    _exposed = False
-    _retains = False
-    _leaf_hooks: dict[int, Callable[..., Any]] | None = None
-    _inference = False
+    node: Node
+    operand: Operand | None
+    wants_grad = False
+    gradient: Tensor | None = None
+    sharing: memory.Storage | None = None
+    chain: tuple[memory.Step, ...] = ()
+    own_version = 0
+    exposed = False
+    retains = False
+    leaf_hooks: dict[int, Callable[..., Any]] | None = None
+    inference = False
     __array_priority__ = 1000
 
     def __init__(self, data: Any = ()) -> None:
-        self._take(leaf(np.array(data, dtype=np.float32)))
+        self.take_node(leaf(np.array(data, dtype=np.float32)))
 
-    # -- the record ------------------------------------------------------------------------------
+    # -- the record ----------------------------------------------------------------------------
 
-    def _take(self, node: Node) -> None:
+    def take_node(self, node: Node) -> None:
         """Have this node from now on."""
-        self._node = node
-        self._operand = None if self._requires_grad or self._exposed else node
+        self.node = node
+        self.operand = None if self.wants_grad or self.exposed else node
         node.holder = weakref.ref(self)
 
-    def _value(self) -> Array:
+    def value(self) -> Array:
         """The array itself, computed if it has not been."""
-        return value_of(self._node)
+        return value_of(self.node)
 
-    # -- what is known without computing -----------------------------------------------------------
+    # -- what is known without computing -------------------------------------------------------
 
     @property
     def shape(self) -> Size:
         """Extents, as a `torch.Size`."""
-        return Size(self._node.info.kind.type.shape)
+        return Size(self.node.info.kind.type.shape)
 
     @property
     def dtype(self) -> dtype:
         """The type of the elements."""
-        return of_numpy(self._node.info.kind.type.dtype)
+        return of_numpy(self.node.info.kind.type.dtype)
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return len(self._node.info.kind.type.shape)
+        return len(self.node.info.kind.type.shape)
 
     @property
     def device(self) -> device:
@@ -91,40 +87,38 @@ class Tensor(Base):
     @property
     def is_leaf(self) -> bool:
         """Whether it was made by the user, not by a recorded operation."""
-        return not self._node.tracked
+        return not self.node.tracked
 
     @property
     def grad_fn(self) -> Any:
         """The backward node, None for leaves."""
-        return backward_node(self._node)
+        return backward_node(self.node)
 
     @property
     def requires_grad(self) -> bool:
         """Whether derivatives by it are wanted, or pass through it."""
-        return self._requires_grad or self._node.tracked
+        return self.wants_grad or self.node.tracked
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         self.requires_grad_(wanted)
 
     @property
-    def grad(self) -> Tensor | None:
+    def grad(self) -> Any:
         """What backward passes have added up; None before the first."""
-        if self._grad is None and self._node.tracked and not self._retains:
+        if self.gradient is None and self.node.tracked and not self.retains:
             warnings.warn(NOT_A_LEAF, UserWarning, stacklevel=2)
-        return self._grad
+        return self.gradient
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None and value.shape != self.shape:
-            raise RuntimeError(
-                f"assigned grad has data of a different size{here()}"
-            )
-        self._grad = value
+            raise RuntimeError(f"assigned grad has data of a different size{here()}")
+        self.gradient = value
 
     @property
     def _version(self) -> int:
-        return self._own_version if self._storage is None else self._storage.version
+        return self.own_version if self.sharing is None else self.sharing.version
 
     def dim(self) -> int:
         """Number of axes."""
@@ -132,7 +126,7 @@ class Tensor(Base):
 
     def numel(self) -> int:
         """Number of elements."""
-        return self._node.info.kind.type.size
+        return self.node.info.kind.type.size
 
     nelement = numel
 
@@ -146,11 +140,11 @@ class Tensor(Base):
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
-        return self._inference
+        return self.inference
 
     def is_contiguous(self) -> bool:
         """Whether its elements follow one another in memory."""
-        value = self._node.value
+        value = self.node.value
         return value is None or bool(value.flags.c_contiguous)
 
     def element_size(self) -> int:
@@ -159,13 +153,13 @@ class Tensor(Base):
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return int(self._value().ctypes.data)
+        return int(self.value().ctypes.data)
 
-    # -- gradients -----------------------------------------------------------------------------------
+    # -- gradients -----------------------------------------------------------------------------
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for derivatives by this tensor, or no longer."""
-        if self._node.tracked:
+        if self.node.tracked:
             if not requires_grad:
                 raise RuntimeError(f"{NOT_CHANGEABLE}{here()}")
             return self
@@ -173,22 +167,20 @@ class Tensor(Base):
             raise RuntimeError(
                 f"only Tensors of floating point dtype can require gradients{here()}"
             )
-        self._requires_grad = requires_grad
-        self._operand = None
+        self.wants_grad = requires_grad
+        self.operand = None
         return self
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor, too, though it is not a leaf."""
         if not self.requires_grad:
-            raise RuntimeError(
-                f"can't retain_grad on Tensor that has requires_grad=False{here()}"
-            )
-        self._retains = self._node.tracked
+            raise RuntimeError(f"can't retain_grad on Tensor that has requires_grad=False{here()}")
+        self.retains = self.node.retains = self.node.tracked
 
     @property
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called."""
-        return self._retains
+        return self.retains
 
     def backward(
         self,
@@ -208,13 +200,13 @@ class Tensor(Base):
             raise RuntimeError(
                 f"cannot register a hook on a tensor that doesn't require gradient{here()}"
             )
-        hooks = self._node.hooks if self._node.tracked else self._leaf_hooks
+        hooks = self.node.hooks if self.node.tracked else self.leaf_hooks
         if hooks is None:
             hooks = {}
-        if self._node.tracked:
-            self._node.hooks = hooks
+        if self.node.tracked:
+            self.node.hooks = hooks
         else:
-            self._leaf_hooks = hooks
+            self.leaf_hooks = hooks
         return RemovableHandle(hooks, hook)
 
     def detach(self) -> Tensor:
@@ -223,9 +215,9 @@ class Tensor(Base):
 
     def detach_(self) -> Tensor:
         """Forget what it was computed from."""
-        if self._node.tracked:
-            self._take(new_node(DETACH, (self._node,)))
-        self._requires_grad, self._operand = False, None
+        if self.node.tracked:
+            self.take_node(new_node(DETACH, (self.node,)))
+        self.wants_grad, self.operand = False, None
         return self
 
     @property
@@ -235,13 +227,13 @@ class Tensor(Base):
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if value._node.tracked:
+        if value.node.tracked:
             value = value.detach()
-        self._storage, self._chain = None, ()
-        node = value._node
-        self._take(leaf(node.value) if node.value is not None else new_node(DETACH, (node,)))
+        self.sharing, self.chain = None, ()
+        node = value.node
+        self.take_node(leaf(node.value) if node.value is not None else new_node(DETACH, (node,)))
 
-    # -- values --------------------------------------------------------------------------------------
+    # -- values --------------------------------------------------------------------------------
 
     def numpy(self, *, force: bool = False) -> Array:
         """The values as a NumPy array that shares the memory."""
@@ -250,11 +242,11 @@ class Tensor(Base):
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 f"instead.{here()}"
             )
-        self._value()
+        self.value()
         memory.part_from_readers(self)
-        for x in [self] if self._storage is None else self._storage.alive():
-            x._exposed, x._operand = True, None
-        value: Array = self._node.value
+        for x in [self] if self.sharing is None else self.sharing.alive():
+            x.exposed, x.operand = True, None
+        value: Array = self.node.value
         return value
 
     def item(self) -> Any:
@@ -263,11 +255,11 @@ class Tensor(Base):
             raise RuntimeError(
                 f"a Tensor with {self.numel()} elements cannot be converted to Scalar{here()}"
             )
-        return self._value().item()
+        return self.value().item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self._value().tolist()
+        return self.value().tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         array = self.numpy()
@@ -277,14 +269,12 @@ class Tensor(Base):
         if self.numel() != 1:
             what = "more than one value" if self.numel() else "no values"
             raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous{here()}")
-        return bool(self._value().item())
+        return bool(self.value().item())
 
     def _one_element(self) -> Any:
         if self.numel() != 1:
-            raise ValueError(
-                f"only one element tensors can be converted to Python scalars{here()}"
-            )
-        return self._value().item()
+            raise ValueError(f"only one element tensors can be converted to Python scalars{here()}")
+        return self.value().item()
 
     def __float__(self) -> float:
         return float(self._one_element())
@@ -295,10 +285,9 @@ class Tensor(Base):
     def __index__(self) -> int:
         if self.dtype.numpy.kind != "i" or self.numel() != 1:
             raise TypeError(
-                "only integer tensors of a single element can be converted to an index"
-                f"{here()}"
+                f"only integer tensors of a single element can be converted to an index{here()}"
             )
-        return int(self._value().item())
+        return int(self.value().item())
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -311,8 +300,8 @@ class Tensor(Base):
         return iter([self[i] for i in range(self.shape[0])])
 
     def __contains__(self, element: Any) -> bool:
-        value = element._value() if isinstance(element, Tensor) else element
-        return bool((self._value() == value).any())
+        value = element.value() if isinstance(element, Tensor) else element
+        return bool((self.value() == value).any())
 
     def __hash__(self) -> int:
         return id(self)
@@ -328,15 +317,15 @@ class Tensor(Base):
         return tensor_text(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if self._node.tracked:
+        if self.node.tracked:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
                 f"protocol at the moment.{here()}"
             )
-        return wrapped(self._value().copy()).requires_grad_(self._requires_grad)
+        return wrapped(self.value().copy()).requires_grad_(self.wants_grad)
 
     def __reduce__(self) -> Any:
-        return _rebuilt, (self._value().copy(), self._requires_grad)
+        return _rebuilt, (self.value().copy(), self.wants_grad)
 
 
 def _rebuilt(array: Array, requires_grad: bool) -> Tensor:
@@ -383,20 +372,19 @@ def wrapped(array: Array, requires_grad: bool = False) -> Tensor:
     if requires_grad:
         if array.dtype.kind != "f":
             raise RuntimeError(
-                "Only Tensors of floating point and complex dtype can require gradients"
-                f"{here()}"
+                f"Only Tensors of floating point and complex dtype can require gradients{here()}"
             )
-        made._requires_grad = True
-    made._take(leaf(array))
+        made.wants_grad = True
+    made.take_node(leaf(array))
     if MODE.inference:
-        made._inference = True
+        made.inference = True
     return made
 
 
 def of_node(node: Node) -> Tensor:
     """A tensor of a recorded operation."""
     made: Tensor = _new(Tensor)
-    made._node = made._operand = node
+    made.node = made.operand = node
     node.holder = weakref.ref(made)
     return made
 
@@ -404,47 +392,47 @@ def of_node(node: Node) -> Tensor:
 def operand(value: Any) -> Operand:
     """How a tensor or number takes part in an operation."""
     if isinstance(value, Tensor):
-        return value._operand or _operand_of(value)
+        return value.operand or _operand_of(value)
     if isinstance(value, NUMBERS):
-        return number(value)
+        return number(value.item() if isinstance(value, np.generic) else value)
     if isinstance(value, np.ndarray):
         return leaf(value.copy())
-    raise TypeError(
-        f"expected a Tensor or a number, got {type(value).__name__}{here()}"
-    )
+    raise TypeError(f"expected a Tensor or a number, got {type(value).__name__}{here()}")
 
 
 def _operand_of(tensor: Tensor) -> Operand:
     """The slow way: of leaves that require grad, and of memory that NumPy arrays share."""
-    node = tensor._node
-    if tensor._exposed and node.value is not None:
+    node = tensor.node
+    if tensor.exposed and node.value is not None:
         if memory.is_exposed(node):
             copied = memory.snapshot(node)
-            return Variable(copied, tensor) if tensor._requires_grad else copied
-        tensor._exposed = False
-    made: Operand = Variable(node, tensor) if tensor._requires_grad else node
-    tensor._operand = made
+            return Variable(copied, tensor) if tensor.wants_grad else copied
+        tensor.exposed = False
+    made: Operand = Variable(node, tensor) if tensor.wants_grad else node
+    tensor.operand = made
     return made
 
 
 def record(row: Row, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Tensor:
     """The tensor of an operation on tensors and numbers."""
     nodes = tuple(
-        [(x._operand or _operand_of(x)) if type(x) is Tensor else operand(x) for x in operands]
+        [(x.operand or _operand_of(x)) if type(x) is Tensor else operand(x) for x in operands]
     )
     node = new_node(row, nodes, params)
     made: Tensor = _new(Tensor)
-    made._node = made._operand = node
+    made.node = made.operand = node
     node.holder = weakref.ref(made)
     return made
 
 
+COPY = Row("clone", lambda x: +x, "CloneBackward0")
+CAST = Row("to", lambda x, dtype: x.astype(dtype), "ToCopyBackward0")
 DETACH = Row("detach", lambda x: x, None, view=True)
 
 
 def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = ()) -> Tensor:
     """A tensor that shows the source's memory in another way."""
-    value = source._node.value
+    value = source.node.value
     tracked = source.requires_grad and MODE.enabled and row.grad_name is not None
     if value is None or tracked:
         node = new_node(row, (operand(source),), params)
@@ -455,73 +443,15 @@ def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = ()) -> Tensor:
     made = of_node(node)
     if value is None or _is_view(node.value, value):
         memory.share(source, made, (row, params))
-    made._exposed = source._exposed
-    if made._exposed:
-        made._operand = None
+    made.exposed = source.exposed
+    if made.exposed:
+        made.operand = None
     return made
 
 
 def _is_view(array: Array, whole: Array) -> bool:
-    return array is whole or array.base is whole or (
-        array.base is not None and array.base is whole.base
+    return (
+        array is whole
+        or array.base is whole
+        or (array.base is not None and array.base is whole.base)
     )
-
-
-# -- writing in place ------------------------------------------------------------------------
-
-
-def check_writable(tensor: Tensor) -> None:
-    """Leaves that require grad must not be written to while that is recorded.
-
-    Raises:
-        RuntimeError: torch's.
-    """
-    if not MODE.enabled:
-        return
-    if tensor._requires_grad:
-        raise RuntimeError(
-            f"a leaf Variable that requires grad is being used in an in-place operation.{here()}"
-        )
-    if tensor._chain and tensor._node.tracked and tensor._storage is not None:
-        base = tensor._storage.base()
-        if base is not None and base._requires_grad:
-            raise RuntimeError(
-                "a view of a leaf Variable that requires grad is being used in an in-place "
-                f"operation.{here()}"
-            )
-
-
-def assign(tensor: Tensor, result: Tensor) -> Tensor:
-    """Put a result, of the tensor's shape, in its place."""
-    before, node = tensor._node, result._node
-    if node.info.kind is not before.info.kind:
-        node = _fitted(node, before)
-    elif node is before or not node.operands:
-        node = new_node(COPY, (operand(result),))
-    untracked = not node.tracked and not before.tracked and before.value is not None
-    shared = memory.is_shared(tensor) and tensor._storage is not None and tensor._storage.concrete
-    if untracked and (shared or (tensor._exposed and memory.is_exposed(before))):
-        memory.write(tensor, value_of(node))
-    else:
-        memory.replace(tensor, node)
-    return tensor
-
-
-COPY = Row("clone", lambda x: +x, "CloneBackward0")
-CAST = Row("to", lambda x, dtype: x.astype(dtype), "ToCopyBackward0")
-
-
-def _fitted(node: Node, before: Node) -> Node:
-    have, want = node.info.kind.type, before.info.kind.type
-    if have.shape != want.shape:
-        raise RuntimeError(
-            f"output with shape {list(want.shape)} doesn't match the broadcast shape "
-            f"{list(have.shape)}{here()}"
-        )
-    order = "bif"
-    if order.index(have.dtype.kind) > order.index(want.dtype.kind):
-        titles = of_numpy(have.dtype).title, of_numpy(want.dtype).title
-        raise RuntimeError(
-            f"result type {titles[0]} can't be cast to the desired output type {titles[1]}{here()}"
-        )
-    return new_node(CAST, (node,), (want.dtype,))

@@ -1,0 +1,63 @@
+"""Results put in the place of a tensor's value."""
+
+from __future__ import annotations
+
+from . import memory
+from .compute import value_of
+from .dtypes import here, of_numpy
+from .modes import MODE
+from .node import Node, new_node
+from .tensors import CAST, COPY, Tensor, operand
+
+
+def check_writable(tensor: Tensor) -> None:
+    """Leaves that require grad must not be written to while that is recorded.
+
+    Raises:
+        RuntimeError: torch's.
+    """
+    if not MODE.enabled:
+        return
+    if tensor.wants_grad:
+        raise RuntimeError(
+            f"a leaf Variable that requires grad is being used in an in-place operation.{here()}"
+        )
+    if tensor.chain and tensor.node.tracked and tensor.sharing is not None:
+        base = tensor.sharing.base()
+        if base is not None and base.wants_grad:
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place "
+                f"operation.{here()}"
+            )
+
+
+def assign(tensor: Tensor, result: Tensor) -> Tensor:
+    """Put a result, of the tensor's shape, in its place."""
+    before, node = tensor.node, result.node
+    if node.info.kind is not before.info.kind:
+        node = _fitted(node, before)
+    elif node is before or not node.operands:
+        node = new_node(COPY, (operand(result),))
+    untracked = not node.tracked and not before.tracked and before.value is not None
+    shared = memory.is_shared(tensor) and tensor.sharing is not None and tensor.sharing.concrete
+    if untracked and (shared or (tensor.exposed and memory.is_exposed(before))):
+        memory.write(tensor, value_of(node))
+    else:
+        memory.replace(tensor, node, result.node.serial)
+    return tensor
+
+
+def _fitted(node: Node, before: Node) -> Node:
+    have, want = node.info.kind.type, before.info.kind.type
+    if have.shape != want.shape:
+        raise RuntimeError(
+            f"output with shape {list(want.shape)} doesn't match the broadcast shape "
+            f"{list(have.shape)}{here()}"
+        )
+    order = "bif"
+    if order.index(have.dtype.kind) > order.index(want.dtype.kind):
+        titles = of_numpy(have.dtype).title, of_numpy(want.dtype).title
+        raise RuntimeError(
+            f"result type {titles[0]} can't be cast to the desired output type {titles[1]}{here()}"
+        )
+    return new_node(CAST, (node,), (want.dtype,))
