@@ -11,16 +11,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pullback.tracer.ir import Node
+from pullback.tracer.types import is_float
+
 from .access import Access, Place
 from .assembly import I64, FunctionWriter, Value, constant, element, lanes, vector
 from .bufferize import identity, reduces_in_registers, register_depth
 from .combine import combine_across_lanes, combine_pair, combiner, start_state, state_result
 from .entry import Site
-from .fuse import weight
+from .fuse import MOVES, weight
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .math import sincos
 from .positions import Positions
-from .scalar import ELEMENTS, INLINED, convert, literal_value, lower, memory_element
+from .scalar import (
+    ELEMENTS,
+    INLINED,
+    convert,
+    literal_value,
+    lower,
+    memory_element,
+    multiply_add,
+)
 from .vectors import lane_numbers, level
 
 Env = dict[int, Value]
@@ -218,7 +229,43 @@ class Nest:
                 return combine_pair(w, combiner(step.node), *pair)[0]
         if step.node.primitive.name in SINE_AND_COSINE and step.operands[0] in self.angles:
             return self._sine_or_cosine(step, env[step.operands[0]])
-        return lower(w, step.node, [env[i] for i in step.operands])
+        contracted = self._contracted(step, env)
+        return contracted or lower(w, step.node, [env[i] for i in step.operands])
+
+    def _contracted(self, step: Step, env: Env) -> Value | None:
+        """A sum or difference with a product, rounded once; None for other steps."""
+        node = step.node
+        if node.primitive.name not in ("add", "sub") or not is_float(node.type.dtype):
+            return None
+        for number in (0, 1):
+            product = self._product(step, number)
+            if product is not None:
+                a, b = (env[i] for i in product.operands)
+                other = env[step.operands[1 - number]]
+                return multiply_add(self.w, node, number == 0, a, b, other)
+        return None
+
+    def _product(self, step: Step, number: int) -> Step | None:
+        """The step of a product that goes unrounded into a sum.
+
+        Kernels that compute a sum again must get the same bits, or a value differs from its own
+        maximum. So whether the product is rounded does not depend on the kernel, only on whether
+        the product, or a move of it on the way, is in memory.
+        """
+        product = self.kernel.steps[step.operands[number]]
+        if product.kind != "apply" or product.node.primitive.name != "mul":
+            return None
+        node = step.node.operands[number]
+        while node is not product.node and node.primitive.name in MOVES:
+            if node in self.roots:
+                return None
+            node = node.operands[0]
+        return product if node is product.node and node not in self.roots else None
+
+    @cached_property
+    def roots(self) -> frozenset[Node]:
+        """The nodes that the kernel makes and that others read from memory."""
+        return frozenset(self.kernel.roots)
 
     @cached_property
     def angles(self) -> set[int]:

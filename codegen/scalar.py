@@ -50,8 +50,7 @@ def is_float(x: Value) -> bool:
 
 def _arithmetic(floating: str, integer: str) -> Lowering:
     def lower(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
-        # Products and sums may contract to fused multiply-add, nothing else is relaxed.
-        return w.op(f"{floating} contract" if is_float(xs[0]) else integer, xs[0], xs[1])
+        return w.op(floating if is_float(xs[0]) else integer, xs[0], xs[1])
 
     return lower
 
@@ -279,7 +278,8 @@ LOWERINGS: dict[str, Lowering] = {
     "neg": _neg,
     "add": _arithmetic("fadd", "add"),
     "sub": _arithmetic("fsub", "sub"),
-    "mul": _arithmetic("fmul", "mul"),
+    # Reductions may contract a product and their sum: no kernel computes them again.
+    "mul": _arithmetic("fmul contract", "mul"),
     "div": lambda w, node, xs: w.op("fdiv", xs[0], xs[1]),
     "pow": _pow,
     "integer_pow": _integer_pow,
@@ -357,6 +357,15 @@ def lower(w: FunctionWriter, node: Node, operands: list[Value]) -> Value:
     width = max(map(lanes, (x.type for x in operands)))
     same = [w.splat(x, width) if lanes(x.type) < width else x for x in operands]
     return row(w, node, same)
+
+
+def multiply_add(w: FunctionWriter, node: Node, first: bool, a: Value, b: Value, c: Value) -> Value:
+    """``a * b + c`` rounded once, for a sum or difference of which the product is one operand."""
+    width = max(lanes(x.type) for x in (a, b, c))
+    a, b, c = (w.splat(x, width) if lanes(x.type) < width else x for x in (a, b, c))
+    if node.primitive.name == "sub":
+        a, c = (a, w.fneg(c)) if first else (w.fneg(a), c)
+    return w.fma(a, b, c)
 
 
 def literal_value(node: Node) -> Value:

@@ -662,6 +662,41 @@ def test_norm_at_zero():
     assert_array_equal(pb.jacfwd(safe_norm)(np.zeros(3)), np.zeros(3))
 
 
+RECOMPUTED: list[Callable[..., Any]] = [
+    lambda a, b, c: a * b + c,
+    lambda a, b, c: c + a * b,
+    lambda a, b, c: a * b - c,
+    lambda a, b, c: c - a * b,
+    lambda a, b, c: a * b + b * c,
+    lambda a, b, c: (a * b).reshape(-1)[::-1].reshape(a.shape) - c,
+    lambda a, b, c: np.concatenate([a[:1] * b[:1], (a * b)[1:]]) + c,
+    lambda a, b, c: np.sin(a * b + c) * 3.0 - np.cos(a * b + c),
+    lambda a, b, c: np.exp(a * b + c) / (a * a + b * b + c * c),
+]
+
+
+@pytest.mark.parametrize("number", range(len(RECOMPUTED)))
+@pytest.mark.parametrize("size", [5, 100])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_value_computed_again_is_the_same(
+    number: int, size: int, dtype: Any, rng: np.random.Generator
+):
+    """The derivative of a maximum finds where it is, though the values are computed again there."""
+    f = RECOMPUTED[number]
+
+    def largest(s: Any, a: Any, b: Any, c: Any) -> Any:
+        # The product is used elsewhere as well, which changes what instructions it becomes.
+        return np.max(f(a, b, c) + s) + 0.001 * np.sum(np.sin(a * b)) * s[0]
+
+    gradient = pb.grad(largest)
+    for _ in range(10):
+        a, b, c = rng.normal(size=(3, size)).astype(dtype)
+        s = np.zeros(size, dtype)
+        slope = gradient(s, a, b, c)
+        slope[0] -= 0.001 * np.sum(np.sin(a * b))
+        assert_allclose(np.sort(slope)[-2:], [0.0, 1.0], atol=1e-6)
+
+
 def test_a_taken_infinity_stays():
     with np.errstate(all="ignore"):
         assert pb.grad(lambda x: np.where(x >= 0, np.sqrt(x), 0.0))(0.0) == np.inf

@@ -51,6 +51,7 @@ from .dtypes import (
     set_default_dtype,
 )
 from .dtypes import bool_ as bool
+from .joining import cat, hstack, stack, vstack
 from .modes import (
     enable_grad,
     inference_mode,
@@ -73,7 +74,6 @@ from .random import (
     randn_like,
     randperm,
 )
-from .shapes import cat, hstack, stack, vstack
 from .tensors import Tensor
 
 methods.install()

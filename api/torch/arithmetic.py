@@ -14,7 +14,7 @@ from pullback.tracer.primitives.elementwise import where as choose
 from .dtypes import here
 from .node import Promotion, Row, new_node
 from .rows import first_is_mask, floating, same
-from .tensors import NUMBERS, Tensor, of_node, operand, record
+from .tensors import Tensor, of_node, operand, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,60 +372,3 @@ def equal(input: Tensor, other: Tensor) -> bool:
     """
     same_shape = input.shape == other.shape
     return same_shape and bool((input.value() == other.value()).all())
-
-
-# -- operators -------------------------------------------------------------------------------
-
-OPERANDS = (Tensor, *NUMBERS)
-
-
-def _operator(row: Row) -> Callable[[Tensor, Any], Any]:
-    def operator(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, OPERANDS):
-            return NotImplemented
-        return of_node(new_node(row, (self.operand or operand(self), operand(other))))
-
-    return operator
-
-
-def _reflected(row: Row) -> Callable[[Tensor, Any], Any]:
-    def operator(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, OPERANDS):
-            return NotImplemented
-        return of_node(new_node(row, (operand(other), operand(self))))
-
-    return operator
-
-
-def _rpow(self: Tensor, other: Any) -> Tensor:
-    return record(RPOW, (self, other))
-
-
-OPERATORS: dict[str, Callable[..., Any]] = {
-    "__add__": _operator(ADD),
-    "__radd__": _operator(ADD),
-    "__sub__": _operator(SUB),
-    "__rsub__": _operator(RSUB),
-    "__mul__": _operator(ROWS["mul"]),
-    "__rmul__": _operator(ROWS["mul"]),
-    "__truediv__": _operator(DIV),
-    "__rtruediv__": _operator(RDIV),
-    "__floordiv__": _operator(ROWS["floor_divide"]),
-    "__rfloordiv__": _reflected(ROWS["floor_divide"]),
-    "__mod__": _operator(ROWS["remainder"]),
-    "__rmod__": _reflected(ROWS["remainder"]),
-    "__pow__": pow,
-    "__rpow__": _rpow,
-    "__and__": _operator(ROWS["bitwise_and"]),
-    "__rand__": _operator(ROWS["bitwise_and"]),
-    "__or__": _operator(ROWS["bitwise_or"]),
-    "__ror__": _operator(ROWS["bitwise_or"]),
-    "__xor__": _operator(ROWS["bitwise_xor"]),
-    "__rxor__": _operator(ROWS["bitwise_xor"]),
-    "__eq__": _operator(ROWS["eq"]),
-    "__ne__": _operator(ROWS["ne"]),
-    "__lt__": _operator(ROWS["lt"]),
-    "__le__": _operator(ROWS["le"]),
-    "__gt__": _operator(ROWS["gt"]),
-    "__ge__": _operator(ROWS["ge"]),
-}

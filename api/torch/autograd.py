@@ -66,11 +66,11 @@ class _Sweep:
         if pending and not create_graph:
             force(pending)
         self.part = slice_of(roots, True, stops)
-        check_usable(self.part)
+        active = check_usable(self.part)
         self.hooked: list[Node] = []
         self.wanted: list[Operand] = []
         asked = None if inputs is None else _asked(inputs)
-        for x in self.part.numbers:
+        for x in active:
             if _wants_grad(x) if asked is None else _is_asked(x, asked):
                 self.wanted.append(x)
             if x.tracked and isinstance(x, Node) and x.hooks:

@@ -50,12 +50,14 @@ counts = Counts()
 class Slice:
     """What some nodes are computed from, in the order in which it was recorded.
 
-    ``numbers`` counts inputs and steps; ``structure`` is the same for equal slices.
+    ``numbers`` counts inputs and steps; ``roots`` are those of the nodes that it ends in;
+    ``structure`` is the same for equal slices.
     """
 
     steps: list[Operand]
     inputs: list[Operand]
     numbers: dict[Operand, int]
+    roots: tuple[int, ...]
     structure: Key
 
 
@@ -78,6 +80,7 @@ def slice_of(
             if place is None:
                 place = numbers[x] = len(numbers)
                 inputs.append(x)
+                structure.append(x.tracked)
             structure.append(place)
         structure.append(step.info if step.__class__ is Node else Variable)
         structure.append(step.tracked)
@@ -86,8 +89,10 @@ def slice_of(
         if x not in numbers:
             numbers[x] = len(numbers)
             inputs.append(x)
-            structure.append(x.info)
-    return Slice(steps, inputs, numbers, tuple(structure))
+            structure += (x.info, x.tracked)
+    roots = tuple([numbers[x] for x in targets])
+    structure.append(roots)
+    return Slice(steps, inputs, numbers, roots, tuple(structure))
 
 
 def _reached(

@@ -112,7 +112,7 @@ def gradient_graph(pull: Pull, values: Sequence[Node]) -> Graph:
 def slice_of_steps(part: Slice, last: Node) -> Slice:
     """The beginning of a slice, up to a step."""
     steps = [x for x in part.steps if x.serial <= last.serial]
-    return Slice(steps, part.inputs, part.numbers, part.structure)
+    return Slice(steps, part.inputs, part.numbers, part.roots, part.structure)
 
 
 def _one(like: GraphNode) -> Tracer:
@@ -126,10 +126,12 @@ def _one(like: GraphNode) -> Tracer:
 class Profile:
     """What the checks need to know of slices of one structure, by their numbers.
 
-    ``saved`` are pairs of a value that is kept and the step that keeps it; ``saving`` are the steps
-    that keep any, ``lost`` those that cannot be gone through a second time.
+    ``active`` are those that derivatives go through; ``saved`` are pairs of a value that is kept
+    and the step that keeps it; ``saving`` are the steps that keep any, ``lost`` those that cannot
+    be gone through a second time.
     """
 
+    active: list[int]
     saved: list[tuple[int, int]]
     saving: list[int]
     lost: list[int]
@@ -148,9 +150,10 @@ def profile_of(part: Slice) -> Profile:
 
 def _profile(part: Slice) -> Profile:
     numbers = part.numbers
-    made = Profile([], [], [])
+    active = _active(part)
+    made = Profile([numbers[x] for x in numbers if x in active], [], [], [])
     for step in part.steps:
-        if not isinstance(step, Node) or not step.tracked:
+        if not isinstance(step, Node) or step not in active:
             continue
         saved = step.info.saved(tuple(x.tracked for x in step.operands))
         kept = [_memory(step.operands[i]) for i in saved.operands]
@@ -164,21 +167,34 @@ def _profile(part: Slice) -> Profile:
     return made
 
 
-def check_usable(part: Slice) -> None:
-    """Complain of what has been freed, or overwritten since it was recorded.
+def _active(part: Slice) -> set[Operand]:
+    """What derivatives go through: a result recorded without them hides what it was made of."""
+    order = list(part.numbers)
+    active = {order[i] for i in part.roots}
+    for step in reversed(part.steps):
+        if step in active and isinstance(step, Node):
+            active.update(x for x in step.operands if x.tracked)
+    return active
+
+
+def check_usable(part: Slice) -> list[Operand]:
+    """What derivatives go through, if it is still as it was recorded.
 
     Raises:
-        RuntimeError: torch's.
+        RuntimeError: torch's, for what has been freed or overwritten.
     """
-    for x in part.numbers:
+    profile = profile_of(part)
+    order = list(part.numbers)
+    active = [order[i] for i in profile.active]
+    for x in active:
         if x.freed:
             raise RuntimeError(f"{FREED}{here()}")
-    order = list(part.numbers)
-    for kept, keeper in profile_of(part).saved:
+    for kept, keeper in profile.saved:
         source, step = _source(order[kept]), order[keeper]
         # What an operation in place overwrites itself it has kept a copy of.
         if source.modified and (source is step or step.serial < source.since):
             raise RuntimeError(f"{_overwritten_text(source)}{here()}")
+    return active
 
 
 def _source(x: Operand) -> Node:

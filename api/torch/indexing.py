@@ -136,16 +136,11 @@ WRITE = Row("index_put", _written, "CopySlices")
 
 def set_item(self: Tensor, index: Any, value: Any) -> None:
     """``tensor[index] = value``, in place."""
-    check_writable(self)
-    if MODE.enabled and self.wants_grad:
-        raise RuntimeError(
-            "a view of a leaf Variable that requires grad is being used in an in-place "
-            f"operation.{here()}"
-        )
+    check_writable(self, through_view=True)
     code, tensors = _coded(index, self)
     given = value if isinstance(value, Tensor) else None
     tracked = self.node.tracked or (given is not None and given.requires_grad and MODE.enabled)
-    if tracked:
+    if tracked or memory.is_apart(self):
         result = record(WRITE, (self, value, *tensors), (code,))
         memory.replace(self, result.node, result.node.serial)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -60,12 +61,12 @@ OPERATORS = {
 def _overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
     """New values that do not depend on the old ones."""
     before = self.node
-    if before.tracked:
+    if before.tracked or memory.is_apart(self):
         constant = leaf(array)
         memory.replace(self, constant, constant.serial)
         return self
     if not memory.is_shared(self) and not self.exposed:
-        before.modified = memory.bump(self)
+        before.modified, before.since = memory.bump(self), sys.maxsize
         self.take_node(leaf(array))
         return self
     value_of(before)

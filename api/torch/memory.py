@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace as replaced
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from pullback.tracer.primitives.elementwise import stop_gradient
-from pullback.tracer.trace import Tracer
+from pullback.tracer.primitives.elementwise import stop_gradient, where
+from pullback.tracer.primitives.structure import broadcast
+from pullback.tracer.trace import Tracer, literal
+from pullback.tracer.types import BOOL
 
 from .compute import force, value_of
-from .node import Node, Row, leaf, new_node
+from .modes import MODE
+from .node import Node, Operand, Row, Variable, leaf, new_node
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -129,7 +133,8 @@ def part_from_readers(tensor: Tensor, version: int = 0) -> None:
 def _keep_reader(node: Node | None, array: Array, version: int) -> None:
     """A node that something recorded still refers to keeps the value of its time."""
     if node is not None:
-        node.modified = version or node.modified
+        if version:
+            node.modified, node.since = version, sys.maxsize
         node.value = array.copy()
 
 
@@ -157,27 +162,79 @@ def replace(tensor: Tensor, node: Node, since: int) -> None:
     version = bump(tensor)
     storage = tensor.sharing
     old = tensor.node
-    if old.tracked and not node.tracked:
-        node = new_node(_unnoticed(old.info.grad_name), (old, node))
-        node.tracked = True
+    node = _with_derivatives_of(old, node)
     old.modified, old.since = version, since
-    if storage is None or not is_shared(tensor):
-        tensor.take_node(node)
-        if storage is not None:
-            tensor.sharing, tensor.chain, tensor.own_version = None, (), version
-        _keep_memory(old, node)
+    if storage is not None and is_shared(tensor):
+        _replace_shared(tensor, storage, node, version, since)
         return
-    base = storage.node
+    tensor.take_node(node)
+    if storage is not None:
+        tensor.sharing, tensor.chain, tensor.own_version = None, (), version
+    _keep_memory(old, node, tensor.exposed)
+
+
+def _with_derivatives_of(old: Node, new: Node, unnoticed: bool = False) -> Node:
+    """A value that has no derivatives, in the place of one that has.
+
+    Written while nothing was recorded, derivatives go where they went before; else they are zero.
+    """
+    if new.tracked or not old.tracked:
+        return new
+    row = OVERWRITTEN if MODE.enabled and not unnoticed else _unnoticed(old.info.grad_name)
+    node = new_node(row, (old, new))
+    node.tracked = True
+    return node
+
+
+def _replace_shared(tensor: Tensor, storage: Storage, node: Node, version: int, since: int) -> None:
+    base, base_tensor = storage.node, storage.base()
     base.modified, base.since = version, since
     storage.concrete = False
-    storage.node = new = new_node(_writing(tensor.chain), (base, node)) if tensor.chain else node
-    _keep_memory(base, new)
-    for sharing in storage.alive():
-        sharing.take_node(read_through(new, sharing.chain))
+    # What is written through a detached view reaches the others as values only.
+    detached = any(row.grad_name is None for row, _ in tensor.chain)
+    new = node
+    if tensor.chain:
+        with _recording(MODE.enabled and not detached):
+            new = new_node(_writing(tensor.chain), (base, node))
+        new = _with_derivatives_of(base, new, unnoticed=detached)
+    storage.node = new
+    _keep_memory(base, new, any(x.exposed for x in storage.alive()))
+    whole: Operand = new
+    if base_tensor is not None:
+        base_tensor.take_node(new)
+        whole = Variable(new, base_tensor) if base_tensor.wants_grad else new
+    for view in storage.alive():
+        if view is tensor and detached:
+            view.take_node(node)
+        elif view is not base_tensor:
+            with _recording(MODE.enabled or view.node.tracked):
+                view.take_node(read_through(whole, view.chain))
+
+
+@contextmanager
+def _recording(enabled: bool) -> Generator[None]:
+    before, MODE.enabled = MODE.enabled, enabled
+    try:
+        yield
+    finally:
+        MODE.enabled = before
+
+
+def is_apart(tensor: Tensor) -> bool:
+    """Whether others share it whose memory is their own: they are computed again after a write."""
+    return is_shared(tensor) and tensor.sharing is not None and not tensor.sharing.concrete
 
 
 def _changed(old: Tracer, new: Tracer) -> Tracer:
     return new + (old - stop_gradient(old))
+
+
+def _overwritten(old: Tracer, new: Tracer) -> Tracer:
+    never = broadcast(literal(False, BOOL), shape=old.shape, axes=())
+    return where(never, old, new)
+
+
+OVERWRITTEN = Row("overwritten", _overwritten, "ZeroBackward0")
 
 
 @cache
@@ -186,10 +243,10 @@ def _unnoticed(name: str) -> Row:
     return Row("unnoticed", _changed, name)
 
 
-def _keep_memory(old: Node, new: Node) -> None:
+def _keep_memory(old: Node, new: Node, exposed: bool) -> None:
     """If a NumPy array outside has the old memory, the new value is written there."""
     array = old.value
-    if array is None or not is_exposed(old, variables=1):
+    if array is None or not exposed or not is_exposed(old, variables=1):
         return
     value = value_of(new)
     if old.info.kind is new.info.kind:
@@ -198,9 +255,11 @@ def _keep_memory(old: Node, new: Node) -> None:
         new.value = array
 
 
-def read_through(node: Node, chain: Sequence[Step]) -> Node:
+def read_through(whole: Operand, chain: Sequence[Step]) -> Node:
     """What a view shows of the whole."""
-    for row, params in chain:
+    first, *rest = chain
+    node = new_node(_reading(first[0]), (whole,), first[1])
+    for row, params in rest:
         node = new_node(_reading(row), (node,), params)
     return node
 

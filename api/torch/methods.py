@@ -10,6 +10,8 @@ from . import (
     creation,
     indexing,
     inplace,
+    joining,
+    operators,
     pointwise,
     products,
     random,
@@ -25,8 +27,8 @@ NAMES: dict[Any, str] = {
     reductions: "sum nansum mean prod amax amin any all argmax argmin max min var std cumsum norm "
     "softmax log_softmax logsumexp",
     shapes: "reshape flatten ravel unflatten t transpose permute movedim squeeze unsqueeze "
-    "broadcast_to clone flip roll tile tril triu diag diagonal trace split chunk unbind narrow "
-    "select",
+    "broadcast_to clone flip roll tile tril triu diag diagonal trace",
+    joining: "split chunk unbind narrow select",
     products: "matmul mm mv dot bmm outer addmm",
     indexing: "nonzero gather index_select masked_select take",
 }
@@ -139,6 +141,6 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 def install() -> None:
     """Give `Tensor` its methods."""
-    for table in (functions(), inplace.METHODS, arithmetic.OPERATORS, inplace.OPERATORS, MORE):
+    for table in (functions(), inplace.METHODS, operators.OPERATORS, inplace.OPERATORS, MORE):
         for name, method in table.items():
             setattr(Tensor, name, method)

@@ -10,7 +10,7 @@ from .node import Node, new_node
 from .tensors import CAST, COPY, Tensor, operand
 
 
-def check_writable(tensor: Tensor) -> None:
+def check_writable(tensor: Tensor, through_view: bool = False) -> None:
     """Leaves that require grad must not be written to while that is recorded.
 
     Raises:
@@ -18,17 +18,19 @@ def check_writable(tensor: Tensor) -> None:
     """
     if not MODE.enabled:
         return
-    if tensor.wants_grad:
-        raise RuntimeError(
-            f"a leaf Variable that requires grad is being used in an in-place operation.{here()}"
-        )
-    if tensor.chain and tensor.node.tracked and tensor.sharing is not None:
-        base = tensor.sharing.base()
-        if base is not None and base.wants_grad:
+    if any(row.grad_name is None for row, _ in tensor.chain):
+        return
+    if through_view or tensor.chain:
+        base = tensor if tensor.sharing is None else tensor.sharing.base()
+        if base is not None and base.wants_grad and tensor.requires_grad:
             raise RuntimeError(
                 "a view of a leaf Variable that requires grad is being used in an in-place "
                 f"operation.{here()}"
             )
+    elif tensor.wants_grad:
+        raise RuntimeError(
+            f"a leaf Variable that requires grad is being used in an in-place operation.{here()}"
+        )
 
 
 def assign(tensor: Tensor, result: Tensor) -> Tensor:

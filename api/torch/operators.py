@@ -1,0 +1,64 @@
+"""What Python's operators do to tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .arithmetic import ADD, DIV, RDIV, ROWS, RPOW, RSUB, SUB, pow
+from .node import Row, new_node
+from .tensors import NUMBERS, Tensor, of_node, operand, record
+
+OPERANDS = (Tensor, *NUMBERS)
+
+
+def _operator(row: Row) -> Callable[[Tensor, Any], Any]:
+    def operator(self: Tensor, other: Any) -> Any:
+        if not isinstance(other, OPERANDS):
+            return NotImplemented
+        return of_node(new_node(row, (self.operand or operand(self), operand(other))))
+
+    return operator
+
+
+def _reflected(row: Row) -> Callable[[Tensor, Any], Any]:
+    def operator(self: Tensor, other: Any) -> Any:
+        if not isinstance(other, OPERANDS):
+            return NotImplemented
+        return of_node(new_node(row, (operand(other), operand(self))))
+
+    return operator
+
+
+def _rpow(self: Tensor, other: Any) -> Tensor:
+    return record(RPOW, (self, other))
+
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "__add__": _operator(ADD),
+    "__radd__": _operator(ADD),
+    "__sub__": _operator(SUB),
+    "__rsub__": _operator(RSUB),
+    "__mul__": _operator(ROWS["mul"]),
+    "__rmul__": _operator(ROWS["mul"]),
+    "__truediv__": _operator(DIV),
+    "__rtruediv__": _operator(RDIV),
+    "__floordiv__": _operator(ROWS["floor_divide"]),
+    "__rfloordiv__": _reflected(ROWS["floor_divide"]),
+    "__mod__": _operator(ROWS["remainder"]),
+    "__rmod__": _reflected(ROWS["remainder"]),
+    "__pow__": pow,
+    "__rpow__": _rpow,
+    "__and__": _operator(ROWS["bitwise_and"]),
+    "__rand__": _operator(ROWS["bitwise_and"]),
+    "__or__": _operator(ROWS["bitwise_or"]),
+    "__ror__": _operator(ROWS["bitwise_or"]),
+    "__xor__": _operator(ROWS["bitwise_xor"]),
+    "__rxor__": _operator(ROWS["bitwise_xor"]),
+    "__eq__": _operator(ROWS["eq"]),
+    "__ne__": _operator(ROWS["ne"]),
+    "__lt__": _operator(ROWS["lt"]),
+    "__le__": _operator(ROWS["le"]),
+    "__gt__": _operator(ROWS["gt"]),
+    "__ge__": _operator(ROWS["ge"]),
+}
