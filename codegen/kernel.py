@@ -7,7 +7,7 @@ function of the loop indices; broadcasts, permutations, slices and flips are not
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from pullback.tracer.ir import Node
 from pullback.tracer.types import ArrayType, Shape
@@ -42,7 +42,7 @@ class Buffer:
 
     name: str
     type: ArrayType
-    kind: str
+    kind: Literal["input", "output", "workspace"]
     number: int
 
     def __repr__(self) -> str:
@@ -57,13 +57,12 @@ Condition: TypeAlias = tuple[Affine, int]
 class Step:
     """One scalar value of a kernel's body.
 
-    ``kind`` is ``load``, ``literal``, ``iota``, ``select`` (a padded operand), ``gather`` or
-    ``apply`` (the node's primitive on the values of ``operands``), or ``combine`` (two of them, as
-    the reduction ``node`` does). ``depth`` is how many loops the
-    value depends on; it is computed outside the others.
+    A ``select`` is a padded operand, ``apply`` the node's primitive on the values of ``operands``,
+    ``combine`` two of them as the reduction ``node`` does. ``depth`` is how many loops the value
+    depends on; it is computed outside the others.
     """
 
-    kind: str
+    kind: Literal["load", "literal", "iota", "select", "gather", "apply", "combine"]
     node: Node
     operands: tuple[int, ...] = ()
     buffer: Buffer | None = None
@@ -76,12 +75,11 @@ class Step:
 class Sink:
     """Where a value of the body goes.
 
-    ``kind``: ``store``; ``reduce`` with the primitive of ``node`` along ``axes``; ``scan``, a
-    running sum along the one axis in ``axes``; ``scatter`` to the place that the ``indices`` steps
-    tell.
+    ``reduce`` is with the primitive of ``node`` along ``axes``; ``scan``, a running sum along the
+    one axis in ``axes``; ``scatter``, to the place that the ``indices`` steps tell.
     """
 
-    kind: str
+    kind: Literal["store", "reduce", "scan", "scatter"]
     node: Node
     step: int
     buffer: Buffer

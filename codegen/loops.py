@@ -227,10 +227,14 @@ class Nest:
             case "combine":
                 pair = [[env[i]] for i in step.operands]
                 return combine_pair(w, combiner(step.node), *pair)[0]
+            case "apply":
+                return self._apply(step, env)
+
+    def _apply(self, step: Step, env: Env) -> Value:
         if step.node.primitive.name in SINE_AND_COSINE and step.operands[0] in self.angles:
             return self._sine_or_cosine(step, env[step.operands[0]])
         contracted = self._contracted(step, env)
-        return contracted or lower(w, step.node, [env[i] for i in step.operands])
+        return contracted or lower(self.w, step.node, [env[i] for i in step.operands])
 
     def _contracted(self, step: Step, env: Env) -> Value | None:
         """A sum or difference with a product, rounded once; None for other steps."""

@@ -84,7 +84,8 @@ def _step(step: Step) -> str:
             return f"{step.kind}{operands} {step.buffer}[{_affine(step.index)}]{masked}"
         case "select" | "combine":
             return f"{step.kind}{operands}"
-    return f"{step.node.primitive.name}{operands}{_of(step.node)}"
+        case "apply":
+            return f"{step.node.primitive.name}{operands}{_of(step.node)}"
 
 
 def _of(node: Node) -> str:

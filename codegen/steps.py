@@ -91,6 +91,8 @@ class Body:
             case "gather":
                 indices = node.operands[1:]
                 return [Key(i, rows[: i.type.ndim], mask) for i in indices]
+            case _:
+                pass
         if node.primitive.name in ALWAYS_ROOTS and node not in self.inside:
             raise LoweringError(f"{node} was to be in memory")
         return [Key(x, rows, mask) for x in node.operands]
@@ -119,7 +121,8 @@ class Body:
                 strides = row_major_strides(table.type.shape)[count:]
                 index = combine(rest, strides, self.axes)
                 return Step("gather", node, operands, self.buffers[base(table)], index, mask)
-        return Step("apply", node, operands)
+            case _:
+                return Step("apply", node, operands)
 
 
 def _broadcast_rows(node: Node, rows: Rows) -> Rows:

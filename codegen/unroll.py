@@ -206,7 +206,8 @@ def _source(node: Node, index: Index) -> Place | None:
             update = node.operands[1]
             inner = _within(index, params["starts"], params["steps"], update.type.shape)
             return (operand, index) if inner is None else (update, inner)
-    return None
+        case _:
+            return None
 
 
 def _concatenated(node: Node, index: Index) -> Place:

@@ -116,7 +116,7 @@ class Function(NativeCallable):
         self._versions: dict[Signature, list[Compiled]] = {}
         self._by_structure: dict[tree.TreeSpec, _Flat] = {}
         self._lock = threading.RLock()
-        self.set_slow(functools.partial(_slow, self))
+        self.set_slow(self._slow)
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.__wrapped__, '__qualname__', self.__wrapped__)}>"
@@ -157,6 +157,27 @@ class Function(NativeCallable):
 
     # -- calls -------------------------------------------------------------------------------------
 
+    def _slow(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that machine code was not made for."""
+        if tracing():
+            return self._body(*args, **kwargs)
+        if self._by_structure and not self._static_argnames + self._static_argnums:
+            leaves, spec = tree.flatten((args, kwargs))
+            flat = self._by_structure.get(spec)
+            if flat is not None:
+                result = flat(*leaves)
+                if result is not _MISSED:
+                    return result
+        call = self._take_apart(args, kwargs)
+        if any(isinstance(x, ShapeDtype) for x in call.leaves):
+            raise TypeError(f"a ShapeDtype has no values to compute with{at(user_location())}")
+        for _ in range(ATTEMPTS):
+            compiled = self._compiled(call)
+            result = compiled.native(*_native_arguments(compiled, call, args))
+            if result is not _MISSED:
+                return result
+        raise InternalError("compiled code refused arguments of its own signature")
+
     def _take_apart(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
         return take_apart(args, kwargs, self._static_argnums, self._static_argnames)
 
@@ -168,7 +189,7 @@ class Function(NativeCallable):
                 if compiled.current():
                     return compiled
             try:
-                compiled = _compile(self, call)
+                compiled = _compile(self._body, self.__wrapped__, call)
             except BaseException:
                 if not versions:
                     del self._versions[call.signature]
@@ -199,49 +220,25 @@ class Function(NativeCallable):
             self._by_structure[spec] = flat
 
 
-def _slow(function: Function, *args: Any, **kwargs: Any) -> Any:
-    """A call that machine code was not made for."""
-    if tracing():
-        return function._body(*args, **kwargs)
-    if function._by_structure and not function._static_argnames + function._static_argnums:
-        leaves, spec = tree.flatten((args, kwargs))
-        flat = function._by_structure.get(spec)
-        if flat is not None:
-            result = flat(*leaves)
-            if result is not _MISSED:
-                return result
-    call = function._take_apart(args, kwargs)
-    if any(isinstance(x, ShapeDtype) for x in call.leaves):
-        raise TypeError(f"a ShapeDtype has no values to compute with{at(user_location())}")
-    for _ in range(ATTEMPTS):
-        compiled = function._compiled(call)
-        result = compiled.native(*_native_arguments(function, compiled, call, args))
-        if result is not _MISSED:
-            return result
-    raise InternalError("compiled code refused arguments of its own signature")
-
-
-def _native_arguments(
-    function: Function, compiled: Compiled, call: Call, args: Sequence[Any]
-) -> Sequence[Any]:
+def _native_arguments(compiled: Compiled, call: Call, args: Sequence[Any]) -> Sequence[Any]:
     """The arguments as one specialisation takes them."""
     if compiled.converted:
         return [*call.leaves, *(as_argument(x)[1] for x in compiled.converted)]
-    return _direct_arguments(function, call, args) if call.direct else call.leaves
+    return _direct_arguments(call, args) if call.direct else call.leaves
 
 
-def _direct_arguments(function: Function, call: Call, args: Sequence[Any]) -> list[Any]:
+def _direct_arguments(call: Call, args: Sequence[Any]) -> list[Any]:
     """The arguments in order, converted where they are not static."""
     static = {name for name, _ in call.signature.static}
     leaves = iter(call.leaves)
     return [x if i in static else next(leaves) for i, x in enumerate(args)]
 
 
-def _compile(function: Function, call: Call) -> Compiled:
+def _compile(body: Callable[..., Any], wrapped: Callable[..., Any], call: Call) -> Compiled:
     start = time.perf_counter()
-    graph, captures, spec = trace_signature(function._body, call.signature)
+    graph, captures, spec = trace_signature(body, call.signature)
     traced = time.perf_counter() - start
-    guards, contents = guards_of(function.__wrapped__)
+    guards, contents = guards_of(wrapped)
     objects: list[Any] = [value for _, value in call.signature.static]
     leaves = iter(range(len(graph.outputs)))
     result = _result_tree(spec, leaves, objects)

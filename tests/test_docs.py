@@ -2,8 +2,8 @@
 
 In a page, the ``python`` blocks run in order in one namespace; give a block that is not meant to
 run another label. A ``text`` block right behind a ``python`` block is what that prints: it is
-compared, and written anew with ``pytest --rewrite-golden``. In docstrings ``np`` and ``pb`` are there without an import,
-and in ``pullback.torch`` ``torch`` is that module.
+compared, and written anew with ``pytest --rewrite-golden``. In docstrings ``np`` and ``pb`` are
+there without an import, and in ``pullback.torch`` ``torch`` is that module.
 """
 
 from __future__ import annotations

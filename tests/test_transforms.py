@@ -601,6 +601,17 @@ def test_assignment_is_differentiated():
     assert_allclose(pb.grad(f)(X), [2 * X[1] + 4 * X[0], 2 * X[0] + 4 * X[1], 0.0])
 
 
+def test_a_copy_of_an_enclosing_value_is_the_functions_own():
+    def f(rate: Any, start: Any) -> Any:
+        y = start.copy()
+        y[1:-1] += rate * (y[2:] + y[:-2])
+        return np.sum(y**2)
+
+    value, slope = pb.value_and_grad(f)(0.5, X)
+    assert_allclose(value, f(0.5, X), rtol=1e-15)
+    assert_allclose(slope, 2 * (X[1] + 0.5 * (X[0] + X[2])) * (X[0] + X[2]), rtol=1e-14)
+
+
 # -- where -------------------------------------------------------------------------------------
 
 AT_ZERO: dict[str, tuple[Callable[[Any], Any], Any]] = {

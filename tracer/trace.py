@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,6 +68,10 @@ def tracing() -> bool:
     return bool(_active.traces)
 
 
+def _innermost() -> Trace | None:
+    return _active.traces[-1] if _active.traces else None
+
+
 def current_trace() -> Trace:
     """The innermost trace that is under way.
 
@@ -120,11 +124,16 @@ def derivative_of(node: Node) -> Generator[None]:
 
 @dataclass(slots=True)
 class Storage:
-    """What a NumPy array's memory is to its views: the newest node, counted."""
+    """What a NumPy array's memory is to its views: the newest node, counted.
+
+    It belongs to the trace that was current when it was made, whichever trace its first node is
+    of: a function may write into its own copy of what an enclosing one computed.
+    """
 
     node: Node
     version: int = 0
     read_only: str | None = None
+    trace: Trace | None = field(default_factory=_innermost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +197,7 @@ class Tracer(Operators, Methods):
         storage = self._storage
         if storage.read_only is not None:
             raise ValueError(f"{storage.read_only}{at(user_location())}")
-        if not current_trace().builder.owns(storage.node):
+        if storage.trace is not current_trace():
             raise ValueError(
                 "assignment to an array of an enclosing traced function; return it instead"
                 f"{at(user_location())}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 from pullback.runtime.function import Function
 from pullback.tracer import tree
@@ -16,6 +16,12 @@ from pullback.tracer.transform import as_leaf, trace_function, vectorized
 from .picking import decorator
 
 
+@overload
+def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Function: ...
+@overload
+def vmap(
+    fun: None = None, in_axes: Any = 0, out_axes: int = 0
+) -> Callable[[Callable[..., Any]], Function]: ...
 def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: int = 0) -> Any:
     """Map a function over an axis of its arguments, as one vectorized computation.
 

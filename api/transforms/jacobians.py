@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 from pullback.runtime.function import Function
 from pullback.tracer.errors import at
@@ -117,6 +117,10 @@ def _axes_last(x: Tracer, count: int) -> Tracer:
     return permute(x, axes=(*range(count, x.ndim), *range(count)))
 
 
+@overload
+def jacfwd(fun: Callable[..., Any], argnums: Argnums = 0) -> Function: ...
+@overload
+def jacfwd(fun: None = None, argnums: Argnums = 0) -> Callable[[Callable[..., Any]], Function]: ...
 def jacfwd(fun: Callable[..., Any] | None = None, argnums: Argnums = 0) -> Any:
     """The Jacobian by forward mode, all columns at once: for few inputs.
 
@@ -135,6 +139,10 @@ def jacfwd(fun: Callable[..., Any] | None = None, argnums: Argnums = 0) -> Any:
     return decorator(lambda f: Function(forward_jacobian(f, argnums), f), fun)
 
 
+@overload
+def jacrev(fun: Callable[..., Any], argnums: Argnums = 0) -> Function: ...
+@overload
+def jacrev(fun: None = None, argnums: Argnums = 0) -> Callable[[Callable[..., Any]], Function]: ...
 def jacrev(fun: Callable[..., Any] | None = None, argnums: Argnums = 0) -> Any:
     """The Jacobian by reverse mode, all rows at once: for few outputs; as `jacfwd` otherwise.
 
@@ -144,6 +152,10 @@ def jacrev(fun: Callable[..., Any] | None = None, argnums: Argnums = 0) -> Any:
     return decorator(lambda f: Function(_reverse_jacobian(f, argnums), f), fun)
 
 
+@overload
+def hessian(fun: Callable[..., Any], argnums: Argnums = 0) -> Function: ...
+@overload
+def hessian(fun: None = None, argnums: Argnums = 0) -> Callable[[Callable[..., Any]], Function]: ...
 def hessian(fun: Callable[..., Any] | None = None, argnums: Argnums = 0) -> Any:
     """The second derivatives, forward over reverse.
 

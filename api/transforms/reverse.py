@@ -152,6 +152,7 @@ class _Linearized:
         self.picked = Picked("vjp", primals, range(len(primals)))
         self.picked_tree = self.picked.tree
         self.values = 0
+        self.spec = self.picked.spec
 
         def flat_function(*leaves: Tracer) -> Any:
             result = fun(*self.picked.arguments(leaves))
