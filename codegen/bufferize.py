@@ -10,7 +10,14 @@ from typing import TypeAlias
 import numpy as np
 
 from pullback.tracer.ir import Graph, Node, literal_value
-from pullback.tracer.types import BOOL, DType, is_float, row_major_strides
+from pullback.tracer.types import (
+    BOOL,
+    FLOAT64,
+    ArrayType,
+    DType,
+    is_float,
+    row_major_strides,
+)
 
 from .fuse import ARG_REDUCTIONS, REDUCTIONS, Fusion, Group, base, elements, inline_nodes
 from .kernel import (
@@ -22,11 +29,13 @@ from .kernel import (
     LoopKernel,
     Plan,
     Product,
+    Routine,
     Sink,
     combine,
     reads,
     writes,
 )
+from .routines import ROUTINES
 from .schedule import schedule
 from .steps import Body, identity_rows
 from .unroll import small_runs, unrolled_kernel
@@ -90,7 +99,7 @@ def _unrolled(
 def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node]) -> list[Kernel]:
     if not group.fusible:
         (root,) = group.roots
-        return SPECIAL[root.primitive.name](root, buffers)
+        return SPECIAL.get(root.primitive.name, _routine_kernels)(root, buffers)
     stored = [root for root in group.roots if root in needed]
     if elements(group.space) == 0:
         return [
@@ -308,6 +317,19 @@ def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
             y_transposed=y_contract == batched + 1,
         )
     ]
+
+
+def _routine_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+    if root.type.size == 0:
+        return []
+    size = ROUTINES[root.primitive.name].scratch(root)
+    scratch = None
+    if size:
+        target = buffers[root]
+        type = ArrayType((-(-size // 8),), FLOAT64)
+        scratch = Buffer(f"s{target.number}", type, "workspace", target.number)
+    operands = tuple(buffers[base(x)] for x in root.operands)
+    return [Routine(root, operands, buffers[root], scratch)]
 
 
 SPECIAL = {

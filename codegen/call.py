@@ -113,10 +113,12 @@ def _raise_at_site(frame: Frame, number: Value, status: Value) -> None:
 def _raise(frame: Frame, site: Site, status: Value) -> None:
     """Raise one site's exception; ``{0}`` and ``{1}`` become what stands in the status."""
     f = frame.f
-    if isinstance(site.exception, str):
-        class_ = f.load(PTR, f.module.extern(f"PyExc_{site.exception}"), 8)
-    else:
+    if isinstance(site.exception, int):
         class_ = frame.record_item(layout.RECORD_OBJECTS, site.exception)
+    elif "." in site.exception:
+        class_ = f.module.extern(site.exception)
+    else:
+        class_ = f.load(PTR, f.module.extern(f"PyExc_{site.exception}"), 8)
     arguments, format = [class_], ""
     # CPython wants its format in ASCII, while the message may be in any language.
     for n, part in enumerate(re.split(r"\{([01])\}", site.message)):

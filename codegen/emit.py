@@ -9,8 +9,20 @@ from pullback.tracer.types import is_float
 
 from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
 from .entry import Site
-from .kernel import Buffer, Copy, Fill, Kernel, LoopKernel, Plan, Product, reads, writes
+from .kernel import (
+    Buffer,
+    Copy,
+    Fill,
+    Kernel,
+    LoopKernel,
+    Plan,
+    Product,
+    Routine,
+    reads,
+    writes,
+)
 from .loops import emit_loops
+from .routines import emit_routine
 from .scalar import memory_element
 
 
@@ -40,7 +52,7 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
             if buffer not in pointers:
                 pointers[buffer] = _pointer(run, plan, buffer)
         arguments = [pointers[b] for b in used]
-        if isinstance(kernel, LoopKernel):
+        if isinstance(kernel, LoopKernel | Routine):
             _call_kernel(run, emission, f"kernel{number}", kernel, used, arguments, vector_bytes)
         else:
             _emit_simple(run, f"kernel{number}", kernel, pointers)
@@ -61,7 +73,7 @@ def _call_kernel(
     run: FunctionWriter,
     emission: Emission,
     name: str,
-    kernel: LoopKernel,
+    kernel: LoopKernel | Routine,
     buffers: Sequence[Buffer],
     arguments: Sequence[Value],
     vector_bytes: int,
@@ -72,7 +84,10 @@ def _call_kernel(
     )
     pointers = dict(zip(buffers, w.parameters, strict=False))
     before = len(emission.sites)
-    emit_loops(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
+    if isinstance(kernel, Routine):
+        emit_routine(w, kernel, pointers, emission.sites, w.parameters[-1])
+    else:
+        emit_loops(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
     w.ret(constant(I64, 0))
     w.finish()
     status = run.parameters[-1]
@@ -102,8 +117,8 @@ def _emit_simple(
             w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
         case Product():
             _product(w, kernel, pointers)
-        case LoopKernel():
-            raise AssertionError("a loop kernel is a function of its own")
+        case LoopKernel() | Routine():
+            raise AssertionError("the kernel is a function of its own")
 
 
 def _fill(w: FunctionWriter, name: str, kernel: Fill, pointer: Value) -> None:

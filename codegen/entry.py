@@ -74,8 +74,8 @@ class Site:
     """Where kernels may find that something is wrong.
 
     ``message`` may contain ``{0}`` and ``{1}``, the details that the kernel leaves in its status.
-    ``exception`` is the name of a builtin exception or the index of a class among the record's
-    objects.
+    ``exception`` is the name of a builtin exception, the symbol of another (``numpy.LinAlgError``)
+    or the index of a class among the record's objects.
     """
 
     message: str

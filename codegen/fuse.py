@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node
 from pullback.tracer.types import Shape
 
+from .routines import ROUTINES
+
 REDUCTIONS = frozenset(f"reduce_{x}" for x in ("sum", "prod", "max", "min", "any", "all"))
 ARG_REDUCTIONS = frozenset({"argmax", "argmin"})
 SCATTERS = frozenset({"scatter", "scatter_add"})
@@ -21,6 +23,7 @@ ALWAYS_ROOTS = (
     REDUCTIONS
     | ARG_REDUCTIONS
     | SCATTERS
+    | ROUTINES.keys()
     | frozenset({"cumsum", "concatenate", "dot", "update_slice"})
 )
 ALIASES = frozenset({"reshape", "stop_gradient"})
@@ -147,7 +150,7 @@ def find_roots(graph: Graph) -> set[Node]:
 def _operands_in_memory(node: Node) -> Iterable[Node]:
     """Operands that the node's kernel reads at places of its own choosing."""
     name = node.primitive.name
-    if name == "dot":
+    if name == "dot" or name in ROUTINES:
         return [base(x) for x in node.operands]
     if name == "gather":
         return [base(node.operands[0])]

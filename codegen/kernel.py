@@ -139,7 +139,20 @@ class Product:
     y_transposed: bool
 
 
-Kernel: TypeAlias = LoopKernel | Fill | Copy | Product
+@dataclass(slots=True)
+class Routine:
+    """``target`` from whole ``operands``, by a routine of ``codegen/routines`` of the node's name.
+
+    It may use ``scratch`` as it likes.
+    """
+
+    node: Node
+    operands: tuple[Buffer, ...]
+    target: Buffer
+    scratch: Buffer | None = None
+
+
+Kernel: TypeAlias = LoopKernel | Fill | Copy | Product | Routine
 
 
 @dataclass(slots=True)
@@ -171,6 +184,8 @@ def reads(kernel: Kernel) -> set[Buffer]:
             return {kernel.x, kernel.y}
         case Copy():
             return {kernel.source}
+        case Routine():
+            return set(kernel.operands)
         case Fill():
             return set()
 
@@ -182,5 +197,7 @@ def writes(kernel: Kernel) -> set[Buffer]:
             return {s.buffer for s in kernel.sinks}
         case Product() | Copy():
             return {kernel.target}
+        case Routine():
+            return {kernel.target} | ({kernel.scratch} if kernel.scratch is not None else set())
         case Fill():
             return {kernel.buffer}

@@ -14,6 +14,7 @@ from .kernel import (
     LoopKernel,
     Plan,
     Product,
+    Routine,
     Step,
     reads,
     writes,
@@ -70,6 +71,9 @@ def _title(kernel: Kernel) -> str:
             return f"copy {kernel.source} -> {kernel.target}"
         case Fill():
             return f"fill {kernel.buffer} with {kernel.value}"
+        case Routine():
+            operands = ", ".join(map(str, kernel.operands))
+            return f"{kernel.node.primitive.name} {operands} -> {kernel.target}{_of(kernel.node)}"
 
 
 def _step(step: Step) -> str:

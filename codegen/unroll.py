@@ -16,6 +16,7 @@ from pullback.tracer.types import Shape, row_major_strides
 
 from .fuse import ARG_REDUCTIONS, REDUCTIONS, SCATTERS, Fusion, Group, base, inline_nodes, weight
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
+from .routines import ROUTINES
 
 LARGEST_ARRAY = 16
 LARGEST_SPACE = 64
@@ -72,7 +73,7 @@ def _cost(group: Group, roots: set[Node]) -> int | None:
 
 def _excluded(node: Node) -> bool:
     name = node.primitive.name
-    special = name == "dot" or name in SCATTERS or name in ARG_REDUCTIONS
+    special = name == "dot" or name in SCATTERS or name in ARG_REDUCTIONS or name in ROUTINES
     return special or not 0 < _points(node) <= LARGEST_SPACE
 
 

@@ -15,7 +15,8 @@ from pullback.codegen.contract import lower_products
 from pullback.codegen.emit import emit
 from pullback.codegen.entry import Entry
 from pullback.codegen.fuse import elements, fuse
-from pullback.codegen.kernel import Copy, Fill, Kernel, LoopKernel, Plan, Product
+from pullback.codegen.kernel import Copy, Fill, Kernel, LoopKernel, Plan, Product, Routine
+from pullback.codegen.routines import routine_work
 from pullback.codegen.short_axes import lower_short_axes
 from pullback.tracer.ir import Graph
 
@@ -173,5 +174,7 @@ def _kernel_work(kernel: Kernel) -> int:
             return elements(kernel.extents) * (len(kernel.steps) + len(kernel.sinks))
         case Product():
             return kernel.batch * kernel.m * kernel.n * kernel.k
+        case Routine():
+            return routine_work(kernel.node)
         case Fill() | Copy():
             return 0

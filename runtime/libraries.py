@@ -11,6 +11,7 @@ symbol                 what stands at the address
 ``numpy.alloc.f64``    that type's allocator, ``tp_alloc``
 ``numpy.descr.f64``    the descriptor of native arrays of a dtype
 ``numpy.True``         NumPy's scalar; likewise ``numpy.False``
+``numpy.LinAlgError``  the exception class
 ``pullback.absent``    the marker of a name that does not exist
 ``pullback.traces_under_way``  how many traces are under way, an i64
 ``pullback.slow`` ...  a function that all entry points share (``codegen/support.py``)
@@ -115,6 +116,8 @@ def _numpy(name: str) -> int:
             return id(np.True_)
         case "False":
             return id(np.False_)
+        case "LinAlgError":
+            return id(np.linalg.LinAlgError)
         case "descr":
             return id(np.dtype(DTYPES[dtype].char))
         case "type":

@@ -31,7 +31,8 @@ Transpose: TypeAlias = "Callable[..., tuple[Tracer | None, ...]]"
 Jvp: TypeAlias = "Callable[..., Tracer]"
 """``jvp(tangents, out, *operands, **params)``: the tangent of the result.
 
-``tangents`` has an entry for each operand, None where the operand does not vary.
+``tangents`` has an entry for each operand, None where the operand does not vary or the row has a
+transpose for it.
 """
 
 
@@ -64,12 +65,13 @@ class Primitive:
     """One operation that a graph is made of.
 
     Exactly one of ``partials``, ``transpose`` and ``jvp`` is given for a differentiable row, none
-    for one whose derivative is zero or does not exist. ``linear`` lists the operands that
-    ``transpose`` is about (None: all); with ``jointly`` the row is linear in all of them together
-    (like concatenation), else in each by itself (like a product). ``support`` tells for each
-    operand where the result depends on it at all (None: everywhere), for rows that choose.
-    ``batch`` is how the row moves through a batch; elementwise rows and those without operands need
-    none.
+    for one whose derivative is zero or does not exist; a row that is linear in some operands only,
+    such as the solution of a linear system, states ``transpose`` for those and ``jvp`` for the
+    others. ``linear`` lists the operands that ``transpose`` is about (None: all); with ``jointly``
+    the row is linear in all of them together (like concatenation), else in each by itself (like a
+    product). ``support`` tells for each operand where the result depends on it at all (None:
+    everywhere), for rows that choose. ``batch`` is how the row moves through a batch; elementwise
+    rows and those without operands need none.
     """
 
     name: str
@@ -113,6 +115,8 @@ def register(primitive: Primitive) -> Primitive:
     """Enter a row into the table."""
     assert primitive.name not in TABLE, f"two primitives are called {primitive.name}"
     forms = [primitive.partials, primitive.transpose, primitive.jvp]
-    assert sum(form is not None for form in forms) <= 1, f"{primitive.name}: one derivative only"
+    partly = primitive.transpose is not None and primitive.linear is not None
+    one = sum(form is not None for form in forms) <= 1 or (primitive.partials is None and partly)
+    assert one, f"{primitive.name}: one derivative only"
     TABLE[primitive.name] = primitive
     return primitive

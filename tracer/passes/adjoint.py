@@ -121,10 +121,15 @@ def _pull_node(node: Node, ct: Cotangent, wants: Sequence[bool]) -> list[Cotange
             for p, want in zip(partials, wants, strict=True)
         ]
         return _masked(parts, ct.mask)
+    pulled: list[Cotangent | None] = [None] * len(operands)
     if row.transpose is not None:
-        return _transposed(row, ct, operands, params)
-    parts = _transposed_jvp(node, ct.value, wants)
-    return [Cotangent(x) if x is not None else None for x in parts]
+        pulled = _transposed(row, ct, operands, params)
+        linear = row.linear_operands(len(operands))
+        wants = [want and i not in linear for i, want in enumerate(wants)]
+    if row.jvp is not None and any(wants):
+        others = _transposed_jvp(node, ct.value, wants)
+        pulled = [x if y is None else Cotangent(y) for x, y in zip(pulled, others, strict=True)]
+    return pulled
 
 
 def _masked(parts: Sequence[Tracer | None], mask: Tracer | None) -> list[Cotangent | None]:

@@ -54,10 +54,14 @@ def _push_node(node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
         partials = row.partials(Tracer(node), *operands, **params)
         pairs = zip(partials, tangents, strict=True)
         return _sum([t * p for p, t in pairs if p is not None and t is not None])
+    parts: list[Tracer | None] = []
     if row.transpose is not None:
-        return _push_linear(row, node, tangents)
-    assert row.jvp is not None
-    return row.jvp(tangents, Tracer(node), *operands, **params)
+        parts.append(_push_linear(row, node, tangents))
+        linear = row.linear_operands(len(operands))
+        tangents = [None if i in linear else t for i, t in enumerate(tangents)]
+    if row.jvp is not None and any(t is not None for t in tangents):
+        parts.append(row.jvp(tangents, Tracer(node), *operands, **params))
+    return _sum([part for part in parts if part is not None])
 
 
 def _push_linear(row: Primitive, node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:

@@ -1,5 +1,12 @@
 """The rows, a file a family; importing this package fills the table."""
 
-from . import contraction, elementwise, indexing, reduction, structure
+from . import contraction, elementwise, indexing, linear_algebra, reduction, structure
 
-__all__ = ["contraction", "elementwise", "indexing", "reduction", "structure"]
+__all__ = [
+    "contraction",
+    "elementwise",
+    "indexing",
+    "linear_algebra",
+    "reduction",
+    "structure",
+]

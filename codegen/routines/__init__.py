@@ -1,0 +1,42 @@
+"""Routines: machine code that makes one whole array from others, such as a sort or a factorisation.
+
+Fusion leaves these primitives alone: their operands and their result are in memory, contiguous.
+``ROUTINES`` has the lowering of each by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pullback.tracer.ir import Node
+
+from ..assembly import FunctionWriter, Value
+from ..entry import Site
+from ..kernel import Buffer, Routine
+from . import triangular
+from .writer import RoutineLowering, RoutineWriter
+
+ROUTINES: dict[str, RoutineLowering] = {
+    "triangular_solve": triangular.SOLVE,
+}
+
+
+def routine_work(node: Node) -> int:
+    """A rough count of the steps that a routine takes."""
+    return ROUTINES[node.primitive.name].work(node)
+
+
+def emit_routine(
+    w: FunctionWriter,
+    kernel: Routine,
+    pointers: Mapping[Buffer, Value],
+    sites: list[Site],
+    status: Value,
+) -> None:
+    """Write the body of a routine's function."""
+    operands = tuple(pointers[b] for b in kernel.operands)
+    scratch = pointers[kernel.scratch] if kernel.scratch is not None else None
+    routine = RoutineWriter(
+        w, kernel.node, operands, pointers[kernel.target], scratch, sites, status
+    )
+    ROUTINES[kernel.node.primitive.name].emit(routine)

@@ -1,0 +1,109 @@
+"""What routines are written with: loops over a batch, calls of LAPACK, errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pullback.tracer.ir import Node
+from pullback.tracer.types import ArrayType
+
+from ..assembly import I64, FunctionWriter, Value, constant
+from ..entry import Site
+from ..scalar import memory_element
+
+
+@dataclass(slots=True)
+class RoutineWriter:
+    """The function of one routine: its node, and the addresses of its arrays.
+
+    ``target`` is not initialised; ``scratch`` has as many bytes as the lowering asked for.
+    """
+
+    w: FunctionWriter
+    node: Node
+    operands: tuple[Value, ...]
+    target: Value
+    scratch: Value | None
+    sites: list[Site]
+    status: Value
+
+    def fail_if(self, bad: Value, message: str, exception: str, *details: Value) -> None:
+        """Leave with an exception at the node's line; details are for ``{0}`` and ``{1}``."""
+        w = self.w
+        failed, fine = w.label("failed"), w.label("fine")
+        w.branch(bad, failed, fine)
+        w.start_block(failed)
+        for i, detail in enumerate(details):
+            w.store(detail, w.address(self.status, i, I64), 8)
+        where = f" at {self.node.where}" if self.node.where is not None else ""
+        self.sites.append(Site(message + where, exception))
+        w.ret(constant(I64, len(self.sites)))
+        w.start_block(fine)
+
+    @contextmanager
+    def batch(self, count: int) -> Generator[Value]:
+        """A loop over the items of a batch, written out where there is one; gives its index."""
+        if count == 1:
+            yield constant(I64, 0)
+        else:
+            with self.w.loop(0, count) as loop:
+                yield loop.index
+
+    def item(self, array: Value, index: Value, size: int, type: ArrayType) -> Value:
+        """Where an item of ``size`` elements of an array begins."""
+        offset = self.w.scale_index(index, size)
+        return self.w.address(array, offset, memory_element(type.dtype))
+
+    def copy(self, target: Value, source: Value, size: int) -> None:
+        """Copy bytes that do not overlap."""
+        no = Value("i1", "false")
+        self.w.call("llvm.memcpy.p0.p0.i64", "void", [target, source, constant(I64, size), no])
+
+    def fortran(self, name: str, *arguments: Value | int | float | str) -> None:
+        """Call a routine of BLAS or LAPACK; numbers and letters are passed by address.
+
+        An ``int`` is a 32-bit integer, a ``float`` a number of the node's dtype. ``name`` has ``?``
+        for the letter of the dtype: ``blas.?trsm``.
+        """
+        dtype = self.node.type.dtype
+        letter = {"f": "s", "d": "d"}[dtype.char]
+        given = [self._by_address(x, dtype.itemsize) for x in arguments]
+        self.w.call(name.replace("?", letter), "void", given)
+
+    def _by_address(self, x: Value | int | float | str, itemsize: int) -> Value:
+        w = self.w
+        if isinstance(x, Value):
+            return x
+        if isinstance(x, str):
+            return w.module.bytes(x.encode())
+        kind, size = ("i32", 4) if isinstance(x, int) else ("double", 8)
+        if kind == "double" and itemsize == 4:
+            kind, size = "float", 4
+        slot = w.alloca(kind)
+        w.store(constant(kind, x), slot, size)
+        return slot
+
+
+def _nothing(node: Node) -> int:
+    return 0
+
+
+def _elements(node: Node) -> int:
+    return sum(math.prod(x.type.shape) for x in (node, *node.operands))
+
+
+@dataclass(frozen=True, slots=True)
+class RoutineLowering:
+    """How a primitive is run by a routine.
+
+    ``emit`` writes the body of a function that returns 0 at its end, ``scratch`` tells how many
+    bytes of memory it needs beside its operands and its result, ``work`` about how many steps it
+    takes.
+    """
+
+    emit: Callable[[RoutineWriter], None]
+    scratch: Callable[[Node], int] = _nothing
+    work: Callable[[Node], int] = _elements
