@@ -19,7 +19,7 @@ from pullback.tracer.types import (
     row_major_strides,
 )
 
-from .fuse import ARG_REDUCTIONS, REDUCTIONS, Fusion, Group, base, elements, inline_nodes
+from .fuse import ARG_REDUCTIONS, REDUCTIONS, SCANS, Fusion, Group, base, elements, inline_nodes
 from .kernel import (
     Affine,
     Buffer,
@@ -148,13 +148,13 @@ def register_depth(kernel: LoopKernel, sink: Sink) -> int:
 
 def identity(name: str, dtype: DType, empty: bool = False) -> float | int | bool:
     """What a reduction starts from; the sum of no elements is +0, though -0 adds nothing."""
-    if name == "reduce_sum":
+    if name in ("reduce_sum", "cumsum", "recurrence"):
         return -0.0 if is_float(dtype) and not empty else 0
-    if name in ("reduce_max", "argmax"):
+    if name in ("reduce_max", "argmax", "cummax"):
         return -np.inf if is_float(dtype) else _integer_limits(dtype)[0]
-    if name in ("reduce_min", "argmin"):
+    if name in ("reduce_min", "argmin", "cummin"):
         return np.inf if is_float(dtype) else _integer_limits(dtype)[1]
-    return {"reduce_prod": 1, "reduce_any": False, "reduce_all": True}.get(name, 0)
+    return {"reduce_prod": 1, "cumprod": 1, "reduce_any": False, "reduce_all": True}.get(name, 0)
 
 
 def _integer_limits(dtype: DType) -> tuple[int, int]:
@@ -276,7 +276,7 @@ def _scatter_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     return [*kernels, kernel]
 
 
-def _cumsum_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
+def _scan_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     space = root.type.shape
     if elements(space) == 0:
         return []
@@ -286,8 +286,11 @@ def _cumsum_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     if root.params["reverse"]:
         rows[axis] = rows[axis].scaled(-1, space[axis] - 1)
     index = combine(tuple(rows), row_major_strides(space), body.axes)
-    value = body.value(root.operands[0], tuple(rows))
-    kernel = schedule(space, body.steps, [Sink("scan", root, value, buffers[root], index, (axis,))])
+    *factors, value = [body.value(x, tuple(rows)) for x in root.operands]
+    sink = Sink(
+        "scan", root, value, buffers[root], index, (axis,), factor=next(iter(factors), None)
+    )
+    kernel = schedule(space, body.steps, [sink])
     kernel.roots = (root,)
     kernel.sequential = kernel.sinks[0].axes == (len(kernel.extents) - 1,)
     return [kernel]
@@ -340,7 +343,7 @@ SPECIAL = {
     "update_slice": _update_kernels,
     "scatter": _scatter_kernels,
     "scatter_add": _scatter_kernels,
-    "cumsum": _cumsum_kernels,
+    **dict.fromkeys(sorted(SCANS), _scan_kernels),
     "dot": _product_kernels,
 }
 

@@ -12,9 +12,24 @@ from .scalar import extremum, is_float
 ARG = ("argmax", "argmin")
 
 
-def combiner(node: Node) -> str:
-    """The reduction that a node combines with: a running sum is one of sums."""
-    return "reduce_sum" if node.primitive.name == "cumsum" else node.primitive.name
+def continued(
+    w: FunctionWriter, node: Node, carried: Value, value: Value, factor: Value | None
+) -> Value:
+    """What a scan carries on from one place to the next."""
+    match node.primitive.name:
+        case "recurrence" if factor is not None:
+            if is_float(value):
+                return w.fma(factor, carried, value)
+            return w.op("add", w.op("mul", factor, carried), value)
+        case "cummax":
+            return combine_pair(w, "reduce_max", [carried], [value])[0]
+        case "cummin":
+            return combine_pair(w, "reduce_min", [carried], [value])[0]
+        case "cumprod":
+            return combine_pair(w, "reduce_prod", [carried], [value])[0]
+        case _:
+            # Not contracted with a product, so that it adds what NumPy adds.
+            return w.op("fadd" if is_float(value) else "add", carried, value)
 
 
 def start_state(name: str, type: str, first: float | int | bool) -> list[Value]:

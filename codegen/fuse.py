@@ -17,14 +17,16 @@ from .routines import ROUTINES
 
 REDUCTIONS = frozenset(f"reduce_{x}" for x in ("sum", "prod", "max", "min", "any", "all"))
 ARG_REDUCTIONS = frozenset({"argmax", "argmin"})
+SCANS = frozenset({"cumsum", "cumprod", "cummax", "cummin", "recurrence"})
 SCATTERS = frozenset({"scatter", "scatter_add"})
 MOVES = frozenset({"broadcast", "permute", "slice", "flip", "reshape", "stop_gradient"})
 ALWAYS_ROOTS = (
     REDUCTIONS
     | ARG_REDUCTIONS
+    | SCANS
     | SCATTERS
     | ROUTINES.keys()
-    | frozenset({"cumsum", "concatenate", "dot", "update_slice"})
+    | frozenset({"concatenate", "dot", "update_slice"})
 )
 ALIASES = frozenset({"reshape", "stop_gradient"})
 
@@ -220,7 +222,7 @@ def inline_nodes(root: Node, roots: set[Node]) -> tuple[dict[Node, None], dict[N
 
 def _keeps_place(node: Node) -> bool:
     name = node.primitive.name
-    return node.primitive.elementwise or name in REDUCTIONS or name == "cumsum"
+    return node.primitive.elementwise or name in REDUCTIONS or name in SCANS
 
 
 def _group(

@@ -58,8 +58,8 @@ class Step:
     """One scalar value of a kernel's body.
 
     A ``select`` is a padded operand, ``apply`` the node's primitive on the values of ``operands``,
-    ``combine`` two of them as the reduction ``node`` does. ``depth`` is how many loops the value
-    depends on; it is computed outside the others.
+    ``combine`` two of them as the reduction ``node`` does, or goes on with a scan from the first of
+    them. ``depth`` is how many loops the value depends on; it is computed outside the others.
     """
 
     kind: Literal["load", "literal", "iota", "select", "gather", "apply", "combine"]
@@ -75,8 +75,9 @@ class Step:
 class Sink:
     """Where a value of the body goes.
 
-    ``reduce`` is with the primitive of ``node`` along ``axes``; ``scan``, a running sum along the
-    one axis in ``axes``; ``scatter``, to the place that the ``indices`` steps tell.
+    ``reduce`` is with the primitive of ``node`` along ``axes``; ``scan``, carried on along the one
+    axis in ``axes``, times the step ``factor`` if there is one; ``scatter``, to the place that the
+    ``indices`` steps tell.
     """
 
     kind: Literal["store", "reduce", "scan", "scatter"]
@@ -86,6 +87,7 @@ class Sink:
     index: Affine
     axes: tuple[int, ...] = ()
     indices: tuple[int, ...] = ()
+    factor: int | None = None
 
 
 @dataclass(slots=True)

@@ -15,11 +15,11 @@ from pullback.tracer.ir import Node
 from pullback.tracer.types import is_float
 
 from .access import Access, Place
-from .assembly import I64, FunctionWriter, Value, constant, element, lanes, vector
+from .assembly import I64, FunctionWriter, Value, constant, lanes, vector
 from .bufferize import identity, reduces_in_registers, register_depth
-from .combine import combine_across_lanes, combine_pair, combiner, start_state, state_result
+from .combine import combine_across_lanes, combine_pair, continued, start_state, state_result
 from .entry import Site
-from .fuse import MOVES, weight
+from .fuse import MOVES, SCANS, weight
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .math import sincos
 from .positions import Positions
@@ -225,10 +225,16 @@ class Nest:
             case "gather":
                 return self.positions.gather(step, place, [env[i] for i in step.operands])
             case "combine":
-                pair = [[env[i]] for i in step.operands]
-                return combine_pair(w, combiner(step.node), *pair)[0]
+                return self._combined(step, [env[i] for i in step.operands])
             case "apply":
                 return self._apply(step, env)
+
+    def _combined(self, step: Step, operands: Sequence[Value]) -> Value:
+        if step.node.primitive.name in SCANS:
+            carried, *factors, value = operands
+            return continued(self.w, step.node, carried, value, next(iter(factors), None))
+        pair = [[x] for x in operands]
+        return combine_pair(self.w, step.node.primitive.name, *pair)[0]
 
     def _apply(self, step: Step, env: Env) -> Value:
         if step.node.primitive.name in SINE_AND_COSINE and step.operands[0] in self.angles:
@@ -308,7 +314,7 @@ class Nest:
                 case "reduce":
                     self._reduce(number, sink, value, place, copy)
                 case "scan":
-                    self._scan(number, sink, value, place)
+                    self._scan(number, sink, value, place, env)
                 case "scatter":
                     self._scatter(sink, value, place, env)
 
@@ -360,7 +366,7 @@ class Nest:
                 opened.append(number)
             if sink.kind == "scan" and self.kernel.sequential and depth == self.depth - 1:
                 kind = ELEMENTS[sink.node.type.dtype]
-                first = identity("reduce_sum", sink.node.type.dtype)
+                first = identity(sink.node.primitive.name, sink.node.type.dtype)
                 self.accumulators[number] = [[constant(kind, first)]]
                 opened.append(number)
         return opened
@@ -383,23 +389,29 @@ class Nest:
             (result,) = combine_pair(w, name, [old], [result])
         self.access.write(sink.buffer, pointer, 0, result, place)
 
-    def _scan(self, number: int, sink: Sink, value: Value, place: Place) -> None:
+    def _scan(self, number: int, sink: Sink, value: Value, place: Place, env: Env) -> None:
         w = self.w
         if not sink.axes:
             return self._store(sink, sink.index, value, place)
-        add = "fadd" if element(value.type) in ("double", "float") else "add"
+        factor = None if sink.factor is None else env[sink.factor]
+        (axis,) = sink.axes
         if self.kernel.sequential:
+            if factor is not None:
+                later = w.compare("ne", place.index, constant(I64, 0))
+                factor = w.select(later, factor, constant(factor.type, 0))
             (old,) = self.accumulators[number][0]
-            total = w.op(add, old, value)
+            total = continued(w, sink.node, old, value, factor)
             self.accumulators[number][0] = [total]
             return self._store(sink, sink.index, total, place)
-        (axis,) = sink.axes
         stride = sink.index.coefs[-1]
         pointer = self.access.address(sink.buffer, sink.index, place)
         before = w.address(pointer, -sink.index.coefs[axis], memory_element(sink.buffer.type.dtype))
         later = w.compare("ne", self.access.indices[axis], constant(I64, 0))
         old = self.access.read(sink.buffer, before, stride, place, later)
-        total = w.select(*level(w, later, w.op(add, old, value), value))
+        if factor is not None:
+            factor = level(w, factor, value)[0]
+        total = continued(w, sink.node, old, value, factor)
+        total = w.select(*level(w, later, total, value))
         self.access.write(sink.buffer, pointer, stride, total, place)
         return None
 

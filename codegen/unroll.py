@@ -14,7 +14,17 @@ from dataclasses import dataclass, field
 from pullback.tracer.ir import LITERAL, Node
 from pullback.tracer.types import Shape, row_major_strides
 
-from .fuse import ARG_REDUCTIONS, REDUCTIONS, SCATTERS, Fusion, Group, base, inline_nodes, weight
+from .fuse import (
+    ARG_REDUCTIONS,
+    REDUCTIONS,
+    SCANS,
+    SCATTERS,
+    Fusion,
+    Group,
+    base,
+    inline_nodes,
+    weight,
+)
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .routines import ROUTINES
 
@@ -135,8 +145,8 @@ class Unrolled:
         name = node.primitive.name
         if name in REDUCTIONS:
             return [(node.operands[0], i) for i in _reduced_indices(node, index)]
-        if name == "cumsum":
-            return [(node.operands[0], i) for i in _summed_indices(node, index)]
+        if name in SCANS:
+            return _carried(node, index)
         if name == "gather":
             return [(x, index[: x.type.ndim]) for x in node.operands[1:]]
         return [(x, index) for x in node.operands]
@@ -151,7 +161,9 @@ class Unrolled:
             step = Step("literal", node)
         elif name == "iota":
             step = Step("iota", node, index=Affine(index[0], ()))
-        elif name in REDUCTIONS or name == "cumsum":
+        elif name in SCANS and len(operands) > 1:
+            step = Step("combine", node, tuple(operands))
+        elif name in REDUCTIONS or name in SCANS:
             return self._combined(node, operands)
         elif name == "gather":
             table = node.operands[0]
@@ -255,11 +267,13 @@ def _reduced_indices(node: Node, index: Index) -> Iterable[Index]:
         yield tuple(next(along) if a in axes else next(kept) for a in range(len(shape)))
 
 
-def _summed_indices(node: Node, index: Index) -> Iterable[Index]:
-    axis, extent = node.params["axis"], node.type.shape[node.params["axis"]]
-    last = index[axis]
-    places = range(extent - 1, last - 1, -1) if node.params["reverse"] else range(last + 1)
-    return [(*index[:axis], i, *index[axis + 1 :]) for i in places]
+def _carried(node: Node, index: Index) -> list[Place]:
+    """What a scan is made of at an index: its value at the place before, if any, and operands."""
+    axis, reverse = node.params["axis"], node.params["reverse"]
+    if index[axis] == (node.type.shape[axis] - 1 if reverse else 0):
+        return [(node.operands[-1], index)]
+    before = (*index[:axis], index[axis] + (1 if reverse else -1), *index[axis + 1 :])
+    return [(node, before), *((x, index) for x in node.operands)]
 
 
 def unrolled_kernel(

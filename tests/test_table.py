@@ -65,7 +65,7 @@ LOOSE = {"erfc": 16.0}
 """Ulps where the reference, SciPy's, is farther off than most; the function itself is measured
 against mpmath in test_math.py."""
 
-SUMS = frozenset({"dot", "reduce_sum", "reduce_prod", "cumsum", "scatter_add"})
+SUMS = frozenset({"dot", "reduce_sum", "reduce_prod", "cumsum", "recurrence", "scatter_add"})
 """Rows that add or multiply many elements, in another order than the reference."""
 
 OF_MATRICES = frozenset({"triangular_solve"})

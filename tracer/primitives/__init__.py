@@ -1,9 +1,18 @@
 """The rows, a file a family; importing this package fills the table."""
 
-from . import contraction, elementwise, indexing, linear_algebra, reduction, structure
+from . import (
+    contraction,
+    cumulative,
+    elementwise,
+    indexing,
+    linear_algebra,
+    reduction,
+    structure,
+)
 
 __all__ = [
     "contraction",
+    "cumulative",
     "elementwise",
     "indexing",
     "linear_algebra",
