@@ -119,7 +119,10 @@ class Operators:
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         """NumPy asks for actual values; there are none."""
-        way_out = "pullback.numpy.array makes arrays of traced values, pullback.numpy.zeros to fill"
+        way_out = (
+            "pullback.numpy.array makes arrays of traced values, pullback.numpy.zeros to fill;\n"
+            "  to read a NumPy array at traced places: pullback.numpy.asarray(table)[places]"
+        )
         _refuse("making a NumPy array", way_out)(self)  # type: ignore[arg-type]
         raise AssertionError
 

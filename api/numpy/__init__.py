@@ -13,7 +13,11 @@ array([0., 0., 0.])
 (array([1.5, 3. , 1. ]),)
 
 Inside a traced function `zeros`, `ones`, `empty` and `full` make arrays that traced values can be
-written to.
+written to, and `array` and `asarray` arrays that can be read at traced places:
+
+>>> squares = np.arange(10.0) ** 2
+>>> pb.jit(lambda i: pnp.asarray(squares)[i])(3)
+np.float64(9.0)
 
 Every name of NumPy is here: those without a meaning for traced values are NumPy's own.
 """

@@ -91,5 +91,7 @@ WRITABLE: dict[str, Callable[..., Any]] = {
     "empty": creation.zeros,
     "ones": creation.ones,
     "full": creation.full,
+    "array": creation.array,
+    "asarray": creation.asarray,
 }
-"""Those that make an array to be filled: traced ones inside a traced function."""
+"""Those whose arrays are to be filled, or read at traced places: traced inside a traced function."""
