@@ -10,6 +10,7 @@ from .assembly import I64, PTR, FunctionWriter, Value, constant, lanes, like, ve
 from .kernel import Affine, Buffer, Condition, LoopKernel
 from .scalar import memory_element
 from .vectors import (
+    LARGEST_STRIDE,
     both,
     lane_numbers,
     masked_gather,
@@ -17,6 +18,8 @@ from .vectors import (
     masked_scatter,
     masked_store,
     reverse,
+    strided_load,
+    strided_store,
 )
 
 
@@ -115,6 +118,8 @@ class Access:
             value = reverse(w, w.load(vector(kind, width), first, size))
         elif stride == 1:
             value = masked_load(w, vector(kind, width), pointer, size, mask)
+        elif 2 <= abs(stride) <= LARGEST_STRIDE:
+            value = strided_load(w, vector(kind, width), pointer, stride, size, mask)
         else:
             pointers = self.lane_pointers(pointer, kind, stride, width)
             value = masked_gather(w, vector(kind, width), pointers, size, mask)
@@ -162,6 +167,8 @@ class Access:
         elif stride == 1:
             assert place.mask is not None
             masked_store(w, value, pointer, size, place.mask)
+        elif 2 <= abs(stride) <= LARGEST_STRIDE:
+            strided_store(w, value, pointer, stride, size, place.mask)
         else:
             pointers = self.lane_pointers(pointer, kind, stride, place.width)
             masked_scatter(w, value, pointers, size, place.mask)

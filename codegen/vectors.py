@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .assembly import (
     I1,
     I64,
     FunctionWriter,
     Value,
     constant,
+    element,
     intrinsic_suffix,
     lanes,
     like,
@@ -38,6 +41,72 @@ def reverse(w: FunctionWriter, x: Value) -> Value:
     """The lanes in the opposite order."""
     order = ", ".join(f"i32 {k}" for k in reversed(range(lanes(x.type))))
     return w.make(x.type, f"shufflevector {x}, {x.type} poison, <{lanes(x.type)} x i32> <{order}>")
+
+
+def shuffle(w: FunctionWriter, a: Value, b: Value, order: Sequence[int | None]) -> Value:
+    """Lanes picked out of two vectors, those of the second counted on; None where any will do."""
+    picks = ", ".join("i32 poison" if k is None else f"i32 {k}" for k in order)
+    type = vector(element(a.type), len(order))
+    return w.make(type, f"shufflevector {a}, {b}, <{len(order)} x i32> <{picks}>")
+
+
+LARGEST_STRIDE = 4
+"""How far apart lanes may be for whole vectors and shuffles to be quicker than single accesses."""
+
+
+def _positions(width: int, stride: int) -> list[int]:
+    """Where the lanes are among the elements that they span, first to last in memory."""
+    span = (width - 1) * abs(stride)
+    return [(0 if stride > 0 else span) + k * stride for k in range(width)]
+
+
+def _spread(w: FunctionWriter, mask: Value, stride: int, chunk: int) -> Value:
+    """The mask of lanes for the elements of one vector among those that they span."""
+    width = lanes(mask.type)
+    lane_at = {position: lane for lane, position in enumerate(_positions(width, stride))}
+    order = [lane_at.get(chunk * width + k, width) for k in range(width)]
+    return shuffle(w, mask, constant(mask.type, False), order)
+
+
+def strided_load(
+    w: FunctionWriter, type: str, pointer: Value, stride: int, align: int, mask: Value | None
+) -> Value:
+    """Lanes a few elements apart; zeros where the mask is false, and no access there.
+
+    Whole vectors are read and shuffled; the last one ends with the last lane.
+    """
+    width, kind = lanes(type), element(type)
+    positions = _positions(width, stride)
+    first = w.address(pointer, -positions[0], kind)
+    result = constant(type, 0)
+    for chunk in range(abs(stride)):
+        start = chunk * width
+        if mask is not None:
+            spread = _spread(w, mask, stride, chunk)
+            part = masked_load(w, type, w.address(first, start, kind), align, spread)
+        else:
+            start = min(start, max(positions) + 1 - width)
+            part = w.load(type, w.address(first, start, kind), align)
+        inside = [chunk == p // width for p in positions]
+        order = [width + p - start if inside[k] else k for k, p in enumerate(positions)]
+        result = shuffle(w, result, part, order)
+    return result
+
+
+def strided_store(
+    w: FunctionWriter, value: Value, pointer: Value, stride: int, align: int, mask: Value | None
+) -> None:
+    """Write the lanes to places a few elements apart, and nothing between them."""
+    width, kind = lanes(value.type), element(value.type)
+    positions = _positions(width, stride)
+    first = w.address(pointer, -positions[0], kind)
+    lane_at = {position: lane for lane, position in enumerate(positions)}
+    mask = mask or _all_lanes(value.type)
+    for chunk in range(abs(stride)):
+        order = [lane_at.get(chunk * width + k) for k in range(width)]
+        part = shuffle(w, value, value, order)
+        target = w.address(first, chunk * width, kind)
+        masked_store(w, part, target, align, _spread(w, mask, stride, chunk))
 
 
 def _all_lanes(type: str) -> Value:

@@ -94,4 +94,4 @@ WRITABLE: dict[str, Callable[..., Any]] = {
     "array": creation.array,
     "asarray": creation.asarray,
 }
-"""Those whose arrays are to be filled, or read at traced places: traced inside a traced function."""
+"""Those whose arrays are to be filled, or read at traced places: traced where all else is."""
