@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -10,6 +10,7 @@ from .errors import TracedValueError, at
 from .location import user_location
 
 if TYPE_CHECKING:
+    from .numpy.flat import Flat
     from .trace import Tracer
 
 
@@ -136,9 +137,15 @@ class Methods:
         return int(self.size) * int(self.dtype.itemsize)
 
     @property
-    def flat(self: Any) -> Iterator[Tracer]:
-        """The elements, one after another."""
-        return iter(self.ravel())
+    def flat(self: Any) -> Flat:
+        """The elements, one after another, to be read and written."""
+        from .numpy.flat import Flat
+
+        return Flat(self)
+
+    @flat.setter
+    def flat(self: Any, value: Any) -> None:
+        self.flat[...] = value
 
     @property
     def device(self) -> str:

@@ -114,7 +114,10 @@ class Operators:
         "numpy functions take it as it is; arrays to store it in: pullback.numpy.zeros, x.copy()",
     )
     __int__ = _refuse("int()", "use .astype(np.int64)")
-    __index__ = _refuse("an index into a list or a range", "use a NumPy array and np.take")
+    __index__ = _refuse(
+        "an index into a list, a range or an array that is not traced",
+        "pullback.numpy.asarray(table)[i] looks it up",
+    )
     __complex__ = _refuse("complex()", "keep it an array")
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -143,7 +146,8 @@ class Operators:
     def __getitem__(self, index: Any) -> Tracer:
         from .numpy.indexing import get_item
 
-        return get_item(self, index)  # type: ignore[arg-type]
+        item: Tracer = get_item(self, index)  # type: ignore[arg-type]
+        return item
 
     def __setitem__(self, index: Any, value: Any) -> None:
         from .numpy.indexing import set_item

@@ -22,7 +22,7 @@ from .methods import Methods
 from .operators import Operators
 from .passes.simplify import rewrite
 from .primitive import Primitive
-from .types import BOOL, FLOAT64, INT64, ArrayType, DType, supported
+from .types import BOOL, FLOAT64, INT64, ArrayType, DType, row_major_strides, supported
 
 Weak: TypeAlias = type[bool] | type[int] | type[float] | None
 """The Python type of a value that takes part in promotion as a Python scalar does."""
@@ -140,13 +140,15 @@ class Storage:
 class View:
     """One step from an array to a view of it, and back.
 
-    ``contiguous`` tells whether the elements of the view follow one another as those of the array
-    do: then reshaping gives a view again, as in NumPy, else a copy.
+    ``strides``, in elements of the storage, are where NumPy would have the elements of the view:
+    they decide what reshapes to a view again. Without them those of row-major order are meant,
+    unless ``contiguous`` is False: then nothing does.
     """
 
     read: Callable[[Tracer], Tracer]
     write: Callable[[Tracer, Tracer], Tracer]
     contiguous: bool = True
+    strides: tuple[int, ...] | None = None
 
 
 class Tracer(Operators, Methods):
@@ -182,6 +184,13 @@ class Tracer(Operators, Methods):
     def steps(self) -> tuple[View, ...]:
         """The way from the storage to this view of it."""
         return self._views
+
+    @property
+    def memory_strides(self) -> tuple[int, ...] | None:
+        """Where NumPy would have the elements: strides by axis; None where that is not told."""
+        if self._views and self._views[-1].strides is not None:
+            return self._views[-1].strides
+        return row_major_strides(self.shape) if all(v.contiguous for v in self._views) else None
 
     def view(self, step: View) -> Tracer:
         """A tracer that shares this one's storage."""
@@ -257,6 +266,12 @@ def array_type(value: np.ndarray[Any, Any] | np.generic) -> ArrayType:
     return ArrayType(value.shape, dtype)
 
 
+OUTSIDE = (
+    "assignment to an array from outside of the traced function, which is read only\n"
+    "  make a copy of it: pullback.numpy.array"
+)
+
+
 def lift(value: Operand) -> Tracer:
     """A tracer of the current trace for anything that can be an operand.
 
@@ -265,17 +280,31 @@ def lift(value: Operand) -> Tracer:
     if isinstance(value, Tracer):
         return value
     if isinstance(value, np.ndarray):
-        return Tracer(current_trace().capture(value, array_type(value)))
+        node = current_trace().capture(value, array_type(value))
+        return Tracer(node, None, Storage(node, read_only=OUTSIDE))
     builder = current_trace().builder
     if isinstance(value, np.generic):
         return Tracer(builder.literal(value, array_type(value).dtype))
     weak = type(value) if type(value) in WEAK_DTYPES else None
     if weak is None:
+        refuse_selected(value)
         raise UnsupportedTypeError(
             f"a {type(value).__name__} cannot take part in a traced computation"
             f"{at(user_location())}"
         )
     return Tracer(builder.literal(python_scalar(value), WEAK_DTYPES[weak]), weak)
+
+
+def refuse_selected(value: object) -> None:
+    """What a traced mask selects is no operand by itself: its own error tells what it is good for.
+
+    Raises:
+        TracedValueError: for a `Selected`.
+    """
+    from .numpy.masked import Selected, refuse
+
+    if isinstance(value, Selected):
+        refuse("x[mask] as an array")
 
 
 def python_scalar(value: float | int | bool) -> float | int | bool:

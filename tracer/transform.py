@@ -18,7 +18,14 @@ from .errors import UnsupportedTypeError, at
 from .ir import Graph, Node, replay
 from .location import user_location
 from .passes import adjoint, tangent
-from .trace import Tracer, current_trace, lift, new_trace, operand_node
+from .trace import (
+    Tracer,
+    current_trace,
+    lift,
+    new_trace,
+    operand_node,
+    refuse_selected,
+)
 from .types import is_float
 
 
@@ -48,6 +55,7 @@ def as_leaf(value: Any) -> Tracer:
     """
     if isinstance(value, (Tracer, np.ndarray, np.generic, bool, int, float)):
         return lift(value)
+    refuse_selected(value)
     raise UnsupportedTypeError(
         f"a {type(value).__name__} is not an array or a number{at(user_location())}"
     )

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from pullback.tracer.numpy.functions import CREATION, WRITABLE
+from pullback.tracer.numpy.window import window
 
 from . import linalg
 from .dispatch import dispatching, filling
@@ -60,4 +61,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(np)})
 
 
-__all__ = ["dispatching", "linalg"]
+__all__ = ["dispatching", "linalg", "window"]

@@ -21,6 +21,7 @@ from ..trace import Tracer
 from ..types import INT32, INT64, Shape
 from .items import Item, Positions, in_range, of_slice, one_an_axis
 from .promotion import as_dtype, spread
+from .strides import Strides
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,6 @@ class Region:
             steps[n] = -steps[n]
         return rows.update_slice(x, value, starts=tuple(starts), steps=tuple(steps))
 
-    def contiguous(self, shape: Shape) -> bool:
-        """Whether the places follow one another in memory."""
-        whole_from_here = True
-        for size, step, extent in zip(
-            reversed(self.sizes), reversed(self.steps), reversed(shape), strict=True
-        ):
-            if size != 1 and (step != 1 or not whole_from_here):
-                return False
-            whole_from_here = whole_from_here and size == extent
-        return True
-
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -74,6 +64,7 @@ class Selection:
     place: int
     shape: Shape
     is_view: bool
+    layout: tuple[int | str, ...]
 
     def _order(self, x: Tracer) -> Axes:
         rest = (n for n in range(x.ndim) if n not in self.addressed)
@@ -95,6 +86,13 @@ class Selection:
         order, shape = self._among_kept()
         part = rows.permute(rows.reshape(part, shape=shape), axes=order)
         return rows.reshape(part, shape=self.shape)
+
+    def strides(self, whole: Strides | None) -> Strides | None:
+        """The strides of the view that the selection is of an array with these strides."""
+        if whole is None or self.arrays:
+            return None
+        axes = (item for item in self.layout if item != "int")
+        return tuple(whole[a] * self.region.steps[a] if isinstance(a, int) else 0 for a in axes)
 
     def write(self, x: Tracer, value: Tracer, row: Any = scatter) -> Tracer:
         """The array with the selected values replaced (or what else the row does with them)."""
@@ -166,6 +164,7 @@ def _laid_out(
         place=sum(isinstance(item, int) for item in before),
         shape=shape,
         is_view=is_view,
+        layout=tuple(layout),
     )
 
 

@@ -18,25 +18,36 @@ from ..trace import Tracer, View, lift
 from ..types import DType, Shape
 from .creation import asarray
 from .index import select
-from .items import ALL, Item, Mask, before, completed, items, mask_place
+from .items import ALL, Item, Mask, before, completed, items, mask_place, windowed
+from .masked import Selected, refuse
 from .promotion import as_dtype, is_python_scalar, number, spread
 
 
-def get_item(x: Tracer, index: Any) -> Tracer:
+def get_item(x: Tracer, index: Any) -> Any:
     """``x[index]``.
 
     Raises:
         IndexError: for what NumPy has no element at, or for what is no index.
-        TracedValueError: for a traced mask: how many elements it selects is not known.
+        TracedValueError: for a traced mask beside other index arrays: how many elements it selects
+            is not known. One by itself gives `Selected`.
     """
-    selection = select(completed(items(index), x.ndim), x.shape)
-    if not selection.is_view or not selection.shape:
+    given = items(index)
+    x, whole = windowed(x, completed(given, x.ndim))
+    place = mask_place(whole)
+    if place is not None:
+        part, mask, first = _covered(x, whole, place)
+        if isinstance(mask.value, Tracer):
+            return _selected(part, mask.value, first, whole)
+    selection = select(whole, x.shape)
+    element = not selection.shape and not any(item is Ellipsis for item in given)
+    if not selection.is_view or element:
         return selection.read(Tracer(x.node))
     return x.view(
         View(
             selection.read,
             selection.write,
-            contiguous=not selection.arrays and selection.region.contiguous(x.shape),
+            contiguous=False,
+            strides=selection.strides(x.memory_strides),
         )
     )
 
@@ -48,7 +59,7 @@ def set_item(x: Tracer, index: Any, value: Any) -> None:
         IndexError: as for reading.
         ValueError: when the value cannot be broadcast to what the index selects.
     """
-    given = completed(items(index), x.ndim)
+    x, given = windowed(x, completed(items(index), x.ndim))
     place = mask_place(given)
     if place is not None and _set_where(x, given, place, value):
         return
@@ -75,33 +86,50 @@ def as_update(value: Any, dtype: DType, shape: Shape) -> Tracer:
     return spread(update, shape)
 
 
+def _covered(x: Tracer, given: list[Item], place: int) -> tuple[Tracer, Mask, int]:
+    """The view that the index selects without its mask, the mask, and its first axis there."""
+    mask = given[place]
+    assert isinstance(mask, Mask)
+    part = get_item(x, (*given[:place], *[ALL] * mask.ndim, *given[place + 1 :]))
+    first = before(given, place)
+    mask.check(part.shape[first : first + mask.ndim], first)
+    return part, mask, first
+
+
+def _selected(part: Tracer, mask: Tracer, first: int, given: list[Item]) -> Any:
+    """What a traced mask selects, with all that it does not."""
+    if mask.ndim == 0 or (first and any(isinstance(item, int) for item in given)):
+        refuse("this index")
+    return Selected(Tracer(part.node), mask, first)
+
+
 def _set_where(x: Tracer, given: list[Item], place: int, value: Any) -> bool:
     """Assignment through one mask by choosing at every place, if that can be.
 
     It can where what is assigned does not depend on how many elements the mask selects: for
     numbers, and for values that are broadcast along the axis of the selected elements.
     """
-    mask = given[place]
-    assert isinstance(mask, Mask)
-    part = get_item(x, tuple(_with_slices(given, place, mask.ndim)))
-    first = before(given, place)
+    part, mask, first = _covered(x, given, place)
     after = part.ndim - first - mask.ndim
-    update = value if is_python_scalar(value) else asarray(value)
-    ndim = 0 if is_python_scalar(update) else update.ndim
-    aligned = ndim <= after and (first == 0 or not any(isinstance(item, int) for item in given))
-    if mask.ndim == 0 or not (ndim == 0 or aligned):
+    if isinstance(value, Selected):
+        if not (isinstance(mask.value, Tracer) and value.is_like(mask.value, first)):
+            refuse("assignment of what another mask selects")
+        value = value.values
+    elif not _is_aligned(value, after, first, given) or mask.ndim == 0:
         if isinstance(mask.value, Tracer):
             _refuse_counted()
         return False
     covered = part.shape[first : first + mask.ndim]
-    mask.check(covered, first)
     chosen = spread(reshape(lift(mask.value), shape=(*covered, *(1,) * after)), part.shape)
-    part.assign(where(chosen, as_update(update, x.dtype, part.shape), Tracer(part.node)))
+    part.assign(where(chosen, as_update(value, x.dtype, part.shape), Tracer(part.node)))
     return True
 
 
-def _with_slices(given: list[Item], place: int, count: int) -> list[Any]:
-    return [*given[:place], *[ALL] * count, *given[place + 1 :]]
+def _is_aligned(value: Any, after: int, first: int, given: list[Item]) -> bool:
+    """Whether a value is broadcast along the axis of the selected elements."""
+    ndim = 0 if is_python_scalar(value) else asarray(value).ndim
+    without_ints = first == 0 or not any(isinstance(item, int) for item in given)
+    return ndim == 0 or (ndim <= after and without_ints)
 
 
 def _refuse_counted() -> None:

@@ -14,6 +14,7 @@ from ..location import user_location
 from ..trace import Tracer, lift
 from ..types import BOOL, Shape, is_integer
 from .creation import asarray, contains_tracer
+from .window import Window, is_traced, of_traced_slice, within
 
 Slice = builtins.slice
 ALL = Slice(None)
@@ -88,7 +89,7 @@ def _check_mask(axis: int, extent: int, found: int) -> None:
         )
 
 
-Item: TypeAlias = "int | Slice | EllipsisType | Positions | Mask | None"
+Item: TypeAlias = "int | Slice | EllipsisType | Positions | Mask | Window | None"
 
 
 def items(index: Any) -> list[Item]:
@@ -101,8 +102,10 @@ def items(index: Any) -> list[Item]:
 
 
 def _item(item: Any) -> Item:
-    if item is None or item is Ellipsis or isinstance(item, Slice):
+    if item is None or item is Ellipsis or isinstance(item, Window):
         return item
+    if isinstance(item, Slice):
+        return of_traced_slice(item) if is_traced(item) else item
     if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
         return int(item)
     if isinstance(item, (list, tuple)):
@@ -144,13 +147,25 @@ def completed(given: list[Item], ndim: int) -> list[Item]:
     return [*given[:place], *[ALL] * (ndim - used), *given[place + 1 :]]
 
 
+def windowed(x: Tracer, given: list[Item]) -> tuple[Tracer, list[Item]]:
+    """The view through the windows of a completed index, and the index with slices for them."""
+    axis = 0
+    rest: list[Item] = []
+    for item in given:
+        if isinstance(item, Window):
+            x, item = within(x, axis, item), ALL
+        rest.append(item)
+        axis += item.ndim if isinstance(item, Mask) else item is not None
+    return x, rest
+
+
 def one_an_axis(given: list[Item]) -> list[int | Slice | Positions | None]:
     """The items with masks as positions: one for each axis, and None for new axes."""
     result: list[int | Slice | Positions | None] = []
     for item in given:
         if isinstance(item, Mask):
             result.extend(item.positions())
-        elif not isinstance(item, EllipsisType):
+        elif not isinstance(item, (EllipsisType, Window)):
             result.append(item)
     return result
 

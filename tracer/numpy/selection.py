@@ -11,6 +11,7 @@ from ..location import user_location
 from ..primitives import elementwise as rows
 from ..primitives.indexing import gather, scatter
 from ..primitives.structure import broadcast, pad, permute, reshape
+from ..primitives.structure import slice as slice_of
 from ..trace import Tracer, literal
 from ..types import BOOL, INT64, DType, is_float, normalize_axis
 from .creation import along, asarray, positions
@@ -26,6 +27,7 @@ from .promotion import (
     spread,
 )
 from .protocols import NO_VALUE, store
+from .shaping import read_only
 from .ufuncs import OPERANDS, call
 
 
@@ -183,11 +185,22 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tracer:
     if i == j:
         raise ValueError(f"axis1 and axis2 cannot be the same{at(user_location())}")
     rest = tuple(n for n in range(x.ndim) if n not in (i, j))
-    down, right = max(-offset, 0), max(offset, 0)
-    size = max(min(x.shape[i] - down, x.shape[j] - right), 0)
-    place = positions(size)
-    picked = gather(permute(x, axes=(i, j, *rest)), place + down, place + right)
-    return permute(picked, axes=(*range(1, picked.ndim), 0))
+    down, right, columns = max(-offset, 0), max(offset, 0), x.shape[j]
+    size = max(min(x.shape[i] - down, columns - right), 0)
+    others = tuple(x.shape[n] for n in rest)
+    first = down * columns + right if size else 0
+
+    def read(t: Tracer) -> Tracer:
+        # In row-major order the diagonal is every so-many-th element.
+        flat = reshape(permute(t, axes=(*rest, i, j)), shape=(*others, x.shape[i] * columns))
+        steps = (1,) * len(rest)
+        starts, sizes = (0,) * len(rest), (*others, size)
+        return slice_of(flat, starts=(*starts, first), sizes=sizes, steps=(*steps, columns + 1))
+
+    strides = x.memory_strides
+    if strides is not None:
+        strides = (*(strides[n] for n in rest), strides[i] + strides[j])
+    return read_only(x, read, strides)
 
 
 def diag(v: Any, k: int = 0) -> Tracer:

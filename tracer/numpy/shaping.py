@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..trace import Tracer, View
 from ..types import Shape, normalize_axes, normalize_axis
 from .creation import asarray
 from .promotion import common_shape, spread
+from .strides import Strides, is_row_major, memory_order, reshaped
 
 
 def as_ints(value: Any) -> tuple[int, ...]:
@@ -24,20 +26,32 @@ def as_ints(value: Any) -> tuple[int, ...]:
 
 
 def _reshaped(x: Tracer, shape: Shape) -> Tracer:
-    """A view where NumPy gives one: of memory without gaps, in order."""
-    if not all(step.contiguous for step in x.steps):
-        return rows.reshape(x, shape=shape)
-    return _with_ones(x, shape)
+    """A view where NumPy gives one: where the strides allow it."""
+    before = x.memory_strides
+    strides = None if before is None else reshaped(x.shape, before, shape)
+    return rows.reshape(x, shape=shape) if strides is None else _in_shape(x, shape, strides)
 
 
-def _with_ones(x: Tracer, shape: Shape) -> Tracer:
-    """A view in a shape that differs by axes of extent 1 only, or of memory without gaps."""
+def _in_shape(x: Tracer, shape: Shape, strides: Strides | None) -> Tracer:
     return x.view(
         View(
             lambda t: rows.reshape(t, shape=shape),
             lambda base, value: rows.reshape(value, shape=base.shape),
+            contiguous=False,
+            strides=strides,
         )
     )
+
+
+def _with_ones(x: Tracer, shape: Shape) -> Tracer:
+    """A view in a shape that differs by axes of extent 1 only."""
+    before = x.memory_strides
+    return _in_shape(x, shape, None if before is None else reshaped(x.shape, before, shape))
+
+
+def flat_view(x: Tracer) -> Tracer:
+    """All elements along one axis, to be written through wherever they are in memory."""
+    return _in_shape(x, (x.size,), None)
 
 
 def _complete(shape: Shape, size: int) -> Shape:
@@ -57,24 +71,45 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: bool | None
     """`np.reshape`: the same elements, in row-major ("C") or column-major ("F") order."""
     x = asarray(a)
     wanted = _complete(as_ints(shape), x.size)
-    if order == "F":
-        return transpose(_reshaped(transpose(x), wanted[::-1]))
-    result = _reshaped(x, wanted)
+    if order == "F" or (order == "A" and _is_column_major(x)):
+        result = transpose(_reshaped(transpose(x), wanted[::-1]))
+    else:
+        result = _reshaped(x, wanted)
+    if copy is False and not result.steps[len(x.steps) :]:
+        raise ValueError(f"Unable to avoid creating a copy while reshaping.{at(user_location())}")
     return Tracer(result.node) if copy else result
 
 
+def _is_row_major(x: Tracer) -> bool:
+    strides = x.memory_strides
+    return strides is not None and is_row_major(x.shape, strides)
+
+
+def _is_column_major(x: Tracer) -> bool:
+    return _is_row_major(transpose(x)) and not _is_row_major(x)
+
+
 def ravel(a: Any, order: str = "C") -> Tracer:
-    """`np.ravel`: all elements along one axis."""
-    return reshape(a, (-1,), order) if asarray(a).size else reshape(a, (0,))
+    """`np.ravel`: all elements along one axis; a view of those that follow one another."""
+    x = asarray(a)
+    strides = x.memory_strides
+    if order == "F" or (order == "A" and _is_column_major(x)):
+        x = transpose(x)
+    elif order == "K" and strides is not None:
+        x = permuted(x, memory_order(x.shape, strides))
+    flat = (x.size,)
+    return _reshaped(x, flat) if _is_row_major(x) else rows.reshape(x, shape=flat)
 
 
 def permuted(x: Tracer, axes: Axes) -> Tracer:
     """A view with the axes in another order."""
+    strides = x.memory_strides
     return x.view(
         View(
             lambda t: rows.permute(t, axes=axes),
             lambda base, value: rows.permute(value, axes=inverse(axes)),
-            contiguous=axes == tuple(range(x.ndim)),
+            contiguous=False,
+            strides=None if strides is None else tuple(strides[a] for a in axes),
         )
     )
 
@@ -159,8 +194,17 @@ def _refuse_writing(base: Tracer, value: Tracer) -> NoReturn:
 
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Tracer:
     """`np.broadcast_to`: a view that cannot be written to."""
-    wanted = as_ints(shape)
-    return asarray(array).view(View(lambda t: spread(t, wanted), _refuse_writing, contiguous=False))
+    x, wanted = asarray(array), as_ints(shape)
+    strides = x.memory_strides
+    if strides is not None:
+        kept = tuple(0 if n == 1 else s for n, s in zip(x.shape, strides, strict=True))
+        strides = (*(0,) * (len(wanted) - x.ndim), *kept)
+    return read_only(x, lambda t: spread(t, wanted), strides)
+
+
+def read_only(x: Tracer, read: Callable[[Tracer], Tracer], strides: Strides | None) -> Tracer:
+    """A view that cannot be written to."""
+    return x.view(View(read, _refuse_writing, contiguous=False, strides=strides))
 
 
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Tracer, ...]:
@@ -201,11 +245,15 @@ def flip(m: Any, axis: Any = None) -> Tracer:
     """`np.flip`: reversed along axes."""
     x = asarray(m)
     axes = normalize_axes(None if axis is None else as_ints(axis), x.ndim)
+    strides = x.memory_strides
+    if strides is not None:
+        strides = tuple(-s if a in axes else s for a, s in enumerate(strides))
     return x.view(
         View(
             lambda t: rows.flip(t, axes=axes),
             lambda base, value: rows.flip(value, axes=axes),
             contiguous=False,
+            strides=strides,
         )
     )
 

@@ -158,7 +158,7 @@ def apply_in_place(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:
     if not takes_part(x, other):
         return NotImplemented
     result: Tracer = apply(ufunc, x, other)
-    if x.ndim == 0:
+    if x.ndim == 0 and not x.steps:
         return result
     if not np.can_cast(result.dtype, x.dtype, "same_kind"):
         raise TypeError(
