@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pullback.tracer.types import BOOL
-
-from .assembly import I64, PTR, FunctionWriter, Value, constant, lanes, like, vector
+from .assembly import I64, PTR, FunctionWriter, Value, constant, lanes, vector
+from .elements import from_memory, memory_element, to_memory
 from .kernel import Affine, Buffer, Condition, LoopKernel
-from .scalar import memory_element
 from .vectors import (
     LARGEST_STRIDE,
     both,
@@ -123,7 +121,7 @@ class Access:
         else:
             pointers = self.lane_pointers(pointer, kind, stride, width)
             value = masked_gather(w, vector(kind, width), pointers, size, mask)
-        return self.from_memory(value, buffer)
+        return from_memory(w, value, buffer.type.dtype)
 
     def mask(self, condition: Value | None, place: Place, width: int) -> Value | None:
         if width == 1:
@@ -141,16 +139,6 @@ class Access:
         self.w.store(constant(kind, 0), zero, size)
         return self.w.load(kind, self.w.select(condition, pointer, zero), size)
 
-    def from_memory(self, value: Value, buffer: Buffer) -> Value:
-        if buffer.type.dtype == BOOL:
-            return self.w.compare("ne", value, constant(value.type, 0))
-        return value
-
-    def _to_memory(self, value: Value, buffer: Buffer) -> Value:
-        if buffer.type.dtype == BOOL:
-            return self.w.cast("zext", value, like(value.type, "i8"))
-        return value
-
     def lane_pointers(self, pointer: Value, kind: str, stride: int, width: int) -> Value:
         numbers = lane_numbers(self.w, constant(I64, 0), stride, width)
         type = vector(PTR, width)
@@ -161,7 +149,7 @@ class Access:
     ) -> None:
         w = self.w
         kind, size = memory_element(buffer.type.dtype), buffer.type.dtype.itemsize
-        value = self._to_memory(value, buffer)
+        value = to_memory(w, value, buffer.type.dtype)
         if place.width == 1 or (stride == 1 and place.mask is None):
             w.store(value, pointer, size)
         elif stride == 1:

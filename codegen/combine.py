@@ -5,11 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pullback.tracer.ir import Node
+from pullback.tracer.types import is_unsigned
 
 from .assembly import I64, FunctionWriter, Value, constant, element, lanes, like, vector
-from .scalar import extremum, is_float
+from .elements import is_float
+from .integers import integer_predicate
+from .scalar import extremum
 
 ARG = ("argmax", "argmin")
+
+
+SCANNED = {
+    "cumsum": "reduce_sum",
+    "cumprod": "reduce_prod",
+    "cummax": "reduce_max",
+    "cummin": "reduce_min",
+    "scatter_add": "reduce_sum",
+}
+"""Rows that are many reductions of one kind."""
+
+
+def combiner(node: Node) -> str:
+    """The reduction that a node combines with."""
+    return SCANNED.get(node.primitive.name, node.primitive.name)
 
 
 def continued(
@@ -21,15 +39,11 @@ def continued(
             if is_float(value):
                 return w.fma(factor, carried, value)
             return w.op("add", w.op("mul", factor, carried), value)
-        case "cummax":
-            return combine_pair(w, "reduce_max", [carried], [value])[0]
-        case "cummin":
-            return combine_pair(w, "reduce_min", [carried], [value])[0]
-        case "cumprod":
-            return combine_pair(w, "reduce_prod", [carried], [value])[0]
-        case _:
+        case "cumsum":
             # Not contracted with a product, so that it adds what NumPy adds.
             return w.op("fadd" if is_float(value) else "add", carried, value)
+        case _:
+            return combine_pair(w, node, [carried], [value])[0]
 
 
 def start_state(name: str, type: str, first: float | int | bool) -> list[Value]:
@@ -47,15 +61,16 @@ def state_result(name: str, state: Sequence[Value]) -> Value:
 
 
 def combine_pair(
-    w: FunctionWriter, name: str, old: Sequence[Value], new: Sequence[Value]
+    w: FunctionWriter, node: Node, old: Sequence[Value], new: Sequence[Value]
 ) -> list[Value]:
-    """The state of both together."""
+    """The state of both together, as the node combines."""
+    name, unsigned = combiner(node), is_unsigned(node.operands[0].type.dtype)
     if name in ARG:
-        return _combine_arg(w, name, old, new)
+        return _combine_arg(w, name, unsigned, old, new)
     a, b = old[0], new[0]
     if name in ("reduce_max", "reduce_min"):
         floating, integer = ("ogt", "sgt") if name == "reduce_max" else ("olt", "slt")
-        return [extremum(w, floating, integer, a, b)]
+        return [extremum(w, floating, integer_predicate(integer, unsigned), a, b)]
     floating, integer = {
         "reduce_sum": ("fadd contract", "add"),
         "reduce_prod": ("fmul", "mul"),
@@ -66,7 +81,7 @@ def combine_pair(
 
 
 def _combine_arg(
-    w: FunctionWriter, name: str, old: Sequence[Value], new: Sequence[Value]
+    w: FunctionWriter, name: str, unsigned: bool, old: Sequence[Value], new: Sequence[Value]
 ) -> list[Value]:
     """The better value with its place; the first of equal ones; a NaN is better than any number."""
     (a, at_a), (b, at_b) = old, new
@@ -77,16 +92,15 @@ def _combine_arg(
         better = w.op("or", w.op("and", better, not_a_nan), w.op("and", b_nan, not_a_nan))
         same = w.op("or", w.compare("oeq", a, b), w.op("and", a_nan, b_nan))
     else:
-        unsigned = element(a.type) == "i1"
-        predicate = ("u" if unsigned else "s") + ("gt" if name == "argmax" else "lt")
-        better = w.compare(predicate, b, a)
+        predicate = "sgt" if name == "argmax" else "slt"
+        better = w.compare(integer_predicate(predicate, unsigned), b, a)
         same = w.compare("eq", a, b)
     earlier = w.op("and", same, w.compare("slt", at_b, at_a))
     take = w.op("or", better, earlier)
     return [w.select(take, b, a), w.select(take, at_b, at_a)]
 
 
-def combine_across_lanes(w: FunctionWriter, name: str, state: Sequence[Value]) -> list[Value]:
+def combine_across_lanes(w: FunctionWriter, node: Node, state: Sequence[Value]) -> list[Value]:
     """One state from the lanes': halves combined until one lane is left."""
     current = list(state)
     width = lanes(current[0].type)
@@ -94,7 +108,7 @@ def combine_across_lanes(w: FunctionWriter, name: str, state: Sequence[Value]) -
         width //= 2
         low = [_half(w, x, 0, width) for x in current]
         high = [_half(w, x, width, width) for x in current]
-        current = combine_pair(w, name, low, high)
+        current = combine_pair(w, node, low, high)
     return current
 
 

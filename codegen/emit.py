@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pullback.tracer.types import is_float
 
 from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
+from .elements import memory_constant, memory_element
 from .entry import Site
 from .kernel import (
     Buffer,
@@ -23,7 +24,6 @@ from .kernel import (
 )
 from .loops import emit_loops
 from .routines import emit_routine
-from .scalar import memory_element
 
 
 @dataclass(slots=True)
@@ -125,7 +125,7 @@ def _fill(w: FunctionWriter, name: str, kernel: Fill, pointer: Value) -> None:
     """Set every element; a function of its own where that is not all zero bits."""
     type = kernel.buffer.type
     kind, size = memory_element(type.dtype), type.dtype.itemsize
-    value = constant(kind, kernel.value)
+    value = memory_constant(type.dtype, kernel.value)
     if type.size == 1:
         w.store(value, pointer, size)
     elif value.name in ("0", "0x0000000000000000"):

@@ -54,5 +54,5 @@ RECORD_OBJECTS = HEADER + 40
 
 def type_numbers(dtype: DType) -> tuple[int, int]:
     """The numbers under which NumPy may know a dtype (``long``, ``long long``), or one twice."""
-    numbers = [np.dtype(c).num for c in "?bhilqefd" if np.dtype(c) == dtype]
+    numbers = [np.dtype(c).num for c in "?bhilqBHILQefd" if np.dtype(c) == dtype]
     return numbers[0], numbers[-1]

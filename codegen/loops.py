@@ -12,26 +12,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pullback.tracer.ir import Node
-from pullback.tracer.types import is_float
+from pullback.tracer.types import INT64, is_float
 
 from .access import Access, Place
 from .assembly import I64, FunctionWriter, Value, constant, lanes, vector
 from .bufferize import identity, reduces_in_registers, register_depth
 from .combine import combine_across_lanes, combine_pair, continued, start_state, state_result
+from .elements import ELEMENTS, convert, memory_element
 from .entry import Site
 from .fuse import MOVES, SCANS, weight
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .math import sincos
 from .positions import Positions
-from .scalar import (
-    ELEMENTS,
-    INLINED,
-    convert,
-    literal_value,
-    lower,
-    memory_element,
-    multiply_add,
-)
+from .scalar import INLINED, literal_value, lower, multiply_add
 from .vectors import lane_numbers, level
 
 Env = dict[int, Value]
@@ -215,7 +208,7 @@ class Nest:
             case "iota":
                 assert step.index is not None
                 number = self.access.row(step.index, place)
-                return convert(w, number, ELEMENTS[step.node.type.dtype])
+                return convert(w, number, INT64, step.node.type.dtype)
             case "select":
                 inside, outside = (env[i] for i in step.operands)
                 condition = self.access.condition(step.mask, place)
@@ -234,7 +227,7 @@ class Nest:
             carried, *factors, value = operands
             return continued(self.w, step.node, carried, value, next(iter(factors), None))
         pair = [[x] for x in operands]
-        return combine_pair(self.w, step.node.primitive.name, *pair)[0]
+        return combine_pair(self.w, step.node, *pair)[0]
 
     def _apply(self, step: Step, env: Env) -> Value:
         if step.node.primitive.name in SINE_AND_COSINE and step.operands[0] in self.angles:
@@ -336,7 +329,7 @@ class Nest:
         if name in ("argmax", "argmin"):
             new.append(lane_numbers(self.w, place.index, 1, place.width))
         old = self.accumulators[number][copy]
-        merged = combine_pair(w, name, old, new)
+        merged = combine_pair(w, sink.node, old, new)
         if place.mask is not None:
             merged = [w.select(place.mask, a, b) for a, b in zip(merged, old, strict=True)]
         self.accumulators[number][copy] = merged
@@ -347,7 +340,7 @@ class Nest:
         stride = sink.index.coefs[-1] if sink.index.coefs else 0
         pointer = self.access.address(sink.buffer, sink.index, place)
         old = self.access.read(sink.buffer, pointer, stride, place, None)
-        (merged,) = combine_pair(self.w, sink.node.primitive.name, [old], [value])
+        (merged,) = combine_pair(self.w, sink.node, [old], [value])
         self.access.write(sink.buffer, pointer, stride, merged, place)
 
     def _open(self, depth: int) -> list[int]:
@@ -380,13 +373,13 @@ class Nest:
         name = sink.node.primitive.name
         total = states[0]
         for state in states[1:]:
-            total = combine_pair(w, name, total, state)
-        result = state_result(name, combine_across_lanes(w, name, total))
+            total = combine_pair(w, sink.node, total, state)
+        result = state_result(name, combine_across_lanes(w, sink.node, total))
         place = Place(constant(I64, 0), 1)
         pointer = self.access.address(sink.buffer, sink.index, place)
         if not reduces_in_registers(self.kernel, sink):
             old = self.access.read(sink.buffer, pointer, 0, place, None)
-            (result,) = combine_pair(w, name, [old], [result])
+            (result,) = combine_pair(w, sink.node, [old], [result])
         self.access.write(sink.buffer, pointer, 0, result, place)
 
     def _scan(self, number: int, sink: Sink, value: Value, place: Place, env: Env) -> None:
@@ -425,5 +418,5 @@ class Nest:
         stride = sink.index.coefs[-1] if sink.index.coefs else 0
         if sink.node.primitive.name == "scatter_add":
             old = self.access.read(sink.buffer, pointer, stride, place, None)
-            value = combine_pair(w, "reduce_sum", [old], [value])[0]
+            value = combine_pair(w, sink.node, [old], [value])[0]
         self.access.write(sink.buffer, pointer, stride, value, place)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pullback.tracer.ir import Node
-from pullback.tracer.types import row_major_strides
+from pullback.tracer.types import INT64, row_major_strides
 
 from .access import Access, Place
 from .assembly import (
@@ -20,9 +20,9 @@ from .assembly import (
     lanes,
     vector,
 )
+from .elements import convert, from_memory, memory_element
 from .entry import Site
 from .kernel import Step
-from .scalar import convert, memory_element
 from .vectors import both, lane_numbers, level, masked_gather
 
 
@@ -66,7 +66,7 @@ class Positions:
         pointers = self.w.make(type, f"getelementptr {kind}, {pointer}, {offset}")
         mask = self.access.mask(condition, place, place.width)
         value = masked_gather(self.w, vector(kind, place.width), pointers, size, mask)
-        return self.access.from_memory(value, step.buffer)
+        return from_memory(self.w, value, table.dtype)
 
     def place_in(
         self,
@@ -81,7 +81,7 @@ class Positions:
         strides = row_major_strides(shape)
         total: Value | None = None
         for axis, index in enumerate(indices):
-            wide = convert(w, index, I64)
+            wide = convert(w, index, node.operands[1].type.dtype, INT64)
             extent = constant(wide.type, shape[axis])
             negative = w.compare("slt", wide, constant(wide.type, 0))
             number = w.select(negative, w.op("add", wide, extent), wide)

@@ -9,10 +9,9 @@ from pullback.tracer.types import BOOL, SHORT_NAMES, ArrayType
 
 from . import layout
 from .assembly import I64, PTR, Value, constant
+from .elements import memory_element
 from .entry import Applied, Constant, Group, Leaf, Table, Tree, leaves_of
 from .frame import I8, I32, NULL, SIZES, Frame
-
-_MEMORY_TYPES = {"bool": I8, "i32": I32, "i64": I64, "f32": "float", "f64": "double"}
 
 
 def make_outputs(frame: Frame) -> None:
@@ -41,7 +40,7 @@ def _new_array(frame: Frame, type: ArrayType, slot: int) -> Value:
 def _new_scalar(frame: Frame, type: ArrayType, slot: int) -> None:
     """NumPy's scalar of the value that an output has on the stack."""
     f, short = frame.f, SHORT_NAMES[type.dtype]
-    memory_type = _MEMORY_TYPES[short]
+    memory_type = memory_element(type.dtype)
     data = f.load(PTR, f.address(frame.outputs, slot, PTR), 8)
     value = f.load(memory_type, data, SIZES[memory_type])
     if type.dtype == BOOL:

@@ -6,15 +6,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from pullback.tracer.errors import LoweringError
 from pullback.tracer.ir import Node
-from pullback.tracer.types import BOOL, DType
+from pullback.tracer.types import is_unsigned
 
+from . import integers
 from . import math as functions
 from .assembly import (
-    FLOATS,
     I1,
     FunctionWriter,
     Value,
@@ -22,30 +20,16 @@ from .assembly import (
     element,
     intrinsic_suffix,
     lanes,
-    like,
 )
-
-ELEMENTS: dict[DType, str] = {
-    np.dtype(np.bool_): "i1",
-    np.dtype(np.int32): "i32",
-    np.dtype(np.int64): "i64",
-    np.dtype(np.float32): "float",
-    np.dtype(np.float64): "double",
-}
-"""The LLVM type of a value in a register; a bool in memory is an i8."""
-
-
-def memory_element(dtype: DType) -> str:
-    """The LLVM type of a value in memory."""
-    return "i8" if dtype == BOOL else ELEMENTS[dtype]
-
+from .elements import ELEMENTS, convert, is_float
+from .integers import integer_predicate
 
 Lowering = Callable[[FunctionWriter, Node, list[Value]], Value]
 
 
-def is_float(x: Value) -> bool:
-    """Whether the value is a float or a vector of them."""
-    return element(x.type) in FLOATS
+def unsigned(node: Node) -> bool:
+    """Whether the node computes with values that are never negative."""
+    return is_unsigned(node.operands[-1].type.dtype)
 
 
 def _arithmetic(floating: str, integer: str) -> Lowering:
@@ -62,25 +46,23 @@ def _neg(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
 
 def _abs(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
     (x,) = xs
-    if is_float(x):
-        return w.intrinsic("fabs", x)
-    return w.select(w.compare("slt", x, constant(x.type, 0)), _neg(w, node, xs), x)
+    return w.intrinsic("fabs", x) if is_float(x) else integers.magnitude(w, x, unsigned(node))
 
 
 def _sign(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
     (x,) = xs
-    zero, one, minus = (constant(x.type, v) for v in (0, 1, -1))
-    greater, less = ("ogt", "olt") if is_float(x) else ("sgt", "slt")
-    result = w.select(w.compare(less, x, zero), minus, zero)
-    result = w.select(w.compare(greater, x, zero), one, result)
     if not is_float(x):
-        return result
+        return integers.sign(w, x, unsigned(node))
+    zero, one, minus = (constant(x.type, v) for v in (0, 1, -1))
+    result = w.select(w.compare("olt", x, zero), minus, zero)
+    result = w.select(w.compare("ogt", x, zero), one, result)
     return w.select(w.compare("uno", x, x), x, result)
 
 
 def _extremum(floating: str, integer: str) -> Lowering:
     def lower(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
-        return extremum(w, floating, integer, xs[0], xs[1])
+        predicate = integer_predicate(integer, unsigned(node))
+        return extremum(w, floating, predicate, xs[0], xs[1])
 
     return lower
 
@@ -96,15 +78,14 @@ def extremum(w: FunctionWriter, floating: str, integer: str, x: Value, y: Value)
 
 def _clip(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
     x, low, high = xs
-    return extremum(w, "olt", "slt", extremum(w, "ogt", "sgt", x, low), high)
+    greater, less = (integer_predicate(p, unsigned(node)) for p in ("sgt", "slt"))
+    return extremum(w, "olt", less, extremum(w, "ogt", greater, x, low), high)
 
 
 def _compare(floating: str, integer: str) -> Lowering:
     def lower(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
-        predicate = floating if is_float(xs[0]) else integer
-        if element(xs[0].type) == I1:
-            predicate = predicate.replace("s", "u", 1)
-        return w.compare(predicate, xs[0], xs[1])
+        predicate = integer_predicate(integer, unsigned(node))
+        return w.compare(floating if is_float(xs[0]) else predicate, xs[0], xs[1])
 
     return lower
 
@@ -148,101 +129,26 @@ def _integer_pow(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
     return result
 
 
-def _safe_divisor(w: FunctionWriter, x: Value, y: Value) -> tuple[Value, Value]:
-    """A divisor that cannot trap, and where the true one is zero; min / -1 wraps, as in NumPy."""
-    zero = w.compare("eq", y, constant(y.type, 0))
-    safe = w.select(zero, constant(y.type, 1), y)
-    bits = int(element(y.type)[1:])
-    lowest = w.compare("eq", x, constant(x.type, -(2 ** (bits - 1))))
-    wraps = w.op("and", lowest, w.compare("eq", safe, constant(y.type, -1)))
-    return w.select(wraps, constant(y.type, 1), safe), zero
+def _of_integers(
+    name: str, of_integers: Callable[[FunctionWriter, Value, Value, bool], Value]
+) -> Lowering:
+    """An elementary function for floats, one of ``integers`` for those."""
+
+    def lower(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
+        if is_float(xs[0]):
+            return functions.FUNCTIONS[name](w, xs[0], xs[1])
+        return of_integers(w, xs[0], xs[1], unsigned(node))
+
+    return lower
 
 
-def _floor_divide(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
-    x, y = xs
-    if is_float(x):
-        return functions.FUNCTIONS["floor_divide"](w, x, y)
-    safe, zero = _safe_divisor(w, x, y)
-    quotient = w.op("sdiv", x, safe)
-    rest = w.op("sub", x, w.op("mul", quotient, safe))
-    down = _signs_differ(w, rest, safe)
-    quotient = w.select(down, w.op("sub", quotient, constant(x.type, 1)), quotient)
-    return w.select(zero, constant(x.type, 0), quotient)
-
-
-def _remainder(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
-    x, y = xs
-    if is_float(x):
-        return functions.FUNCTIONS["remainder"](w, x, y)
-    safe, zero = _safe_divisor(w, x, y)
-    rest = w.op("srem", x, safe)
-    rest = w.select(_signs_differ(w, rest, safe), w.op("add", rest, safe), rest)
-    return w.select(zero, constant(x.type, 0), rest)
-
-
-def _signs_differ(w: FunctionWriter, rest: Value, divisor: Value) -> Value:
-    """Whether a truncated remainder is to be moved to the divisor's side."""
-    nonzero = w.compare("ne", rest, constant(rest.type, 0))
-    differ = w.compare("slt", w.op("xor", rest, divisor), constant(rest.type, 0))
-    return w.op("and", nonzero, differ)
-
-
-def _pow(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
-    if is_float(xs[0]):
-        return functions.FUNCTIONS["pow"](w, xs[0], xs[1])
-    return _whole_pow(w, xs[0], xs[1])
-
-
-def _whole_pow(w: FunctionWriter, x: Value, n: Value) -> Value:
-    """Integer powers by squaring, bit by bit of the exponent, in every lane."""
-    result = constant(x.type, 1)
-    with w.loop(0, 63, 1, [result, x, n]) as loop:
-        value, power, rest = loop.carried
-        odd = w.compare("ne", w.op("and", rest, constant(n.type, 1)), constant(n.type, 0))
-        value = w.select(odd, w.op("mul", value, power), value)
-        loop.carried = [value, w.op("mul", power, power), w.op("lshr", rest, constant(n.type, 1))]
-    return loop.carried[0]
-
-
-def convert(w: FunctionWriter, x: Value, target: str) -> Value:
-    """The value as another element type.
-
-    A float outside an integer's range becomes the lowest integer, as NumPy's conversion on x86.
-    """
-    source, type = element(x.type), like(x.type, target)
-    if source == target:
-        return x
-    if target == I1:
-        return w.compare("une" if source in FLOATS else "ne", x, constant(x.type, 0))
-    if source == I1:
-        return w.select(x, constant(type, 1), constant(type, 0))
-    if source in FLOATS and target in FLOATS:
-        return w.cast("fpext" if target == "double" else "fptrunc", x, type)
-    if target in FLOATS:
-        return w.cast("sitofp", x, type)
-    if source in FLOATS:
-        return _to_integer(w, x, target)
-    return w.cast("sext" if target == "i64" else "trunc", x, type)
-
-
-def _to_integer(w: FunctionWriter, x: Value, target: str) -> Value:
-    bits = int(target[1:])
-    limit = float(2 ** (bits - 1))
-    inside = w.op(
-        "and",
-        w.compare("oge", x, constant(x.type, -limit)),
-        w.compare("olt", x, constant(x.type, limit)),
-    )
-    if bits == 32 and element(x.type) == "double":
-        above = w.compare("ogt", x, constant(x.type, -limit - 1.0))
-        inside = w.op("and", above, w.compare("olt", x, constant(x.type, limit)))
-    safe = w.select(inside, x, constant(x.type, 0))
-    whole = w.cast("fptosi", safe, like(x.type, target))
-    return w.select(inside, whole, constant(whole.type, -(2 ** (bits - 1))))
+def _bit_count(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
+    count = integers.bit_count(w, xs[0], unsigned(node))
+    return convert(w, count, node.operands[0].type.dtype, node.type.dtype)
 
 
 def _convert(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
-    return convert(w, xs[0], ELEMENTS[node.params["dtype"]])
+    return convert(w, xs[0], node.operands[0].type.dtype, node.params["dtype"])
 
 
 INLINED = 8
@@ -281,10 +187,10 @@ LOWERINGS: dict[str, Lowering] = {
     # Reductions may contract a product and their sum: no kernel computes them again.
     "mul": _arithmetic("fmul contract", "mul"),
     "div": lambda w, node, xs: w.op("fdiv", xs[0], xs[1]),
-    "pow": _pow,
+    "pow": _of_integers("pow", lambda w, x, n, unsigned: integers.power(w, x, n)),
     "integer_pow": _integer_pow,
-    "floor_divide": _floor_divide,
-    "remainder": _remainder,
+    "floor_divide": _of_integers("floor_divide", integers.floor_divide),
+    "remainder": _of_integers("remainder", integers.remainder),
     "abs": _abs,
     "sign": _sign,
     "maximum": _extremum("ogt", "sgt"),
@@ -303,6 +209,10 @@ LOWERINGS: dict[str, Lowering] = {
     "bit_or": _bitwise("or"),
     "bit_xor": _bitwise("xor"),
     "bit_not": _not,
+    "shift_left": lambda w, node, xs: integers.shift_left(w, xs[0], xs[1]),
+    "shift_right": lambda w, node, xs: integers.shift_right(w, xs[0], xs[1], unsigned(node)),
+    "gcd": lambda w, node, xs: integers.gcd(w, xs[0], xs[1], unsigned(node)),
+    "bit_count": _bit_count,
     "where": _where,
     "convert": _convert,
     "stop_gradient": lambda w, node, xs: xs[0],

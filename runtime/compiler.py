@@ -15,6 +15,7 @@ from pullback.codegen.contract import lower_products
 from pullback.codegen.emit import emit
 from pullback.codegen.entry import Entry
 from pullback.codegen.fuse import elements, fuse
+from pullback.codegen.half import widen_half
 from pullback.codegen.kernel import Copy, Fill, Kernel, LoopKernel, Plan, Product, Routine
 from pullback.codegen.routines import routine_work
 from pullback.codegen.short_axes import lower_short_axes
@@ -66,10 +67,12 @@ class Program:
 
     def stages(self) -> list[Stage]:
         """Every stage, from the traced graph to machine instructions."""
-        times = self.seconds
+        times, lowered = self.seconds, self.lowered.text()
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
-            Stage("lower_products, lower_short_axes", self.lowered.text(), times["lower"]),
+            Stage(
+                "widen_half, lower_products, lower_short_axes", self.lowered.text(), times["lower"]
+            ),
             Stage("fuse, bufferize", self.plan.text(), times["plan"]),
             Stage("emit", self.llvm, times["emit"]),
             Stage("compile, link", self.assembly, times["link"]),
@@ -125,7 +128,7 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
         return known
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
-    lowered = lower_short_axes(lower_products(graph))
+    lowered = lower_short_axes(lower_products(widen_half(graph)))
     clock.lap("lower")
     plan = bufferize(fuse(lowered))
     clock.lap("plan")

@@ -22,7 +22,8 @@ from pullback.tracer.text import parse
 from pullback.tracer.trace import Tracer, lift, new_trace
 from pullback.tracer.types import ArrayType
 
-DTYPES = ("bool", "i4", "i8", "f4", "f8")
+DTYPES = ("bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
+TOLERANCES = {"f2": 4e-3, "f4": 4e-6, "f8": 1e-13}
 
 
 def trace(f: Callable[..., Any], *arguments: Any) -> tuple[Graph, list[Any]]:
@@ -58,9 +59,7 @@ def compare(f: Callable[..., Any], *arguments: Any, exact: bool = False) -> None
     for got, want in zip(found, map(np.asarray, expected), strict=True):
         assert got.dtype == want.dtype
         assert got.shape == want.shape
-        tolerance = (
-            0.0 if exact or want.dtype.kind != "f" else 4e-6 if want.dtype == "f4" else 1e-13
-        )
+        tolerance = 0.0 if exact else TOLERANCES.get(want.dtype.str[1:], 0.0)
         assert_allclose(got, want, rtol=tolerance, atol=tolerance)
 
 
@@ -68,8 +67,8 @@ def draw(shape: tuple[int, ...], dtype: str = "f8", seed: int = 0) -> Any:
     random = np.random.default_rng([seed, *shape])
     if dtype == "bool":
         return random.random(shape) < 0.5
-    if dtype in ("i4", "i8"):
-        return random.integers(-9, 10, shape).astype(dtype)
+    if dtype[0] in "iu":
+        return random.integers(-9 if dtype[0] == "i" else 0, 10, shape).astype(dtype)
     return random.normal(size=shape).astype(dtype)
 
 
@@ -409,6 +408,7 @@ UNARY = [
     "signbit",
     "invert",
     "logical_not",
+    "bitwise_count",
     "conjugate",
     "modf",
 ]
@@ -447,28 +447,23 @@ BINARY = [
     "heaviside",
     "left_shift",
     "right_shift",
+    "gcd",
+    "lcm",
 ]
-COMPILED = {np.dtype(name) for name in DTYPES}
 
 
 def agrees(ufunc: np.ufunc, *operands: Any) -> None:
     """The ufunc on traced arrays gives what NumPy gives, or refuses where NumPy does."""
     try:
         with np.errstate(all="ignore"):
-            results = ufunc(*operands)
-        results = results if isinstance(results, tuple) else (results,)
-        wanted = all(np.asarray(x).dtype in COMPILED for x in results)
+            ufunc(*operands)
     except (TypeError, ValueError, OverflowError) as error:
         with pytest.raises(
             type(error).__mro__[-4] if isinstance(error, TypeError) else type(error)
         ):
             run(ufunc, *operands)
         return
-    if wanted:
-        compare(ufunc, *operands)
-    else:
-        with pytest.raises(UnsupportedTypeError):
-            run(ufunc, *operands)
+    compare(ufunc, *operands)
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -477,9 +472,9 @@ def test_unary_ufunc(name: str, dtype: str) -> None:
     values = draw((13,), dtype)
     if dtype.startswith("f"):
         values = np.concatenate([values, Z]).astype(dtype)
-    if name == "reciprocal" and dtype.startswith("i"):
+    if name == "reciprocal" and dtype[0] in "iu":
         values = values[values != 0]
-    if dtype == "f4" and name in ("deg2rad", "radians", "rad2deg", "degrees"):
+    if dtype in ("f2", "f4") and name in ("deg2rad", "radians", "rad2deg", "degrees"):
         values = values[:13]
     agrees(getattr(np, name), values)
 
@@ -501,7 +496,9 @@ def test_binary_ufunc_with_python_scalars(name: str) -> None:
     ufunc = getattr(np, name)
     for dtype, value in itertools.product(DTYPES, (True, 2, 1.5, 2**40)):
         x = draw((5,), dtype)
-        if value == 2**40 and (name not in ("add", "multiply", "less", "equal") or dtype == "f4"):
+        if value == 2**40 and (
+            name not in ("add", "multiply", "less", "equal") or dtype in ("f2", "f4")
+        ):
             continue
         with np.errstate(all="ignore"):
             _one_traced(ufunc, x, value)
@@ -509,22 +506,15 @@ def test_binary_ufunc_with_python_scalars(name: str) -> None:
 
 def _one_traced(ufunc: np.ufunc, x: Any, value: Any) -> None:
     try:
-        expected = ufunc(x, value)
+        ufunc(x, value)
     except (TypeError, OverflowError) as error:
         kind = OverflowError if isinstance(error, OverflowError) else TypeError
         with pytest.raises(kind):
             run(lambda x: ufunc(x, value), x)
         return
-    results = expected if isinstance(expected, tuple) else (expected,)
-    if all(r.dtype in COMPILED for r in results):
-        compare(lambda x: ufunc(x, value), x)
+    compare(lambda x: ufunc(x, value), x)
     if ufunc not in (np.power, np.floor_divide, np.remainder, np.fmod, np.divmod):
-        reverse = np.asarray(ufunc(value, x) if not isinstance(expected, tuple) else 0)
-        if (
-            reverse.dtype in COMPILED
-            and isinstance(expected, np.ndarray)
-            and "shift" not in ufunc.__name__
-        ):
+        if "shift" not in ufunc.__name__:
             compare(lambda x: ufunc(value, x), x)
 
 
@@ -639,8 +629,8 @@ def test_unknown_functions_are_named() -> None:
 
 
 def test_unsupported_dtypes() -> None:
-    with pytest.raises(UnsupportedTypeError, match="float16"):
-        run(np.sin, B)
+    with pytest.raises(UnsupportedTypeError, match="complex64"):
+        run(lambda x: x * np.complex64(1j), F)
     with pytest.raises(UnsupportedTypeError, match="complex128"):
         run(lambda x: x + np.ones(4, complex), X)
 

@@ -22,7 +22,16 @@ from .methods import Methods
 from .operators import Operators
 from .passes.simplify import rewrite
 from .primitive import Primitive
-from .types import BOOL, FLOAT64, INT64, ArrayType, DType, row_major_strides, supported
+from .types import (
+    BOOL,
+    FLOAT64,
+    INT64,
+    ArrayType,
+    DType,
+    row_major_strides,
+    supported,
+    supported_names,
+)
 
 Weak: TypeAlias = type[bool] | type[int] | type[float] | None
 """The Python type of a value that takes part in promotion as a Python scalar does."""
@@ -260,8 +269,7 @@ def array_type(value: np.ndarray[Any, Any] | np.generic) -> ArrayType:
     dtype = value.dtype if value.dtype.isnative else value.dtype.newbyteorder("=")
     if not supported(dtype):
         raise UnsupportedTypeError(
-            f"dtype {value.dtype} cannot be compiled; bool, int32, int64, float32 and float64 can"
-            f"{at(user_location())}"
+            f"dtype {value.dtype} cannot be compiled; {supported_names()} can{at(user_location())}"
         )
     return ArrayType(value.shape, dtype)
 

@@ -13,19 +13,39 @@ DType: TypeAlias = "np.dtype[Any]"
 Shape: TypeAlias = tuple[int, ...]
 
 BOOL: DType = np.dtype(np.bool_)
+INT8: DType = np.dtype(np.int8)
+INT16: DType = np.dtype(np.int16)
 INT32: DType = np.dtype(np.int32)
 INT64: DType = np.dtype(np.int64)
+UINT8: DType = np.dtype(np.uint8)
+UINT16: DType = np.dtype(np.uint16)
+UINT32: DType = np.dtype(np.uint32)
+UINT64: DType = np.dtype(np.uint64)
+FLOAT16: DType = np.dtype(np.float16)
 FLOAT32: DType = np.dtype(np.float32)
 FLOAT64: DType = np.dtype(np.float64)
 
 SHORT_NAMES: dict[DType, str] = {
     BOOL: "bool",
+    INT8: "i8",
+    INT16: "i16",
     INT32: "i32",
     INT64: "i64",
+    UINT8: "u8",
+    UINT16: "u16",
+    UINT32: "u32",
+    UINT64: "u64",
+    FLOAT16: "f16",
     FLOAT32: "f32",
     FLOAT64: "f64",
 }
 DTYPES: dict[str, DType] = {name: dtype for dtype, name in SHORT_NAMES.items()}
+
+
+def supported_names() -> str:
+    """The dtypes that can be compiled, for messages."""
+    *names, last = (str(dtype) for dtype in SHORT_NAMES)
+    return f"{', '.join(names)} and {last}"
 
 
 @dataclass(frozen=True)
@@ -81,8 +101,14 @@ def is_float(dtype: DType) -> bool:
 
 @lru_cache(maxsize=256)
 def is_integer(dtype: DType) -> bool:
-    """Whether the dtype is a signed integer."""
-    return dtype.kind == "i"
+    """Whether the dtype is an integer, signed or not."""
+    return dtype.kind in "iu"
+
+
+@lru_cache(maxsize=256)
+def is_unsigned(dtype: DType) -> bool:
+    """Whether the dtype's values are never negative: unsigned integers, and bool."""
+    return dtype.kind in "ub"
 
 
 def row_major_strides(shape: Shape) -> Shape:

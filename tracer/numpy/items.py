@@ -120,8 +120,7 @@ def _item(item: Any) -> Item:
     if isinstance(item, np.ndarray) and item.dtype.kind == "b":
         return Mask(item)
     if isinstance(item, np.ndarray) and item.dtype.kind in "iu":
-        by_reference = item if item.dtype in (np.int32, np.int64) else item.astype(np.int64)
-        return Positions(lift(by_reference), item)
+        return Positions(lift(item), item)
     raise IndexError(
         "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or "
         f"boolean arrays are valid indices{at(user_location())}"

@@ -10,10 +10,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..primitives import elementwise as rows
 from ..primitives.elementwise import broadcast_scalar, where
 from ..trace import Tracer
-from ..types import BOOL
+from ..types import BOOL, UINT64, is_unsigned
 from .products import matmul, matvec, vecdot, vecmat
 from .promotion import as_dtype, common_shape, number, spread, strong
 
@@ -31,10 +33,11 @@ def truth(x: Tracer) -> Tracer:
 
 
 def _by_kind(**rules: Rule) -> Rule:
-    """The rule for the kind of dtype: b(ool), i(nteger), f(loat)."""
+    """The rule for the kind of dtype: b(ool), i(nteger, signed or not), f(loat)."""
 
     def choose(*operands: Tracer) -> Any:
-        return rules[operands[-1].dtype.kind](*operands)
+        kind = operands[-1].dtype.kind
+        return rules["i" if kind == "u" else kind](*operands)
 
     return choose
 
@@ -62,6 +65,12 @@ def _signbit(x: Tracer) -> Tracer:
 def _copysign(x: Tracer, y: Tracer) -> Tracer:
     size = abs(x)
     return where(_signbit(y), -size, size)
+
+
+def _integer_fmod(x: Tracer, y: Tracer) -> Tracer:
+    rest, zero = rows.remainder(x, y), broadcast_scalar(0, x)
+    opposed = rows.ne(rest, zero) & rows.ne(x < zero, y < zero)
+    return where(opposed, rest - y, rest)
 
 
 def _fmod(x: Tracer, y: Tracer) -> Tracer:
@@ -95,15 +104,30 @@ def _xor(x: Tracer, y: Tracer) -> Tracer:
     return rows.ne(x, y)
 
 
-def _left_shift(x: Tracer, places: Tracer) -> Tracer:
-    return x * rows.pow(broadcast_scalar(2, x), places)
+def _lcm(x: Tracer, y: Tracer) -> Tracer:
+    # In unsigned integers, which hold the size of the lowest signed one.
+    unsigned = np.dtype(f"u{x.dtype.itemsize}")
+    a, b = (as_dtype(abs(v), unsigned) for v in (x, y))
+    divisor = rows.gcd(a, b)
+    zero, one = broadcast_scalar(0, a), broadcast_scalar(1, a)
+    multiple = rows.floor_divide(a, rows.maximum(divisor, one)) * b
+    return as_dtype(where(rows.eq(divisor, zero), zero, multiple), x.dtype)
 
 
-def _right_shift(x: Tracer, places: Tracer) -> Tracer:
-    all_gone = where(x < 0, broadcast_scalar(-1, x), broadcast_scalar(0, x))
-    shifted = rows.floor_divide(x, rows.pow(broadcast_scalar(2, x), places))
-    bits = 8 * x.dtype.itemsize
-    return where((places >= bits - 1) | (places < 0), all_gone, shifted)
+def _comparison(row: Callable[..., Tracer], below: bool, above: bool) -> Rule:
+    """A comparison; beside int64, uint64 is compared as the number that it is.
+
+    ``below`` and ``above`` are the results for a first operand that is less or greater.
+    """
+
+    def rule(x: Tracer, y: Tracer) -> Tracer:
+        if x.dtype == y.dtype:
+            return row(x, y)
+        signed, certain = (x, below) if is_unsigned(y.dtype) else (y, above)
+        result = row(as_dtype(x, UINT64), as_dtype(y, UINT64))
+        return where(signed < 0, number(certain, BOOL, x.shape), result)
+
+    return rule
 
 
 def _ldexp(x: Tracer, exponent: Tracer) -> Tracer:
@@ -122,7 +146,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "divide": rows.div,
     "floor_divide": rows.floor_divide,
     "remainder": rows.remainder,
-    "fmod": _fmod,
+    "fmod": _by_kind(i=_integer_fmod, f=_fmod),
     "divmod": lambda x, y: (rows.floor_divide(x, y), rows.remainder(x, y)),
     "modf": _modf,
     "power": rows.pow,
@@ -176,12 +200,12 @@ ELEMENTWISE: dict[str, Rule] = {
     "copysign": _copysign,
     "signbit": _signbit,
     "ldexp": _ldexp,
-    "equal": rows.eq,
-    "not_equal": rows.ne,
-    "less": rows.lt,
-    "less_equal": rows.le,
-    "greater": rows.gt,
-    "greater_equal": rows.ge,
+    "equal": _comparison(rows.eq, below=False, above=False),
+    "not_equal": _comparison(rows.ne, below=True, above=True),
+    "less": _comparison(rows.lt, below=True, above=False),
+    "less_equal": _comparison(rows.le, below=True, above=False),
+    "greater": _comparison(rows.gt, below=False, above=True),
+    "greater_equal": _comparison(rows.ge, below=False, above=True),
     "isnan": _by_kind(b=_constant(False), i=_constant(False), f=rows.is_nan),
     "isinf": _by_kind(b=_constant(False), i=_constant(False), f=rows.is_inf),
     "isfinite": _by_kind(b=_constant(True), i=_constant(True), f=rows.is_finite),
@@ -189,8 +213,11 @@ ELEMENTWISE: dict[str, Rule] = {
     "bitwise_or": rows.bit_or,
     "bitwise_xor": rows.bit_xor,
     "invert": rows.bit_not,
-    "left_shift": _left_shift,
-    "right_shift": _right_shift,
+    "left_shift": rows.shift_left,
+    "right_shift": rows.shift_right,
+    "bitwise_count": rows.bit_count,
+    "gcd": rows.gcd,
+    "lcm": _lcm,
     "erf": rows.erf,
     "erfc": rows.erfc,
     "expit": rows.logistic,

@@ -17,7 +17,7 @@ from ..location import user_location
 from ..primitives.elementwise import convert
 from ..primitives.structure import broadcast, reshape
 from ..trace import WEAK_DTYPES, Tracer, Weak, array_type, lift, literal, python_scalar
-from ..types import FLOAT32, DType, Shape, is_integer, supported
+from ..types import DType, Shape, is_integer, supported, supported_names
 
 Key: TypeAlias = "DType | type[int] | type[float]"
 """How a value takes part in promotion: by its dtype, or as a Python number."""
@@ -58,8 +58,8 @@ def check_dtype(dtype: DType, what: str) -> DType:
     """
     if not supported(dtype):
         raise UnsupportedTypeError(
-            f"{what} gives {dtype}, which cannot be compiled; bool, int32, int64, float32 and "
-            f"float64 can: convert an operand with .astype{at(user_location())}"
+            f"{what} gives {dtype}, which cannot be compiled; {supported_names()} can: "
+            f"convert an operand with .astype{at(user_location())}"
         )
     return dtype
 
@@ -69,11 +69,7 @@ def _resolve(ufunc: np.ufunc, keys: tuple[Key, ...]) -> tuple[DType, ...]:
     if all(isinstance(x, type) for x in keys):
         keys = tuple(WEAK_DTYPES[x] if isinstance(x, type) else x for x in keys)
     dtypes = ufunc.resolve_dtypes((*keys, *(None,) * ufunc.nout))
-    inputs, outputs = dtypes[: ufunc.nin], dtypes[ufunc.nin :]
-    if all(supported(x) for x in outputs):
-        # Predicates on bools compute in float16; their result does not show it.
-        inputs = tuple(x if supported(x) else FLOAT32 for x in inputs)
-    return (*inputs, *outputs)
+    return tuple(dtypes)
 
 
 def resolve(ufunc: np.ufunc, keys: tuple[Key, ...]) -> tuple[DType, ...]:
@@ -165,10 +161,7 @@ def number(value: Any, dtype: DType, shape: Shape = ()) -> Tracer:
             raise OverflowError(
                 f"Python integer {value} out of bounds for {dtype}{at(user_location())}"
             )
-    if dtype == FLOAT32:
-        with np.errstate(over="ignore"):
-            constant = literal(value, dtype)
-    else:
+    with np.errstate(over="ignore"):
         constant = literal(value, dtype)
     return constant if not shape else broadcast(constant, shape=shape, axes=())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,17 @@ from ..primitives.elementwise import minimum as smaller
 from ..primitives.elementwise import where as choose
 from ..primitives.structure import Axes, reshape
 from ..trace import Tracer
-from ..types import BOOL, FLOAT64, INT64, DType, is_float, normalize_axes, normalize_axis
+from ..types import (
+    BOOL,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    DType,
+    is_float,
+    normalize_axes,
+    normalize_axis,
+)
 from .creation import as_numpy_dtype, asarray
 from .meanings import truth
 from .promotion import as_dtype, number, prepare
@@ -47,9 +58,10 @@ def _finish(result: Tracer, x: Tracer, axes: Axes, keepdims: Any, out: Any) -> T
     return stored
 
 
+@lru_cache(maxsize=64)
 def _sum_dtype(dtype: DType) -> DType:
-    """NumPy adds what is smaller than a C long in a C long."""
-    return dtype if is_float(dtype) else INT64
+    """What NumPy adds in: integers smaller than a C long in one, signed or not as they are."""
+    return np.add.resolve_dtypes((None, dtype, None), reduction=True)[-1]
 
 
 def _masked(x: Tracer, where: Any, otherwise: Any) -> Tracer:
@@ -159,15 +171,16 @@ def _mean_kept(x: Tracer, axes: Axes, where: Any) -> Tracer:
     return reshape(total, shape=kept_shape(x, axes)) / _count(x, axes, where, x.dtype)
 
 
-def _floating(a: Any, dtype: Any) -> Tracer:
+def _floating(a: Any, dtype: Any) -> tuple[Tracer, DType]:
+    """The values in the dtype to average them in, and the dtype of the result."""
     x = asarray(a)
     wanted = (x.dtype if is_float(x.dtype) else FLOAT64) if dtype is None else as_numpy_dtype(dtype)
-    return as_dtype(x, wanted)
+    return as_dtype(x, FLOAT32 if wanted == FLOAT16 else wanted), wanted
 
 
-def _drop(kept: Tracer, x: Tracer, axes: Axes, keepdims: Any, out: Any) -> Tracer:
+def _drop(kept: Tracer, x: Tracer, axes: Axes, dtype: DType, keepdims: Any, out: Any) -> Tracer:
     shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
-    return _finish(reshape(kept, shape=shape), x, axes, keepdims, out)
+    return _finish(as_dtype(reshape(kept, shape=shape), dtype), x, axes, keepdims, out)
 
 
 def mean(
@@ -180,9 +193,9 @@ def mean(
     where: Any = NO_VALUE,
 ) -> Tracer:
     """`np.mean`."""
-    x = _floating(a, dtype)
+    x, wanted = _floating(a, dtype)
     axes = axes_of(axis, x.ndim)
-    return _drop(_mean_kept(x, axes, where), x, axes, keepdims, out)
+    return _drop(_mean_kept(x, axes, where), x, axes, wanted, keepdims, out)
 
 
 def var(
@@ -198,7 +211,7 @@ def var(
     correction: Any = NO_VALUE,
 ) -> Tracer:
     """`np.var`: the mean square distance from the mean."""
-    x = _floating(a, dtype)
+    x, wanted = _floating(a, dtype)
     axes = axes_of(axis, x.ndim)
     centre = _mean_kept(x, axes, where) if mean is NO_VALUE else asarray(mean)
     distance = x - centre
@@ -206,7 +219,7 @@ def var(
     freedom = float(_given(correction, ddof))
     count = _count(x, axes, where, x.dtype)
     degrees = larger(count - freedom, number(0.0, x.dtype, count.shape)) if freedom else count
-    return _drop(reshape(total, shape=count.shape) / degrees, x, axes, keepdims, out)
+    return _drop(reshape(total, shape=count.shape) / degrees, x, axes, wanted, keepdims, out)
 
 
 def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: Any) -> Tracer:

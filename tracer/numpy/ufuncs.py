@@ -6,6 +6,8 @@ operator, whose results on Python numbers are Python numbers again.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,14 @@ import numpy as np
 from ..errors import UnsupportedFunctionError, at
 from ..location import user_location
 from ..trace import WEAK_DTYPES, Tracer, Weak, lift
-from ..types import is_integer
+from ..types import BOOL, is_integer
 from .meanings import CORE, ELEMENTWISE
 from .promotion import (
     as_dtype,
     common_shape,
     is_python_scalar,
     key,
+    number,
     prepare,
     python_type,
     resolve,
@@ -29,7 +32,14 @@ from .promotion import (
 OPERANDS = (Tracer, np.ndarray, np.generic, bool, int, float)
 """What can stand beside a traced value in an expression."""
 
-COMPARISONS = frozenset(["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"])
+COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+}
 BITWISE = frozenset(["bitwise_and", "bitwise_or", "bitwise_xor"])
 
 
@@ -84,7 +94,9 @@ def call(ufunc: np.ufunc, *operands: Any) -> Any:
             return meaning(*operands)
     else:
         if name in COMPARISONS:
-            operands = _within_range(operands)
+            certain = _compared_out_of_range(name, operands)
+            if certain is not None:
+                return certain
         dtypes = resolve(ufunc, tuple([key(x) for x in operands]))
     if name == "power" and is_integer(dtypes[0]):
         _refuse_negative_exponent(operands[1])
@@ -102,16 +114,17 @@ def _of_one_type(operands: tuple[Any, ...]) -> bool:
     )
 
 
-def _within_range(operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Comparisons take ints of any size: one beyond int32 makes them comparisons of int64."""
-    kinds = [key(x) for x in operands]
-    if any(k is float or (not isinstance(k, type) and k.kind == "f") for k in kinds):
-        return operands
-    return tuple(np.int64(x) if _is_long(x) else x for x in operands)
-
-
-def _is_long(value: Any) -> bool:
-    return is_python_scalar(value) and not -(2**31) <= value < 2**31
+def _compared_out_of_range(name: str, operands: tuple[Any, ...]) -> Tracer | None:
+    """Integers beside a Python int that their dtype does not hold: the result is known."""
+    for i, value in enumerate(operands):
+        other = key(operands[1 - i])
+        if type(value) is int and isinstance(other, np.dtype) and is_integer(other):
+            limits = np.iinfo(other)
+            if not limits.min <= value <= limits.max:
+                # Whatever the other is, it compares as zero does.
+                known = COMPARISONS[name](*((value, 0) if i == 0 else (0, value)))
+                return number(known, BOOL, shape_of(operands[1 - i]))
+    return None
 
 
 def _refuse_negative_exponent(exponent: Any) -> None:
@@ -124,7 +137,7 @@ def _refuse_negative_exponent(exponent: Any) -> None:
 def _on_python_numbers(ufunc: np.ufunc, operands: tuple[Any, ...], kinds: list[Weak]) -> Any:
     """Python's arithmetic: bools count as ints, and results stay Python numbers."""
     numbers = [lift(x) for x in operands]
-    arithmetic = ufunc.__name__ not in (COMPARISONS | BITWISE)
+    arithmetic = ufunc.__name__ not in COMPARISONS.keys() | BITWISE
     if arithmetic:
         numbers = [
             as_dtype(x, WEAK_DTYPES[int]) if k is bool else x

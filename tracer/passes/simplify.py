@@ -70,7 +70,7 @@ def _fold(
             return None
         values.append(np.asarray(value, x.type.dtype))
     type = primitive.infer(*[x.type for x in operands], **params)
-    if type.dtype.kind in "ib" and primitive.name in ("floor_divide", "remainder", "integer_pow"):
+    if type.dtype.kind in "iub" and primitive.name in ("floor_divide", "remainder", "integer_pow"):
         return None
     with np.errstate(all="ignore"):
         result = primitive.reference(*values, **params)
@@ -159,7 +159,7 @@ def _sub_zero(builder: Builder, operands: tuple[Node, ...], params: Params) -> N
 def _pow_whole(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands
     value = literal_value(y)
-    if value is None or x.type.dtype.kind not in "fi":
+    if value is None or x.type.dtype.kind not in "fiu":
         return None
     if value == 0.5:
         return _add(builder, "sqrt", (x,))

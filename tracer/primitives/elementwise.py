@@ -13,13 +13,13 @@ import numpy as np
 
 from ..primitive import Domain, Partials, Primitive, register
 from ..trace import Tracer, literal
-from ..types import BOOL, ArrayType, DType, Shape, is_float
+from ..types import BOOL, DTYPES, UINT8, ArrayType, DType, Shape, is_float, is_integer
 
-FLOATS = ("f64", "f32")
-NUMBERS = ("f64", "f32", "i64", "i32")
+FLOATS = ("f64", "f32", "f16")
+INTEGERS = ("i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8")
+NUMBERS = (*FLOATS, *INTEGERS)
 ANY = (*NUMBERS, "bool")
-INTEGERS = ("i64", "i32")
-LOGICAL = ("bool", "i64", "i32")
+LOGICAL = ("bool", *INTEGERS)
 
 Array = np.ndarray[Any, Any]
 
@@ -55,10 +55,10 @@ def broadcast_scalar(value: float, like: Tracer) -> Tracer:
 
 KINDS: dict[tuple[str, ...], str] = {
     FLOATS: "f",
-    NUMBERS: "fi",
-    ANY: "fib",
-    INTEGERS: "i",
-    LOGICAL: "bi",
+    NUMBERS: "fiu",
+    ANY: "fiub",
+    INTEGERS: "iu",
+    LOGICAL: "biu",
 }
 
 
@@ -148,6 +148,7 @@ integer_pow: Primitive = register(
         Domain(
             ((((3, 5),), {"n": 3}), (((4,),), {"n": -2}), (((),), {"n": 2}), (((0,),), {"n": 5})),
             low=0.3,
+            dtypes=FLOATS,
         ),
         partials=lambda out, x, *, n: (float(n) * integer_pow(x, n=n - 1) if n != 1 else 1.0,),
         elementwise=True,
@@ -273,6 +274,36 @@ bit_and = _row("bit_and", np.bitwise_and, None, 2, LOGICAL, symbol="&")
 bit_or = _row("bit_or", np.bitwise_or, None, 2, LOGICAL, symbol="|")
 bit_xor = _row("bit_xor", np.bitwise_xor, None, 2, LOGICAL, symbol="^")
 bit_not = _row("bit_not", np.invert, None, 1, LOGICAL, symbol="~")
+shift_left = _row(
+    "shift_left", np.left_shift, None, 2, INTEGERS, low=(-9.0, 0.0), high=9.0, symbol="<<"
+)
+shift_right = _row(
+    "shift_right", np.right_shift, None, 2, INTEGERS, low=(-9.0, 0.0), high=9.0, symbol=">>"
+)
+gcd = _row("gcd", np.gcd, None, 2, INTEGERS, low=-99.0, high=99.0)
+
+
+def _infer_bit_count(x: ArrayType) -> ArrayType:
+    if not is_integer(x.dtype):
+        raise TypeError(f"bit_count is not defined for {x.dtype}")
+    return x.with_dtype(UINT8)
+
+
+bit_count = register(
+    Primitive(
+        "bit_count",
+        _infer_bit_count,
+        np.bitwise_count,
+        Domain(
+            tuple(((shape,), {}) for shape in ((3, 5), (), (0, 2), (37,))),
+            low=-99.0,
+            high=99.0,
+            dtypes=INTEGERS,
+        ),
+        elementwise=True,
+    )
+)
+"""How many bits of the absolute value are set."""
 
 
 def _infer_where(condition: ArrayType, yes: ArrayType, no: ArrayType) -> ArrayType:
@@ -319,10 +350,7 @@ convert: Primitive = register(
         _infer_convert,
         _convert_reference,
         Domain(
-            tuple(
-                (((3, 5),), {"dtype": np.dtype(target)})
-                for target in ("bool", "i4", "i8", "f4", "f8")
-            ),
+            tuple((((3, 5),), {"dtype": DTYPES[target]}) for target in ANY),
             dtypes=ANY,
         ),
         transpose=lambda ct, x, *, dtype: (

@@ -15,12 +15,14 @@ import numpy as np
 from ..primitive import Domain, Primitive, register
 from ..trace import Tracer
 from ..types import INT64, ArrayType, Shape, is_integer
-from .elementwise import broadcast_scalar, where
+from .elementwise import broadcast_scalar, convert, where
 from .structure import all_batched, broadcast, iota, reshape, zeros
 
 Array = np.ndarray[Any, Any]
-ALL = ("f64", "f32", "i64", "i32", "bool")
-NUMBERS = ("f64", "f32", "i64", "i32")
+NUMBERS = (
+    "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8",
+)  # fmt: skip
+ALL = (*NUMBERS, "bool")
 
 
 def _check_indices(name: str, x: ArrayType, indices: tuple[ArrayType, ...]) -> Shape:
@@ -33,9 +35,11 @@ def _check_indices(name: str, x: ArrayType, indices: tuple[ArrayType, ...]) -> S
 
 def _numbered(indices: Sequence[Tracer]) -> list[Tracer]:
     """Batched indices, with the number in the batch as the first of them."""
-    type = indices[0].type
-    number = iota(size=type.shape[0], dtype=type.dtype)
-    return [broadcast(number, shape=type.shape, axes=(0,)), *indices]
+    # An index dtype may be too small for the number of examples.
+    wide = [convert(x, dtype=INT64) for x in indices]
+    shape = wide[0].shape
+    number = broadcast(iota(size=shape[0], dtype=INT64), shape=shape, axes=(0,))
+    return [number, *wide]
 
 
 def _infer_gather(x: ArrayType, *indices: ArrayType) -> ArrayType:

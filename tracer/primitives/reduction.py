@@ -14,8 +14,9 @@ from .elementwise import broadcast_scalar, where
 from .structure import Axes, broadcast, pad, reshape, shifted, slice
 
 Array = np.ndarray[Any, Any]
-FLOATS = ("f64", "f32")
-NUMBERS = ("f64", "f32", "i64", "i32")
+NUMBERS = (
+    "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8",
+)  # fmt: skip
 
 CASES = (
     (((3, 5),), {"axes": (1,)}),
@@ -57,7 +58,7 @@ def spread(reduced: Tracer, like: Tracer, axes: Axes) -> Tracer:
 reduce_sum: Primitive = register(
     Primitive(
         "reduce_sum",
-        _infer_reduce("reduce_sum", "fi", empty=True),
+        _infer_reduce("reduce_sum", "fiu", empty=True),
         lambda x, *, axes: np.sum(x, axes, dtype=np.asarray(x).dtype),
         Domain((*CASES, *EMPTY), dtypes=NUMBERS),
         transpose=lambda ct, x, *, axes: (spread(ct, x, axes),),
@@ -116,7 +117,7 @@ def _last(x: Tracer, axes: Axes) -> Tracer:
 reduce_prod: Primitive = register(
     Primitive(
         "reduce_prod",
-        _infer_reduce("reduce_prod", "fi", empty=True),
+        _infer_reduce("reduce_prod", "fiu", empty=True),
         lambda x, *, axes: np.prod(x, axes, dtype=np.asarray(x).dtype),
         Domain((*CASES, *EMPTY), dtypes=NUMBERS),
         jvp=_prod_jvp,
@@ -139,7 +140,7 @@ def _extremum_jvp(
 reduce_max: Primitive = register(
     Primitive(
         "reduce_max",
-        _infer_reduce("reduce_max", "fi", empty=False),
+        _infer_reduce("reduce_max", "fiu", empty=False),
         lambda x, *, axes: np.max(x, axes),
         Domain(CASES, dtypes=NUMBERS, smooth=False),
         jvp=_extremum_jvp,
@@ -150,7 +151,7 @@ reduce_max: Primitive = register(
 reduce_min: Primitive = register(
     Primitive(
         "reduce_min",
-        _infer_reduce("reduce_min", "fi", empty=False),
+        _infer_reduce("reduce_min", "fiu", empty=False),
         lambda x, *, axes: np.min(x, axes),
         Domain(CASES, dtypes=NUMBERS, smooth=False),
         jvp=_extremum_jvp,

@@ -11,11 +11,13 @@ import numpy as np
 
 from ..primitive import Domain, Primitive, register
 from ..trace import Tracer, literal
-from ..types import BOOL, ArrayType, DType, Shape
+from ..types import BOOL, DTYPES, ArrayType, DType, Shape
 
 Array = np.ndarray[Any, Any]
 Axes = tuple[int, ...]
-ALL = ("f64", "f32", "i64", "i32", "bool")
+ALL = (
+    "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool",
+)  # fmt: skip
 
 
 def zeros(type: ArrayType) -> Tracer:
@@ -442,6 +444,7 @@ iota: Primitive = register(
             (
                 ((), {"size": 7, "dtype": np.dtype("i8")}),
                 ((), {"size": 20, "dtype": np.dtype("f8")}),
+                *(((), {"size": 40, "dtype": DTYPES[name]}) for name in ALL if name != "bool"),
             ),
             dtypes=("i64",),
         ),
