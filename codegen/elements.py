@@ -119,7 +119,7 @@ def _to_integer(w: FunctionWriter, x: Value, source: DType, target: DType) -> Va
     """Integers wrap; floats go through a wider integer, of 32 bits at least, and wrap then."""
     bits, type = 8 * target.itemsize, like(x.type, ELEMENTS[target])
     if is_float(x):
-        x = _whole(w, x, max(bits, 32), is_unsigned(target))
+        x = _whole(w, x, max(bits, 32), is_unsigned(target) and bits >= 32)
     if x.type == type:
         return x
     if bits_of(x) > bits:

@@ -30,7 +30,15 @@ ALWAYS_ROOTS = (
 )
 ALIASES = frozenset({"reshape", "stop_gradient"})
 
-WEIGHTS = {"div": 4, "sqrt": 5, "remainder": 20, "floor_divide": 10, "gather": 3, "integer_pow": 3}
+WEIGHTS = {
+    "div": 4,
+    "sqrt": 5,
+    "remainder": 20,
+    "floor_divide": 10,
+    "gather": 3,
+    "integer_pow": 3,
+    "gcd": 90,
+}
 CHEAP = frozenset(
     (
         "neg",
@@ -59,6 +67,10 @@ CHEAP = frozenset(
         "bit_or",
         "bit_xor",
         "bit_not",
+        "bit_count",
+        "shift_left",
+        "shift_right",
+        "fit",
         "where",
         "convert",
     )

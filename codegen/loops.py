@@ -220,7 +220,7 @@ class Nest:
             case "combine":
                 return self._combined(step, [env[i] for i in step.operands])
             case "apply":
-                return self._apply(step, env)
+                return self._apply(step, place, env)
 
     def _combined(self, step: Step, operands: Sequence[Value]) -> Value:
         if step.node.primitive.name in SCANS:
@@ -229,9 +229,11 @@ class Nest:
         pair = [[x] for x in operands]
         return combine_pair(self.w, step.node, *pair)[0]
 
-    def _apply(self, step: Step, env: Env) -> Value:
+    def _apply(self, step: Step, place: Place, env: Env) -> Value:
         if step.node.primitive.name in SINE_AND_COSINE and step.operands[0] in self.angles:
             return self._sine_or_cosine(step, env[step.operands[0]])
+        if step.node.primitive.name == "fit":
+            return self.positions.fitting(step.node, env[step.operands[0]], place)
         contracted = self._contracted(step, env)
         return contracted or lower(self.w, step.node, [env[i] for i in step.operands])
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pullback.tracer.ir import Node
-from pullback.tracer.types import INT64, row_major_strides
+from pullback.tracer.types import INT64, UINT64, row_major_strides
 
 from .access import Access, Place
 from .assembly import (
@@ -24,6 +24,10 @@ from .elements import convert, from_memory, memory_element
 from .entry import Site
 from .kernel import Step
 from .vectors import both, lane_numbers, level, masked_gather
+
+
+def _line(node: Node) -> str:
+    return f" at {node.where}" if node.where is not None else ""
 
 
 @dataclass
@@ -103,10 +107,26 @@ class Positions:
         condition: Value | None,
     ) -> None:
         """Leave the kernel with the number of the error site where an index is out of range."""
-        w = self.w
-        bad = w.compare("uge", number, extent)
+        bad = self.w.compare("uge", number, extent)
         if condition is not None:
             bad = both(self.w, bad, condition)
+        message = f"index {{0}} is out of bounds for axis {axis} with size {size}"
+        self._leave_where(bad, given, place, Site(f"{message}{_line(node)}", "IndexError"))
+
+    def fitting(self, node: Node, x: Value, place: Place) -> Value:
+        """A 64-bit integer in a dtype that must hold it."""
+        dtype = node.type.dtype
+        narrow = convert(self.w, x, INT64, dtype)
+        bad = self.w.compare("ne", convert(self.w, narrow, dtype, INT64), x)
+        if dtype == UINT64:
+            bad = self.w.compare("slt", x, constant(x.type, 0))
+        message = f"Python integer {{0}} out of bounds for {dtype}{_line(node)}"
+        self._leave_where(bad, x, place, Site(message, "OverflowError"))
+        return narrow
+
+    def _leave_where(self, bad: Value, given: Value, place: Place, site: Site) -> None:
+        """Leave the kernel with the number of the site where a lane is bad, the first's value."""
+        w = self.w
         if place.mask is not None and lanes(bad.type) > 1:
             bad = both(self.w, bad, place.mask)
         failed, fine = w.label("failed"), w.label("fine")
@@ -124,12 +144,6 @@ class Positions:
             lane = w.cast("zext", lane, I64) if bits.type != I64 else lane
             given = w.make(I64, f"extractelement {given}, {lane}")
         w.store(given, self.status, 8)
-        where = f" at {node.where}" if node.where is not None else ""
-        self.sites.append(
-            Site(
-                f"index {{0}} is out of bounds for axis {axis} with size {size}{where}",
-                "IndexError",
-            )
-        )
+        self.sites.append(site)
         w.ret(constant(I64, len(self.sites)))
         w.start_block(fine)

@@ -67,12 +67,10 @@ class Program:
 
     def stages(self) -> list[Stage]:
         """Every stage, from the traced graph to machine instructions."""
-        times, lowered = self.seconds, self.lowered.text()
+        times, lowered = self.seconds, self.lowered
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
-            Stage(
-                "widen_half, lower_products, lower_short_axes", self.lowered.text(), times["lower"]
-            ),
+            Stage("widen_half, lower_products, lower_short_axes", lowered.text(), times["lower"]),
             Stage("fuse, bufferize", self.plan.text(), times["plan"]),
             Stage("emit", self.llvm, times["emit"]),
             Stage("compile, link", self.assembly, times["link"]),

@@ -20,7 +20,7 @@ from .creation import asarray
 from .index import select
 from .items import ALL, Item, Mask, before, completed, items, mask_place, windowed
 from .masked import Selected, refuse
-from .promotion import as_dtype, is_python_scalar, number, spread
+from .promotion import as_dtype, is_python_scalar, prepare, python_type, spread
 
 
 def get_item(x: Tracer, index: Any) -> Any:
@@ -77,8 +77,8 @@ def as_update(value: Any, dtype: DType, shape: Shape) -> Tracer:
     Raises:
         ValueError: when it does not have, and cannot be broadcast to, the shape.
     """
-    if is_python_scalar(value):
-        return number(value, dtype, shape)
+    if python_type(value) is not None:
+        return prepare(value, dtype, shape)
     update = as_dtype(asarray(value), dtype)
     extra = update.ndim - len(shape)
     if extra > 0 and all(n == 1 for n in update.shape[:extra]):

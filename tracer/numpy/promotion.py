@@ -14,10 +14,10 @@ import numpy as np
 
 from ..errors import UnsupportedTypeError, at
 from ..location import user_location
-from ..primitives.elementwise import convert
+from ..primitives.elementwise import convert, fit
 from ..primitives.structure import broadcast, reshape
 from ..trace import WEAK_DTYPES, Tracer, Weak, array_type, lift, literal, python_scalar
-from ..types import DType, Shape, is_integer, supported, supported_names
+from ..types import INT64, DType, Shape, is_integer, supported, supported_names
 
 Key: TypeAlias = "DType | type[int] | type[float]"
 """How a value takes part in promotion: by its dtype, or as a Python number."""
@@ -167,10 +167,13 @@ def number(value: Any, dtype: DType, shape: Shape = ()) -> Tracer:
 
 
 def prepare(value: Any, dtype: DType, shape: Shape) -> Tracer:
-    """Any operand in a dtype and shape."""
+    """Any operand in a dtype and shape; a Python int must fit the dtype, at run time too."""
     if is_python_scalar(value):
         return number(value, dtype, shape)
-    return spread(as_dtype(lift(value), dtype), shape)
+    x = lift(value)
+    if x.weak is int and is_integer(dtype):
+        x = fit(x, dtype=dtype) if dtype != INT64 else x
+    return spread(as_dtype(x, dtype), shape)
 
 
 def shape_of(value: Any) -> Shape:

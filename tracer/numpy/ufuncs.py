@@ -97,6 +97,7 @@ def call(ufunc: np.ufunc, *operands: Any) -> Any:
             certain = _compared_out_of_range(name, operands)
             if certain is not None:
                 return certain
+            operands = tuple([_exactly(x, operands) for x in operands])
         dtypes = resolve(ufunc, tuple([key(x) for x in operands]))
     if name == "power" and is_integer(dtypes[0]):
         _refuse_negative_exponent(operands[1])
@@ -112,6 +113,15 @@ def _of_one_type(operands: tuple[Any, ...]) -> bool:
     return all(
         isinstance(x, Tracer) and x.weak is None and x.type == first.type for x in operands[1:]
     )
+
+
+def _exactly(value: Any, operands: tuple[Any, ...]) -> Any:
+    """An operand of a comparison: a traced Python int beside integers is compared as it is."""
+    if not (isinstance(value, Tracer) and value.weak is int):
+        return value
+    kinds = [key(x) for x in operands if x is not value]
+    beside = any(isinstance(kind, np.dtype) and is_integer(kind) for kind in kinds)
+    return Tracer(value.node) if beside else value
 
 
 def _compared_out_of_range(name: str, operands: tuple[Any, ...]) -> Tracer | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..primitive import Domain, Partials, Primitive, register
 from ..trace import Tracer, literal
-from ..types import BOOL, DTYPES, UINT8, ArrayType, DType, Shape, is_float, is_integer
+from ..types import BOOL, DTYPES, INT64, UINT8, ArrayType, DType, Shape, is_float, is_integer
 
 FLOATS = ("f64", "f32", "f16")
 INTEGERS = ("i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8")
@@ -360,6 +360,41 @@ convert: Primitive = register(
         elementwise=True,
     )
 )
+
+
+def _infer_fit(x: ArrayType, *, dtype: DType) -> ArrayType:
+    if x.dtype != INT64 or not is_integer(dtype):
+        raise TypeError(f"fit takes int64 to another integer dtype, got {x} to {dtype}")
+    return x.with_dtype(dtype)
+
+
+def _fit_reference(x: Array, *, dtype: DType) -> Array:
+    result = np.asarray(x).astype(dtype)
+    wrong = (result.astype(np.int64) != x) | ((np.asarray(x) < 0) & (dtype.kind == "u"))
+    if wrong.any():
+        number = np.asarray(x)[wrong].flat[0]
+        raise OverflowError(f"Python integer {number} out of bounds for {dtype}")
+    return result
+
+
+fit: Primitive = register(
+    Primitive(
+        "fit",
+        _infer_fit,
+        _fit_reference,
+        Domain(
+            tuple(
+                ((shape,), {"dtype": DTYPES[name]})
+                for shape, name in (((), "i8"), ((3, 5), "u8"), ((7,), "u64"), ((), "i32"))
+            ),
+            low=0.0,
+            high=99.0,
+            dtypes=("i64",),
+        ),
+        batch=lambda batched, x, *, dtype: fit(x, dtype=dtype),
+    )
+)
+"""What `convert` gives, for integers that the dtype holds; others raise OverflowError."""
 
 stop_gradient = register(
     Primitive(
