@@ -16,9 +16,30 @@ from pullback.tracer.types import FLOAT16, FLOAT32
 
 from .rewrite import Rule, rewritten
 
-SUMS = frozenset({"reduce_sum", "reduce_prod", "cumsum", "scatter_add", "dot"})
-EXACT = frozenset({"convert", "where", "stop_gradient"})
-"""Elementwise rows that only move values; the others compute."""
+MOVES = frozenset(
+    (
+        "broadcast",
+        "reshape",
+        "permute",
+        "slice",
+        "flip",
+        "pad",
+        "concatenate",
+        "update_slice",
+        "gather",
+        "scatter",
+        "where",
+        "convert",
+        "stop_gradient",
+        "reduce_max",
+        "reduce_min",
+        "argmax",
+        "argmin",
+        "cummax",
+        "cummin",
+    )
+)
+"""Rows that only move or choose values; all others compute."""
 
 
 def widen_half(graph: Graph) -> Graph:
@@ -30,11 +51,7 @@ def widen_half(graph: Graph) -> Graph:
 
 def rules() -> dict[Primitive, Rule]:
     """The rule for every row that computes."""
-    return {
-        row: _in_single
-        for row in TABLE.values()
-        if (row.elementwise and row.name not in EXACT) or row.name in SUMS
-    }
+    return {row: _in_single for name, row in TABLE.items() if name not in MOVES}
 
 
 def _in_single(node: Node, operands: Sequence[Tracer]) -> Tracer | None:

@@ -11,8 +11,8 @@ from pullback.tracer.ir import Node
 from pullback.tracer.types import ArrayType
 
 from ..assembly import I64, FunctionWriter, Value, constant
+from ..elements import memory_element
 from ..entry import Site
-from ..scalar import memory_element
 
 
 @dataclass(slots=True)

@@ -17,7 +17,9 @@ from .elementwise import broadcast_scalar, convert, where
 from .structure import all_batched, pad, slice
 
 Array = np.ndarray[Any, Any]
-NUMBERS = ("f64", "f32", "i64", "i32")
+NUMBERS = (
+    "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8",
+)  # fmt: skip
 
 CASES = (
     (((7,),), {"axis": 0, "reverse": False}),
