@@ -14,6 +14,7 @@ from pullback.tracer.ir import Graph
 from pullback.tracer.text import parse
 
 from . import testing
+from .numpy import random
 from .transforms import (
     eval_shape,
     grad,
@@ -52,6 +53,7 @@ __all__ = [
     "jit",
     "jvp",
     "parse",
+    "random",
     "ravel_tree",
     "stop_gradient",
     "testing",

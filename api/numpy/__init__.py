@@ -31,7 +31,7 @@ import numpy as np
 from pullback.tracer.numpy.functions import CREATION, WRITABLE
 from pullback.tracer.numpy.window import window
 
-from . import linalg
+from . import linalg, random
 from .dispatch import dispatching, filling
 
 __array_api_version__ = np.__array_api_version__
@@ -61,4 +61,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(np)})
 
 
-__all__ = ["dispatching", "linalg", "window"]
+__all__ = ["dispatching", "linalg", "random", "window"]
