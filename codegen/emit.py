@@ -85,7 +85,7 @@ def _call_kernel(
     pointers = dict(zip(buffers, w.parameters, strict=False))
     before = len(emission.sites)
     if isinstance(kernel, Routine):
-        emit_routine(w, kernel, pointers, emission.sites, w.parameters[-1])
+        emit_routine(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
     else:
         emit_loops(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
     w.ret(constant(I64, 0))

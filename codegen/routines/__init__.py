@@ -13,11 +13,14 @@ from pullback.tracer.ir import Node
 from ..assembly import FunctionWriter, Value
 from ..entry import Site
 from ..kernel import Buffer, Routine
-from . import triangular
+from . import searching, sorting, triangular
 from .writer import RoutineLowering, RoutineWriter
 
 ROUTINES: dict[str, RoutineLowering] = {
     "triangular_solve": triangular.SOLVE,
+    "sort": sorting.SORT,
+    "argsort": sorting.ARGSORT,
+    "searchsorted": searching.SEARCHSORTED,
 }
 
 
@@ -32,11 +35,12 @@ def emit_routine(
     pointers: Mapping[Buffer, Value],
     sites: list[Site],
     status: Value,
+    vector_bytes: int,
 ) -> None:
     """Write the body of a routine's function."""
     operands = tuple(pointers[b] for b in kernel.operands)
     scratch = pointers[kernel.scratch] if kernel.scratch is not None else None
     routine = RoutineWriter(
-        w, kernel.node, operands, pointers[kernel.target], scratch, sites, status
+        w, kernel.node, operands, pointers[kernel.target], scratch, sites, status, vector_bytes
     )
     ROUTINES[kernel.node.primitive.name].emit(routine)

@@ -29,6 +29,7 @@ class RoutineWriter:
     scratch: Value | None
     sites: list[Site]
     status: Value
+    vector_bytes: int
 
     def fail_if(self, bad: Value, message: str, exception: str, *details: Value) -> None:
         """Leave with an exception at the node's line; details are for ``{0}`` and ``{1}``."""

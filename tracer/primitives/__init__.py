@@ -7,6 +7,7 @@ from . import (
     indexing,
     linear_algebra,
     reduction,
+    sorting,
     structure,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "indexing",
     "linear_algebra",
     "reduction",
+    "sorting",
     "structure",
 ]
