@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pullback.tracer.ir import Node
-from pullback.tracer.types import DType
+from pullback.tracer.types import ArrayType
 
 from ..assembly import I1, I64, PTR, FunctionWriter, Value, constant, vector
 from ..vectors import lane_numbers, masked_load, masked_store
@@ -67,13 +67,20 @@ class Sorting:
         return 2 * len(self.types) * self.padded * self.itemsize if self.levels else 0
 
 
-def sorting_of(dtype: DType, by_position: bool, extent: int, vector_bytes: int) -> Sorting:
-    """How rows of so many values are sorted."""
+MANY = 64
+"""So many rows are worth the time to compile larger networks."""
+
+
+def sorting_of(x: ArrayType, by_position: bool, vector_bytes: int) -> Sorting:
+    """How the rows of an array are sorted."""
+    dtype, extent = x.dtype, x.shape[-1]
     keys = Keys(dtype, zeros_equal=by_position)
     wide = by_position or keys.type == I64
     width = max(vector_bytes // (8 if wide else 4), 2)
     most = 8 if vector_bytes >= 64 else 4
     vectors = -(-extent // width)
+    if vectors <= 2 * most and x.size >= MANY * extent:
+        most *= 2
     levels = max(math.ceil(math.log2(vectors / most)), 0)
     return Sorting(keys, by_position, extent, width, -(-vectors // 2**levels), levels)
 
@@ -455,8 +462,7 @@ class _Side:
 
 def _lowering(by_position: bool) -> RoutineLowering:
     def of(node: Node, vector_bytes: int) -> Sorting:
-        x = node.operands[0].type
-        return sorting_of(x.dtype, by_position, x.shape[-1], vector_bytes)
+        return sorting_of(node.operands[0].type, by_position, vector_bytes)
 
     def emit(r: RoutineWriter) -> None:
         s = of(r.node, r.vector_bytes)
