@@ -69,7 +69,12 @@ class Methods:
     take = _method("selection", "take")
     trace = _method("selection", "trace")
     diagonal = _method("selection", "diagonal")
-    searchsorted = _method("selection", "searchsorted")
+    searchsorted = _method("sorting", "searchsorted")
+    sort = _method("sorting", "sort_in_place")
+    argsort = _method("sorting", "argsort")
+    partition = _method("sorting", "partition_in_place")
+    argpartition = _method("sorting", "argpartition")
+    nonzero = _method("sized", "nonzero")
     choose = _method("selection", "choose")
     round = _method("numeric", "round")
     dot = _method("products", "dot")
@@ -85,7 +90,6 @@ class Methods:
     item = _refuse("item()", "keep it an array: numpy functions work on traced values")
     tolist = _refuse("tolist()", "keep it an array: numpy functions work on traced values")
     tobytes = _refuse("tobytes()", "return the array and call tobytes() on the result")
-    nonzero = _refuse("nonzero()", "use np.where(condition, a, b)")
 
     def flatten(self: Any, order: str = "C") -> Tracer:
         """All elements along one axis, in storage of their own."""

@@ -19,6 +19,16 @@ written to, and `array` and `asarray` arrays that can be read at traced places:
 >>> pb.jit(lambda i: pnp.asarray(squares)[i])(3)
 np.float64(9.0)
 
+Functions whose results are as long as the values decide take a static ``size``, here and in traced
+functions; places left over hold ``fill_value``. `bincount` takes a ``length``:
+
+>>> pnp.unique(np.array([3, 1, 3]), size=3, return_counts=True)
+(array([1, 3, 1]), array([1, 2, 0]))
+>>> pb.jit(lambda x: pnp.nonzero(x > 2, size=3, fill_value=-1))(np.arange(5.0))
+(array([ 3,  4, -1]),)
+>>> pnp.bincount(np.array([0, 2, 2]), length=4)
+array([1, 0, 2, 0])
+
 Every name of NumPy is here: those without a meaning for traced values are NumPy's own.
 """
 
@@ -28,11 +38,11 @@ from typing import Any
 
 import numpy as np
 
-from pullback.tracer.numpy.functions import CREATION, WRITABLE
+from pullback.tracer.numpy.functions import CREATION, SIZED, WRITABLE
 from pullback.tracer.numpy.window import window
 
 from . import linalg, random
-from .dispatch import dispatching, filling
+from .dispatch import dispatching, filling, sizing
 
 __array_api_version__ = np.__array_api_version__
 
@@ -50,6 +60,8 @@ def __getattr__(name: str) -> Any:
         return found
     if name in WRITABLE:
         function = filling(found, WRITABLE[name])
+    elif name in SIZED:
+        function = sizing(found, SIZED[name])
     else:
         function = dispatching(found, CREATION.get(name))
     globals()[name] = function

@@ -15,6 +15,8 @@ from pullback.tracer.numpy.creation import contains_tracer
 from pullback.tracer.numpy.protocols import call_function, call_ufunc
 from pullback.tracer.trace import tracing
 
+from ..transforms.compiling import jit
+
 
 def dispatching(
     function: Callable[..., Any], traced: Callable[..., Any] | None = None
@@ -49,3 +51,23 @@ def filling(function: Callable[..., Any], traced: Callable[..., Any]) -> Callabl
 
     either.__module__ = __name__
     return either
+
+
+SIZES = frozenset({"size", "length"})
+
+
+def sizing(function: Callable[..., Any], traced: Callable[..., Any]) -> Callable[..., Any]:
+    """Functions that take the extent of their result as well; then arrays are computed compiled."""
+    either = dispatching(function, traced)
+
+    @wraps(function)
+    def sized(*args: Any, **kwargs: Any) -> Any:
+        if not SIZES & kwargs.keys():
+            return either(*args, **kwargs)
+        if tracing():
+            return traced(*args, **kwargs)
+        first, *rest = args
+        return jit(lambda x: traced(x, *rest, **kwargs))(np.asarray(first))
+
+    sized.__module__ = __name__
+    return sized

@@ -296,7 +296,7 @@ def _emit_long(r: RoutineWriter, s: Sorting, count: int) -> None:
     merge = _define_merge(w, s)
     size = s.padded * s.itemsize
     parts = [w.address(r.scratch, k * size, "i8") for k in range(2 * len(s.types))]
-    even, odd = (_Runs(s, tuple(parts[k :: 2])) for k in range(2))
+    even, odd = (_Runs(s, tuple(parts[k::2])) for k in range(2))
     with r.batch(count) as row:
         place = w.scale_index(row, s.extent)
         source = w.address(r.operands[0], place, s.keys.memory)
@@ -361,9 +361,7 @@ def _define_merge(outer: FunctionWriter, s: Sorting) -> str:
     names = [f"source{k}" for k in range(count)] + [f"target{k}" for k in range(count)]
     parameters = [*((PTR, x) for x in names), (I64, "half")]
     w = FunctionWriter(outer.module, name, "void", parameters, linkage="internal")
-    source, target = (
-        _Runs(s, tuple(w.parameters[k * count : (k + 1) * count])) for k in range(2)
-    )
+    source, target = (_Runs(s, tuple(w.parameters[k * count : (k + 1) * count])) for k in range(2))
     half = w.parameters[-1]
     sides = _Side(w, s, source, half), _Side(w, s, source, half, backward=True)
     state: list[Value] = []

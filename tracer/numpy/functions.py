@@ -11,7 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from . import creation, einsum, joining, linalg, numeric, products, reductions, selection, shaping
+from . import (
+    counting,
+    creation,
+    einsum,
+    joining,
+    linalg,
+    numeric,
+    products,
+    quantiles,
+    reductions,
+    selection,
+    sets,
+    shaping,
+    sized,
+    sorting,
+)
 from .creation import asarray
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
@@ -48,7 +63,7 @@ _implement_all(
 _implement_all(
     selection,
     "where clip select nan_to_num take take_along_axis put_along_axis diagonal diag diagflat tril "
-    "triu trace searchsorted digitize choose result_type",
+    "triu trace choose result_type",
 )
 _implement_all(
     numeric,
@@ -77,6 +92,29 @@ for _name, _function in linalg.LINALG.items():
 _implement_all(products, "matmul vecdot outer tensordot", np.linalg)
 implement(np.linalg.cross, lambda x1, x2, /, *, axis=-1: numeric.cross(x1, x2, axis=axis))
 implement(np.linalg.matrix_transpose, shaping.matrix_transpose)
+
+_implement_all(sorting, "sort argsort partition argpartition lexsort searchsorted digitize")
+_implement_all(quantiles, "median nanmedian quantile percentile nanquantile nanpercentile")
+_implement_all(
+    sets,
+    "unique unique_values unique_counts unique_inverse unique_all isin intersect1d union1d "
+    "setdiff1d setxor1d",
+)
+_implement_all(counting, "bincount histogram histogram_bin_edges histogram2d histogramdd")
+_implement_all(sized, "nonzero flatnonzero argwhere")
+implement(np.where, sized.sized_where)
+
+SIZED: dict[str, Callable[..., Any]] = {
+    **{x: getattr(sized, x) for x in ["nonzero", "flatnonzero", "argwhere"]},
+    **{x: getattr(sets, x) for x in ["unique", "unique_values", "unique_counts", "unique_inverse"]},
+    **{
+        x: getattr(sets, x)
+        for x in ["unique_all", "intersect1d", "union1d", "setdiff1d", "setxor1d"]
+    },
+    "where": sized.sized_where,
+    "bincount": counting.bincount,
+}
+"""Functions that `pullback.numpy` has with ``size=`` or ``length=`` beside NumPy's arguments."""
 
 CREATION: dict[str, Callable[..., Any]] = {
     "array": creation.array,

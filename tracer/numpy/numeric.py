@@ -19,8 +19,9 @@ from .promotion import as_dtype, number
 from .protocols import NO_VALUE, store
 from .reductions import all_of
 from .reductions import sum as sum_of
-from .selection import clip, operand, searchsorted, where
+from .selection import clip, operand, where
 from .shaping import broadcast_to, moveaxis, part
+from .sorting import searchsorted
 
 
 def round(a: Any, decimals: int = 0, out: Any = None) -> Tracer:

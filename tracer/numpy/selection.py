@@ -261,23 +261,6 @@ def trace(
     return result
 
 
-def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Tracer:
-    """`np.searchsorted`: how many of the sorted values come before."""
-    from .reductions import sum as sum_of
-
-    edges = asarray(a) if sorter is None else asarray(a)[sorter]
-    values = asarray(v)
-    column = reshape(values, shape=(*values.shape, 1))
-    before = call(np.less if side == "left" else np.less_equal, edges, column)
-    result: Tracer = sum_of(before, -1)
-    return result
-
-
-def digitize(x: Any, bins: Any, right: bool = False) -> Tracer:
-    """`np.digitize` in rising bins."""
-    return searchsorted(bins, x, "left" if right else "right")
-
-
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Tracer:
     """`np.choose`: at every place one of several arrays, by number."""
     values = [operand(x) for x in choices]
