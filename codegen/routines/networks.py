@@ -1,7 +1,7 @@
 """Sorting networks over vector registers: comparisons without branches, whatever the values are.
 
-A *record* is a key with what goes along with it, each a vector; so register ``r`` and lane ``k`` hold
-one record. The networks are bitonic (K. Batcher, Sorting networks and their applications, 1968):
+A *record* is a key with what goes along with it, each in a vector; so a register and a lane hold
+one. The networks are bitonic (K. Batcher, Sorting networks and their applications, 1968):
 every comparison is between records whose numbers differ in one bit. Where that bit of the number is
 told by the register, records of two registers are compared, lane by lane; a bit told by the lane
 first changes places with one told by the register, which costs two shuffles for two registers.

@@ -15,8 +15,9 @@ from ..primitives.indexing import gather, scatter_add
 from ..primitives.structure import reshape
 from ..trace import Tracer
 from ..types import BOOL, FLOAT64, INT64, is_float
-from .creation import asarray, linspace, zeros
+from .creation import asarray, positions, zeros
 from .joining import stack
+from .meanings import rounded
 from .numeric import diff
 from .promotion import as_dtype, common_dtype, is_python_scalar, number
 from .reductions import max as largest
@@ -143,15 +144,23 @@ def _is_number(bins: Any) -> bool:
 
 
 def _even_edges(x: Tracer, count: int, range: Any) -> tuple[Tracer, Tracer, Tracer]:
-    """Edges of ``count`` bins of one width, in the dtype that values are compared in; their ends."""
+    """Edges of bins of one width in the dtype that values are compared in, and their ends."""
     first, last = _ends(x, range)
     dtype = common_dtype([first, last, x], "np.histogram")
     dtype = dtype if is_float(dtype) else FLOAT64
     if isinstance(first, Tracer):
-        edges = as_dtype(asarray(linspace(first, last, count + 1)), dtype)
+        edges = as_dtype(_between(first, last, count), dtype)
     else:
         edges = asarray(np.linspace(first, last, count + 1, dtype=dtype))
     return edges, as_dtype(asarray(first), dtype), as_dtype(asarray(last), dtype)
+
+
+def _between(first: Tracer, last: Tracer, count: int) -> Tracer:
+    """The edges of ``count`` bins as `np.linspace` rounds them, which decides what is on one."""
+    place = positions(count + 1)
+    step = (last - first) / count
+    steps = rounded(as_dtype(place, step.dtype) * step)
+    return where(place < count, steps + first, last)
 
 
 def _check_bins(bins: Any) -> None:

@@ -105,13 +105,19 @@ _implement_all(sized, "nonzero flatnonzero argwhere")
 implement(np.where, sized.sized_where)
 
 SIZED: dict[str, Callable[..., Any]] = {
-    **{x: getattr(sized, x) for x in ["nonzero", "flatnonzero", "argwhere"]},
-    **{x: getattr(sets, x) for x in ["unique", "unique_values", "unique_counts", "unique_inverse"]},
-    **{
-        x: getattr(sets, x)
-        for x in ["unique_all", "intersect1d", "union1d", "setdiff1d", "setxor1d"]
-    },
+    "nonzero": sized.nonzero,
+    "flatnonzero": sized.flatnonzero,
+    "argwhere": sized.argwhere,
     "where": sized.sized_where,
+    "unique": sets.unique,
+    "unique_values": sets.unique_values,
+    "unique_counts": sets.unique_counts,
+    "unique_inverse": sets.unique_inverse,
+    "unique_all": sets.unique_all,
+    "intersect1d": sets.intersect1d,
+    "union1d": sets.union1d,
+    "setdiff1d": sets.setdiff1d,
+    "setxor1d": sets.setxor1d,
     "bincount": counting.bincount,
 }
 """Functions that `pullback.numpy` has with ``size=`` or ``length=`` beside NumPy's arguments."""

@@ -27,6 +27,14 @@ def copy(x: Tracer) -> Tracer:
     return Tracer(x.node)
 
 
+def rounded(x: Tracer) -> Tracer:
+    """A product as a number of its own: a sum takes it rounded, as NumPy's does.
+
+    A sum of a product itself is rounded once, which gives other last digits.
+    """
+    return rows.maximum(x, broadcast_scalar(-math.inf, x))
+
+
 def truth(x: Tracer) -> Tracer:
     """Where the values are not zero."""
     return x if x.dtype == BOOL else rows.ne(x, broadcast_scalar(0, x))

@@ -20,6 +20,7 @@ from ..primitives.structure import Axes, reshape
 from ..trace import Tracer
 from ..types import FLOAT64, is_float, normalize_axis
 from .creation import asarray
+from .meanings import rounded
 from .promotion import as_dtype, spread
 from .protocols import NO_VALUE, store
 from .reductions import axes_of, count_nonzero, cumsum, kept_shape, mean
@@ -29,8 +30,14 @@ from .shaping import moveaxis, permuted
 Indices = Callable[[Any, Any], Any]
 
 
+def _times(x: Any, y: Any) -> Any:
+    """The product, rounded before anything is added to it: a step depends on its last digit."""
+    product = x * y
+    return rounded(product) if isinstance(product, Tracer) else product
+
+
 def _fitted(alpha: float, beta: float) -> Indices:
-    return lambda n, q: n * q + (alpha + q * (1 - alpha - beta)) - 1
+    return lambda n, q: _times(n, q) + (alpha + _times(q, 1 - alpha - beta)) - 1
 
 
 def _whole(value: Any) -> Any:
@@ -44,21 +51,21 @@ def _stepping(index: Any, exactly: Any) -> Any:
 
 
 CONTINUOUS: dict[str, Indices] = {
-    "averaged_inverted_cdf": lambda n, q: (n * q) - 1,
+    "averaged_inverted_cdf": lambda n, q: _times(n, q) - 1,
     "interpolated_inverted_cdf": _fitted(0, 1),
     "hazen": _fitted(0.5, 0.5),
     "weibull": _fitted(0, 0),
-    "linear": lambda n, q: (n - 1) * q,
+    "linear": lambda n, q: _times(n - 1, q),
     "median_unbiased": _fitted(1 / 3.0, 1 / 3.0),
     "normal_unbiased": _fitted(3 / 8.0, 3 / 8.0),
-    "midpoint": lambda n, q: 0.5 * (np.floor((n - 1) * q) + np.ceil((n - 1) * q)),
+    "midpoint": lambda n, q: 0.5 * (np.floor(_times(n - 1, q)) + np.ceil(_times(n - 1, q))),
 }
 """Where quantiles are among ``n`` sorted elements; between two, they are interpolated."""
 
 DISCRETE: dict[str, Indices] = {
-    "inverted_cdf": lambda n, q: _stepping((n * q) - 1, lambda rest, index: rest == 0),
+    "inverted_cdf": lambda n, q: _stepping(_times(n, q) - 1, lambda rest, index: rest == 0),
     "closest_observation": lambda n, q: _stepping(
-        (n * q) - 1 - 0.5, lambda rest, index: (rest == 0) & (np.floor(index) % 2 == 1)
+        _times(n, q) - 1 - 0.5, lambda rest, index: (rest == 0) & (np.floor(index) % 2 == 1)
     ),
     "lower": lambda n, q: _whole(np.floor((n - 1) * q)),
     "higher": lambda n, q: _whole(np.ceil((n - 1) * q)),
@@ -299,6 +306,7 @@ def _among(ordered: Tracer, wanted: _Quantiles, count: Any) -> Tracer:
     low = np.where(index >= count - 1, count - 1, np.maximum(below, 0))
     high = np.where(index < 0, 0, np.minimum(below + 1, count - 1))
     fraction = _FRACTIONS.get(method, lambda rest, index: rest)(index - below, index)
+    fraction = fraction.astype(index.dtype)
     previous, following = (_placed(ordered, _whole(i), valid) for i in (low, high))
     return _between(previous, following, fraction, wanted.weak)
 
@@ -334,7 +342,7 @@ def _between(low: Tracer, high: Tracer, fraction: Any, weak: bool) -> Tracer:
         if weak and is_float(low.dtype):
             fraction, rest = as_dtype(fraction, low.dtype), as_dtype(rest, low.dtype)
     apart = high - low
-    return where(near, high - apart * rest, low + apart * fraction)
+    return where(near, high - rounded(apart * rest), low + rounded(apart * fraction))
 
 
 # -- weights -----------------------------------------------------------------------------------

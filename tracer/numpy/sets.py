@@ -247,7 +247,7 @@ def union1d(ar1: Any, ar2: Any, *, size: Any = None, fill_value: Any = None) -> 
 def setdiff1d(
     ar1: Any, ar2: Any, assume_unique: bool = False, *, size: Any = None, fill_value: Any = None
 ) -> Tracer:
-    """`np.setdiff1d`: what is in the first array and not in the second; filled with 0 by default."""
+    """`np.setdiff1d`: what is in the first array and not in the second; by default 0 fills."""
     count = checked_size("setdiff1d", size)
     fill_value = 0 if fill_value is None else fill_value
     x = _flat(ar1)
