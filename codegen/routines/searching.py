@@ -8,7 +8,7 @@ from pullback.tracer.ir import Node
 from pullback.tracer.types import BOOL
 
 from ..assembly import FLOATS, I64, PTR, FunctionWriter, Value, constant, like, vector
-from ..scalar import memory_element
+from ..elements import memory_element
 from ..vectors import lane_numbers, masked_gather, masked_load, masked_store
 from .writer import RoutineLowering, RoutineWriter
 
