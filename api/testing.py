@@ -30,7 +30,7 @@ def check_grads(
     """Compare derivatives with central differences along random directions.
 
     Args:
-        f: a function of arrays or trees of floating dtype.
+        f: a function of arrays or trees of floating or complex dtype.
         args: where to differentiate it.
         order: how often; the second order checks the derivative of the derivative, and so on.
         modes: ``"fwd"`` (jvp) and ``"rev"`` (vjp); each is followed by each.
@@ -92,7 +92,14 @@ def _pulled(f: Callable[..., Any], ct: Any) -> Callable[..., Any]:
 def _random_like(value: Any, rng: np.random.Generator) -> Any:
     leaves, spec = tree.flatten(value)
     arrays = [np.asarray(x) for x in leaves]
-    return tree.unflatten(spec, [rng.standard_normal(a.shape).astype(a.dtype) for a in arrays])
+    return tree.unflatten(spec, [_random(a, rng) for a in arrays])
+
+
+def _random(like: Array, rng: np.random.Generator) -> Array:
+    drawn = np.asarray(rng.standard_normal(like.shape))
+    if like.dtype.kind == "c":
+        drawn = drawn + 1j * rng.standard_normal(like.shape)
+    return np.asarray(drawn, like.dtype)
 
 
 def _leaves(value: Any) -> list[Array]:
@@ -100,8 +107,9 @@ def _leaves(value: Any) -> list[Array]:
 
 
 def _dot(a: Any, b: Any) -> float:
+    """How much a cotangent gives for a tangent: of complex ones the real part counts."""
     pairs = zip(_leaves(a), _leaves(b), strict=True)
-    return float(sum(np.sum(np.float64(1.0) * x * y) for x, y in pairs))
+    return float(sum(np.sum(np.float64(1.0) * x * y).real for x, y in pairs))
 
 
 def _differences(

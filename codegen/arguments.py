@@ -43,6 +43,9 @@ def _read_value(frame: Frame, object: Value, argument: Argument, place: int) -> 
         case "float":
             _require_type(frame, object, "PyFloat_Type")
             data = frame.f.address(object, layout.FLOAT_VALUE, I8)
+        case "complex":
+            _require_type(frame, object, "PyComplex_Type")
+            data = frame.f.address(object, layout.COMPLEX_VALUE, I8)
         case "int":
             _require_type(frame, object, "PyLong_Type")
             data = _read_int(frame, object)

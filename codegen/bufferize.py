@@ -19,7 +19,17 @@ from pullback.tracer.types import (
     row_major_strides,
 )
 
-from .fuse import ARG_REDUCTIONS, REDUCTIONS, SCANS, Fusion, Group, base, elements, inline_nodes
+from .fuse import (
+    ARG_REDUCTIONS,
+    REDUCTIONS,
+    SCANS,
+    Fusion,
+    Group,
+    base,
+    elements,
+    inline_nodes,
+    is_stack,
+)
 from .kernel import (
     Affine,
     Buffer,
@@ -109,7 +119,7 @@ def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node])
         ]
     body = Body(group.space, buffers, frozenset(group.roots))
     rows = identity_rows(body.axes)
-    sinks = [_sink(root, body, rows) for root in stored]
+    sinks = [sink for root in stored for sink in _sinks(root, body, rows)]
     kernel = schedule(group.space, body.steps, sinks)
     kernel.roots = tuple(group.roots)
     fills: list[Kernel] = [
@@ -118,6 +128,20 @@ def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node])
         if s.kind == "reduce" and not reduces_in_registers(kernel, s)
     ]
     return [*fills, kernel]
+
+
+def _sinks(root: Node, body: Body, rows: tuple[Affine, ...]) -> list[Sink]:
+    """Where the values of a root go: those that it stacks each to its part of the memory."""
+    if not is_stack(root):
+        return [_sink(root, body, rows)]
+    axis, strides = root.params["axis"], row_major_strides(root.type.shape)
+    sinks = []
+    for number, operand in enumerate(root.operands):
+        first, part = (Affine(n, (0,) * body.axes) for n in (0, number))
+        step = body.value(operand, (*rows[:axis], first, *rows[axis:]))
+        index = combine((*rows[:axis], part, *rows[axis:]), strides, body.axes)
+        sinks.append(Sink("store", root, step, body.buffers[root], index))
+    return sinks
 
 
 def _sink(root: Node, body: Body, rows: tuple[Affine, ...]) -> Sink:

@@ -13,11 +13,11 @@ class Argument:
     """An argument or captured value that becomes an input of the kernels.
 
     ``array``: an ndarray of exactly this type, aligned and C-contiguous; a 0-d one may as well be
-    NumPy's scalar. ``float``, ``int``, ``bool``: Python's number, of type ``f64[]``, ``i64[]``,
-    ``bool[]``.
+    NumPy's scalar. ``complex``, ``float``, ``int``, ``bool``: Python's number, of type ``c128[]``,
+    ``f64[]``, ``i64[]``, ``bool[]``.
     """
 
-    kind: Literal["array", "float", "int", "bool"]
+    kind: Literal["array", "complex", "float", "int", "bool"]
     type: ArrayType
 
 

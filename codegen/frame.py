@@ -10,7 +10,7 @@ from .entry import Argument, Entry, count_nodes
 
 I8, I32 = "i8", "i32"
 NULL = Value(PTR, "null")
-SIZES = {PTR: 8, I64: 8, I32: 4, "i16": 2, I8: 1, "double": 8, "float": 4}
+SIZES = {PTR: 8, I64: 8, I32: 4, "i16": 2, I8: 1, "double": 8, "float": 4, "i128": 8}
 PARAMETERS = [(PTR, "self"), (PTR, "args"), (I64, "nargsf"), (PTR, "kwnames"), (PTR, "record")]
 
 

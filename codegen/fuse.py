@@ -28,6 +28,9 @@ ALWAYS_ROOTS = (
     | ROUTINES.keys()
     | frozenset({"concatenate", "dot", "update_slice"})
 )
+WIDEST_STACK = 4
+"""How many values one kernel puts side by side."""
+
 ALIASES = frozenset({"reshape", "stop_gradient"})
 
 WEIGHTS = {
@@ -46,6 +49,7 @@ CHEAP = frozenset(
         "sub",
         "mul",
         "abs",
+        "copysign",
         "sign",
         "floor",
         "ceil",
@@ -121,7 +125,17 @@ def space_of(root: Node) -> Shape:
         return root.operands[0].type.shape
     if name in SCATTERS:
         return root.operands[-1].type.shape
+    if is_stack(root):
+        axis = root.params["axis"]
+        return (*root.type.shape[:axis], *root.type.shape[axis + 1 :])
     return root.type.shape
+
+
+def is_stack(node: Node) -> bool:
+    """Whether a node joins a few values of extent 1: one kernel computes and writes them all."""
+    if node.primitive.name != "concatenate" or len(node.operands) > WIDEST_STACK:
+        return False
+    return all(x.type.shape[node.params["axis"]] == 1 for x in node.operands)
 
 
 def reshape_is_affine(source: Shape, target: Shape) -> bool:
@@ -291,7 +305,7 @@ def is_fusible(root: Node) -> bool:
     name = root.primitive.name
     if name == "pad":
         return not any(root.params["interior"])
-    return name in REDUCTIONS or name not in ALWAYS_ROOTS
+    return name in REDUCTIONS or name not in ALWAYS_ROOTS or is_stack(root)
 
 
 def _worth_keeping(graph: Graph, roots: set[Node], users: dict[Node, set[int]]) -> set[Node]:

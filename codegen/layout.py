@@ -17,8 +17,9 @@ HEADER: int = object.__basicsize__
 
 # Of any object: its type.
 TYPE = HEADER - POINTER
-# PyFloatObject, PyCellObject, NumPy's scalars: what they hold.
+# PyFloatObject, PyComplexObject, PyCellObject, NumPy's scalars: what they hold.
 FLOAT_VALUE = HEADER
+COMPLEX_VALUE = HEADER
 CELL_VALUE = HEADER
 SCALAR_VALUE = HEADER
 # PyTupleObject: how many items, the first item (between them 3.14 has a hash).
@@ -54,5 +55,5 @@ RECORD_OBJECTS = HEADER + 40
 
 def type_numbers(dtype: DType) -> tuple[int, int]:
     """The numbers under which NumPy may know a dtype (``long``, ``long long``), or one twice."""
-    numbers = [np.dtype(c).num for c in "?bhilqBHILQefd" if np.dtype(c) == dtype]
+    numbers = [np.dtype(c).num for c in "?bhilqBHILQefdFD" if np.dtype(c) == dtype]
     return numbers[0], numbers[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 
-from pullback.tracer.types import BOOL, SHORT_NAMES, ArrayType
+from pullback.tracer.types import BOOL, SHORT_NAMES, ArrayType, is_complex
 
 from . import layout
 from .assembly import I64, PTR, Value, constant
@@ -20,7 +20,8 @@ def make_outputs(frame: Frame) -> None:
     for slot in range(frame.slots):
         frame.own(NULL, slot)
     for index, type in enumerate(frame.entry.outputs):
-        data = _new_array(frame, type, index) if type.ndim else f.alloca(I64)
+        words = -(-type.dtype.itemsize // 8)
+        data = _new_array(frame, type, index) if type.ndim else f.alloca(I64, words)
         f.store(data, f.address(frame.outputs, index, PTR), 8)
 
 
@@ -40,7 +41,9 @@ def _new_array(frame: Frame, type: ArrayType, slot: int) -> Value:
 def _new_scalar(frame: Frame, type: ArrayType, slot: int) -> None:
     """NumPy's scalar of the value that an output has on the stack."""
     f, short = frame.f, SHORT_NAMES[type.dtype]
-    memory_type = memory_element(type.dtype)
+    # A complex number is moved as the bits that it has.
+    bits = f"i{8 * type.dtype.itemsize}"
+    memory_type = bits if is_complex(type.dtype) else memory_element(type.dtype)
     data = f.load(PTR, f.address(frame.outputs, slot, PTR), 8)
     value = f.load(memory_type, data, SIZES[memory_type])
     if type.dtype == BOOL:

@@ -7,20 +7,38 @@ from typing import TypeAlias
 
 from pullback.tracer.ir import LITERAL, Graph, Node
 from pullback.tracer.primitive import Primitive
-from pullback.tracer.trace import Tracer, new_trace
+from pullback.tracer.trace import Tracer, current_trace, new_trace
+from pullback.tracer.types import ArrayType
 
 Rule: TypeAlias = Callable[[Node, Sequence[Tracer]], "Tracer | None"]
 """``rule(node, operands)``: what to compute in the node's place, None to leave it."""
 
 
-def rewritten(graph: Graph, rules: Mapping[Primitive, Rule]) -> Graph:
-    """The graph with the rules applied to every node of their primitives, once."""
-    if not any(node.primitive in rules for node in graph.nodes):
+def _parameter(type: ArrayType) -> Tracer:
+    return Tracer(current_trace().builder.parameter(type))
+
+
+def _output(x: Tracer) -> Tracer:
+    return x
+
+
+def rewritten(
+    graph: Graph,
+    rules: Mapping[Primitive, Rule],
+    parameter: Callable[[ArrayType], Tracer] = _parameter,
+    output: Callable[[Tracer], Tracer] = _output,
+) -> Graph:
+    """The graph with the rules applied to every node of their primitives, once.
+
+    ``parameter`` makes the parameters, ``output`` makes the outputs of the values of old ones.
+    """
+    usual = parameter is _parameter and output is _output
+    if usual and not any(node.primitive in rules for node in graph.nodes):
         return graph
     with new_trace() as trace:
         builder = trace.builder
         trace.fixed_location = True
-        made = {p: builder.parameter(p.type) for p in graph.parameters}
+        made = {p: parameter(p.type).node for p in graph.parameters}
         for node in graph.nodes:
             builder.where, builder.primal = node.where, made.get(node.primal or node)
             operands = tuple([made[x] for x in node.operands])
@@ -32,4 +50,4 @@ def rewritten(graph: Graph, rules: Mapping[Primitive, Rule]) -> Graph:
                 made[node] = builder.literal(node.params["value"], node.params["dtype"])
             else:
                 made[node] = builder.add(node.primitive, operands, node.params)
-        return builder.graph([made[x] for x in graph.outputs])
+        return builder.graph([output(Tracer(made[x])).node for x in graph.outputs])

@@ -244,6 +244,7 @@ LOWERINGS: dict[str, Lowering] = {
             "acosh",
             "atanh",
             "hypot",
+            "copysign",
             "erf",
             "erfc",
             "floor",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pullback.codegen.assembly import Module
 from pullback.codegen.bufferize import bufferize
 from pullback.codegen.call import write_entry
+from pullback.codegen.complexes import lower_complex
 from pullback.codegen.contract import lower_products
 from pullback.codegen.emit import emit
 from pullback.codegen.entry import Entry
@@ -29,6 +30,9 @@ RELEASE_GIL_ABOVE = 20_000
 """Steps of work, of some tenths of a nanosecond each, above which other threads may run."""
 
 CACHE_SIZE = 4096
+
+
+LOWERING = "lower_complex, widen_half, lower_products, lower_short_axes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Program:
         times, lowered = self.seconds, self.lowered
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
-            Stage("widen_half, lower_products, lower_short_axes", lowered.text(), times["lower"]),
+            Stage(LOWERING, lowered.text(), times["lower"]),
             Stage("fuse, bufferize", self.plan.text(), times["plan"]),
             Stage("emit", self.llvm, times["emit"]),
             Stage("compile, link", self.assembly, times["link"]),
@@ -126,7 +130,7 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
         return known
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
-    lowered = lower_short_axes(lower_products(widen_half(graph)))
+    lowered = lower_short_axes(lower_products(widen_half(lower_complex(graph))))
     clock.lap("lower")
     plan = bufferize(fuse(lowered))
     clock.lap("plan")

@@ -306,7 +306,7 @@ def trace_signature(
         tracers: list[Tracer] = []
         for argument in signature.arguments:
             node = trace.builder.parameter(argument.type)
-            weak = {"float": float, "int": int, "bool": bool}.get(argument.kind)
+            weak = PYTHON_TYPES.get(argument.kind)
             storage = Storage(node, read_only=READ_ONLY)
             parameters.append(node)
             tracers.append(Tracer(node, weak, storage))
@@ -319,6 +319,8 @@ def trace_signature(
         kept = tuple(p for p in outside if p in used)
         return Graph((*parameters, *kept), graph.nodes, graph.outputs), tuple(captures), spec
 
+
+PYTHON_TYPES = {"complex": complex, "float": float, "int": int, "bool": bool}
 
 READ_ONLY = (
     "assignment to an argument of a compiled function would change the caller's array\n"

@@ -323,14 +323,17 @@ def _probes() -> Iterator[tuple[str, object, object]]:
     yield "descr byte order", order, layout.FOREIGN_ORDER
     number = 1.5
     yield "float", ctypes.c_double.from_address(id(number) + layout.FLOAT_VALUE).value, number
+    pair = 1.5 - 2.5j
+    held = (ctypes.c_double * 2).from_address(id(pair) + layout.COMPLEX_VALUE)
+    yield "complex", tuple(held), (pair.real, pair.imag)
     for dtype in DTYPES.values():
         scalar = dtype.type(1)
         inside = ctypes.string_at(id(scalar) + layout.SCALAR_VALUE, dtype.itemsize)
         yield f"{dtype} scalar", inside, scalar.tobytes()
-    cell, pair = CellType(array), (None, array)
+    cell, items = CellType(array), (None, array)
     yield "cell", _read(cell, layout.CELL_VALUE), id(array)
-    yield "tuple", _read(pair, layout.TUPLE_ITEMS + layout.POINTER), id(array)
-    yield "tuple size", _read(pair, layout.TUPLE_SIZE), len(pair)
+    yield "tuple", _read(items, layout.TUPLE_ITEMS + layout.POINTER), id(array)
+    yield "tuple size", _read(items, layout.TUPLE_SIZE), len(items)
     yield from _slot_probes()
 
 

@@ -13,7 +13,7 @@ from pullback.tracer import tree
 from pullback.tracer.errors import UnsupportedTypeError, at
 from pullback.tracer.location import user_location
 from pullback.tracer.trace import array_type, python_scalar
-from pullback.tracer.types import BOOL, FLOAT64, INT64, ArrayType, DType, scalar
+from pullback.tracer.types import BOOL, COMPLEX128, FLOAT64, INT64, ArrayType, DType, scalar
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class ShapeDtype:
 
 
 PYTHON_NUMBERS: dict[type, tuple[str, DType]] = {
+    complex: ("complex", COMPLEX128),
     float: ("float", FLOAT64),
     int: ("int", INT64),
     bool: ("bool", BOOL),
@@ -143,6 +144,8 @@ def as_argument(value: Any) -> tuple[Argument, Any]:
         return Argument("array", value.type), value
     if isinstance(value, (float, int)):
         return as_argument(float(value) if isinstance(value, float) else int(value))
+    if isinstance(value, complex):
+        return as_argument(complex(value))
     if hasattr(value, "__array__"):
         return _array_argument(np.asarray(value))
     raise UnsupportedTypeError(

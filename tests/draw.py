@@ -22,7 +22,7 @@ NARROW = ("i16", "i8", "u64", "u32", "u16", "u8", "f16")
 WIDE = tuple(name for name in DTYPES if name not in NARROW)
 
 Array = np.ndarray[Any, Any]
-TOLERANCES = {"f64": 1e-12, "f32": 1e-5}
+TOLERANCES = {"f64": 1e-12, "f32": 1e-5, "c128": 1e-12, "c64": 1e-5}
 
 
 class Case(NamedTuple):
@@ -122,4 +122,7 @@ def _draw(
         stop = math.floor(high) + (0 if index else 1)
         first = math.ceil(low) if dtype.kind == "i" else max(math.ceil(low), 0)
         return np.asarray(rng.integers(first, max(stop, first + 1), shape)).astype(dtype)
+    if dtype.kind == "c":
+        parts = rng.uniform(low, high, shape) + 1j * rng.uniform(low, high, shape)
+        return np.asarray(parts).astype(dtype)
     return np.asarray(rng.uniform(low, high, shape)).astype(dtype)

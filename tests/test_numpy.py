@@ -629,10 +629,8 @@ def test_unknown_functions_are_named() -> None:
 
 
 def test_unsupported_dtypes() -> None:
-    with pytest.raises(UnsupportedTypeError, match="complex64"):
-        run(lambda x: x * np.complex64(1j), F)
-    with pytest.raises(UnsupportedTypeError, match="complex128"):
-        run(lambda x: x + np.ones(4, complex), X)
+    with pytest.raises(UnsupportedTypeError, match="complex256"):
+        run(lambda x: x + np.ones(4, np.clongdouble), X)
 
 
 def test_values_are_refused_with_a_way_out() -> None:

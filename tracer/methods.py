@@ -96,11 +96,7 @@ class Methods:
         flat: Tracer = self.ravel(order)
         return flat.copy()
 
-    def conj(self: Any) -> Tracer:
-        """The array: its values are real."""
-        result: Tracer = +self
-        return result
-
+    conj = _method("complexes", "conj")
     conjugate = conj
 
     def fill(self: Any, value: Any) -> None:
@@ -121,14 +117,21 @@ class Methods:
 
     @property
     def real(self: Any) -> Tracer:
-        """The array itself."""
-        result: Tracer = self
-        return result
+        """The real parts: a view; the array itself where it is real."""
+        return _method("complexes", "real")(self)
+
+    @real.setter
+    def real(self: Any, value: Any) -> None:
+        self.real[...] = value
 
     @property
     def imag(self: Any) -> Tracer:
-        """Zeros."""
-        return _method("numeric", "imag")(self)
+        """The imaginary parts: a view; zeros where the array is real."""
+        return _method("complexes", "imag")(self)
+
+    @imag.setter
+    def imag(self: Any, value: Any) -> None:
+        _method("complexes", "require_imag")(self)[...] = value
 
     @property
     def itemsize(self: Any) -> int:

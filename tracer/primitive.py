@@ -22,7 +22,11 @@ Reference: TypeAlias = "Callable[..., Any]"
 """``reference(*arrays, **params) -> array``: the meaning, in NumPy."""
 
 Partials: TypeAlias = "Callable[..., tuple[Tracer | float | None, ...]]"
-"""``partials(out, *operands, **params)``: the partial derivative by each operand, elementwise."""
+"""``partials(out, *operands, **params)``: the partial derivative by each operand, elementwise.
+
+By a complex operand x + iy, that of a complex result is the derivative of a holomorphic function;
+that of a real result is df/dx - i df/dy.
+"""
 
 
 Transpose: TypeAlias = "Callable[..., tuple[Tracer | None, ...]]"

@@ -5,7 +5,8 @@ Grammar::
     graph   = "graph (" [name ":" type {"," name ":" type}] ") {" {node} "return" [names] "}"
     node    = name ":" type "=" (number | primitive {name} [params]) [comment]
     params  = "[" key "=" value {";" key "=" value} "]"
-    value   = integer | float | bool | dtype | "(" values ")"
+    value   = integer | float | bool | complex | dtype | "(" values ")"
+    complex = "complex(" float ", " float ")"
     name    = "%" digits
     comment = "#" file ":" line "(" function ")"
 """
@@ -56,12 +57,15 @@ def _value_text(value: Any) -> str:
     if isinstance(value, tuple):
         inner = ", ".join(map(_value_text, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, complex):
+        return f"complex({value.real!r}, {value.imag!r})"
     return repr(value)
 
 
 _TYPE = re.compile(r"(\w+)\[([\d,]*)\]")
 _NODE = re.compile(r"%(\d+): (\w+\[[\d,]*\]) = (.*)")
 _APPLICATION = re.compile(r"(\w+)((?: %\d+)*)(?: \[(.*)\])?$")
+_COMPLEX = re.compile(r"complex\((.+), (.+)\)")
 _COMMENT = re.compile(r"\s+# (.*):(\d+) \((.*?)\)(?:, for %(\d+))?$")
 
 
@@ -132,6 +136,9 @@ def _value(text: str) -> Any:
         return DTYPES[text]
     if text in ("nan", "inf", "-inf"):
         return float(text)
+    parts = _COMPLEX.fullmatch(text)
+    if parts is not None:
+        return complex(float(parts[1]), float(parts[2]))
     try:
         return ast.literal_eval(text)
     except (SyntaxError, ValueError) as error:

@@ -24,6 +24,7 @@ from .passes.simplify import rewrite
 from .primitive import Primitive
 from .types import (
     BOOL,
+    COMPLEX128,
     FLOAT64,
     INT64,
     ArrayType,
@@ -33,10 +34,15 @@ from .types import (
     supported_names,
 )
 
-Weak: TypeAlias = type[bool] | type[int] | type[float] | None
+Weak: TypeAlias = type[bool] | type[int] | type[float] | type[complex] | None
 """The Python type of a value that takes part in promotion as a Python scalar does."""
 
-WEAK_DTYPES: dict[type, DType] = {bool: BOOL, int: INT64, float: FLOAT64}
+WEAK_DTYPES: dict[type, DType] = {
+    bool: BOOL,
+    int: INT64,
+    float: FLOAT64,
+    complex: COMPLEX128,
+}
 
 
 class Trace:
@@ -257,7 +263,7 @@ class Tracer(Operators, Methods):
         return f"Tracer({self.type})"
 
 
-Operand: TypeAlias = "Tracer | np.ndarray[Any, Any] | np.generic | float | int | bool"
+Operand: TypeAlias = "Tracer | np.ndarray[Any, Any] | np.generic | complex | float | int | bool"
 
 
 def array_type(value: np.ndarray[Any, Any] | np.generic) -> ArrayType:
@@ -315,7 +321,7 @@ def refuse_selected(value: object) -> None:
         refuse("x[mask] as an array")
 
 
-def python_scalar(value: float | int | bool) -> float | int | bool:
+def python_scalar(value: complex | float | int | bool) -> complex | float | int | bool:
     """The value, if it fits the dtype that stands for its Python type.
 
     Raises:

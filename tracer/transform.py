@@ -26,7 +26,7 @@ from .trace import (
     operand_node,
     refuse_selected,
 )
-from .types import is_float
+from .types import is_inexact
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def as_leaf(value: Any) -> Tracer:
     Raises:
         UnsupportedTypeError: for what is neither an array nor a number.
     """
-    if isinstance(value, (Tracer, np.ndarray, np.generic, bool, int, float)):
+    if isinstance(value, (Tracer, np.ndarray, np.generic, bool, int, float, complex)):
         return lift(value)
     refuse_selected(value)
     raise UnsupportedTypeError(
@@ -154,9 +154,9 @@ def require_float(value: Tracer, what: str) -> Tracer:
     Raises:
         UnsupportedTypeError: for integers and bools.
     """
-    if not is_float(value.dtype):
+    if not is_inexact(value.dtype):
         raise UnsupportedTypeError(
-            f"{what} takes floating-point inputs, got {value.type}; convert it with .astype(float)"
-            f"{at(user_location())}"
+            f"{what} takes floating-point or complex inputs, got {value.type}; "
+            f"convert it with .astype(float){at(user_location())}"
         )
     return value

@@ -24,6 +24,8 @@ UINT64: DType = np.dtype(np.uint64)
 FLOAT16: DType = np.dtype(np.float16)
 FLOAT32: DType = np.dtype(np.float32)
 FLOAT64: DType = np.dtype(np.float64)
+COMPLEX64: DType = np.dtype(np.complex64)
+COMPLEX128: DType = np.dtype(np.complex128)
 
 SHORT_NAMES: dict[DType, str] = {
     BOOL: "bool",
@@ -38,6 +40,8 @@ SHORT_NAMES: dict[DType, str] = {
     FLOAT16: "f16",
     FLOAT32: "f32",
     FLOAT64: "f64",
+    COMPLEX64: "c64",
+    COMPLEX128: "c128",
 }
 DTYPES: dict[str, DType] = {name: dtype for dtype, name in SHORT_NAMES.items()}
 
@@ -95,8 +99,32 @@ def supported(dtype: DType) -> bool:
 
 @lru_cache(maxsize=256)
 def is_float(dtype: DType) -> bool:
-    """Whether values of the dtype can carry derivatives."""
+    """Whether values of the dtype are real floating-point numbers."""
     return dtype.kind == "f"
+
+
+@lru_cache(maxsize=256)
+def is_complex(dtype: DType) -> bool:
+    """Whether values of the dtype are complex numbers."""
+    return dtype.kind == "c"
+
+
+@lru_cache(maxsize=256)
+def is_inexact(dtype: DType) -> bool:
+    """Whether values of the dtype can carry derivatives: real and complex floating-point."""
+    return dtype.kind in "fc"
+
+
+@lru_cache(maxsize=256)
+def real_dtype(dtype: DType) -> DType:
+    """The dtype of the parts of a complex number; any other dtype itself."""
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
+@lru_cache(maxsize=256)
+def complex_dtype(dtype: DType) -> DType:
+    """The complex dtype whose parts have this floating dtype; a complex one itself."""
+    return dtype if dtype.kind == "c" else np.dtype(f"c{2 * dtype.itemsize}")
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from pullback.tracer.primitives.elementwise import stop_gradient as stop_gradien
 from pullback.tracer.primitives.structure import zeros
 from pullback.tracer.trace import Tracer, tracing
 from pullback.tracer.transform import Flat, as_leaf, pushed, trace_function
-from pullback.tracer.types import is_float
+from pullback.tracer.types import is_inexact
 
 from .picking import Picked
 from .reverse import grad
@@ -88,7 +88,7 @@ def _all_tangents(
     """A tangent for every output; zeros for those of other dtypes."""
     given = iter(tangents)
     return [
-        next(given) if is_float(x.type.dtype) else zeros(out.type)
+        next(given) if is_inexact(x.type.dtype) else zeros(out.type)
         for x, out in zip(flat.graph.outputs, outputs, strict=True)
     ]
 

@@ -20,7 +20,7 @@ from pullback.tracer.transform import (
     value_and_cotangents,
     vectorized,
 )
-from pullback.tracer.types import INT64, is_float
+from pullback.tracer.types import INT64, is_complex, is_inexact
 
 from .batching import row_like, with_axis
 from .picking import Argnums, Picked, decorator
@@ -61,18 +61,35 @@ def _blocks(rows: Tracer, leaves: Sequence[Tracer]) -> list[Tracer]:
 
 
 def _jacobian_flat(
-    what: str, fun: Callable[..., Any], argnums: Argnums, args: Sequence[Any], kwargs: Any
+    what: str,
+    holomorphic: bool,
+    fun: Callable[..., Any],
+    argnums: Argnums,
+    args: Sequence[Any],
+    kwargs: Any,
 ) -> tuple[Picked, Flat]:
     picked = Picked(what, args, argnums)
     flat = trace_function(lambda *xs: fun(*picked.arguments(xs), **kwargs), picked.leaves)
-    if not all(is_float(x.type.dtype) for x in flat.graph.outputs):
-        raise TypeError(f"{what} takes a function with floating outputs{at(user_location())}")
+    if not all(is_inexact(x.type.dtype) for x in flat.graph.outputs):
+        raise TypeError(
+            f"{what} takes a function with floating or complex outputs{at(user_location())}"
+        )
+    given = picked.leaves if what == "jacfwd" else [Tracer(x) for x in flat.graph.outputs]
+    if not holomorphic and any(is_complex(x.dtype) for x in given):
+        side = "inputs" if what == "jacfwd" else "outputs"
+        raise TypeError(
+            f"{what} of a function with complex {side} is for holomorphic functions\n"
+            "  say holomorphic=True if it is one, or take the real and imaginary parts apart"
+            f"{at(user_location())}"
+        )
     return picked, flat
 
 
-def forward_jacobian(fun: Callable[..., Any], argnums: Argnums) -> Callable[..., Any]:
+def forward_jacobian(
+    fun: Callable[..., Any], argnums: Argnums, holomorphic: bool = False
+) -> Callable[..., Any]:
     def body(*args: Any, **kwargs: Any) -> Any:
-        picked, flat = _jacobian_flat("jacfwd", fun, argnums, args, kwargs)
+        picked, flat = _jacobian_flat("jacfwd", holomorphic, fun, argnums, args, kwargs)
         leaves = picked.leaves
         size = sum(x.size for x in leaves)
 
@@ -92,9 +109,11 @@ def forward_jacobian(fun: Callable[..., Any], argnums: Argnums) -> Callable[...,
     return body
 
 
-def _reverse_jacobian(fun: Callable[..., Any], argnums: Argnums) -> Callable[..., Any]:
+def _reverse_jacobian(
+    fun: Callable[..., Any], argnums: Argnums, holomorphic: bool = False
+) -> Callable[..., Any]:
     def body(*args: Any, **kwargs: Any) -> Any:
-        picked, flat = _jacobian_flat("jacrev", fun, argnums, args, kwargs)
+        picked, flat = _jacobian_flat("jacrev", holomorphic, fun, argnums, args, kwargs)
         outputs = inline(flat.graph, [*picked.leaves, *captured(flat)])
         size = sum(x.size for x in outputs)
 
@@ -118,15 +137,22 @@ def _axes_last(x: Tracer, count: int) -> Tracer:
 
 
 @overload
-def jacfwd(fun: Callable[..., Any], argnums: Argnums = 0) -> Function: ...
+def jacfwd(
+    fun: Callable[..., Any], argnums: Argnums = 0, holomorphic: bool = False
+) -> Function: ...
 @overload
-def jacfwd(fun: None = None, argnums: Argnums = 0) -> Callable[[Callable[..., Any]], Function]: ...
-def jacfwd(fun: Callable[..., Any] | None = None, argnums: Argnums = 0) -> Any:
+def jacfwd(
+    fun: None = None, argnums: Argnums = 0, holomorphic: bool = False
+) -> Callable[[Callable[..., Any]], Function]: ...
+def jacfwd(
+    fun: Callable[..., Any] | None = None, argnums: Argnums = 0, holomorphic: bool = False
+) -> Any:
     """The Jacobian by forward mode, all columns at once: for few inputs.
 
     Args:
         fun: returns an array or a tree of arrays.
         argnums: by which positional argument, or arguments.
+        holomorphic: ``fun`` takes complex arguments, and is differentiable as a complex function.
 
     Returns:
         A `Function` that returns for each output, in the output's structure, its derivative by
@@ -136,20 +162,26 @@ def jacfwd(fun: Callable[..., Any] | None = None, argnums: Argnums = 0) -> Any:
     array([[2., 0.],
            [0., 4.]])
     """
-    return decorator(lambda f: Function(forward_jacobian(f, argnums), f), fun)
+    return decorator(lambda f: Function(forward_jacobian(f, argnums, holomorphic), f), fun)
 
 
 @overload
-def jacrev(fun: Callable[..., Any], argnums: Argnums = 0) -> Function: ...
+def jacrev(
+    fun: Callable[..., Any], argnums: Argnums = 0, holomorphic: bool = False
+) -> Function: ...
 @overload
-def jacrev(fun: None = None, argnums: Argnums = 0) -> Callable[[Callable[..., Any]], Function]: ...
-def jacrev(fun: Callable[..., Any] | None = None, argnums: Argnums = 0) -> Any:
+def jacrev(
+    fun: None = None, argnums: Argnums = 0, holomorphic: bool = False
+) -> Callable[[Callable[..., Any]], Function]: ...
+def jacrev(
+    fun: Callable[..., Any] | None = None, argnums: Argnums = 0, holomorphic: bool = False
+) -> Any:
     """The Jacobian by reverse mode, all rows at once: for few outputs; as `jacfwd` otherwise.
 
     >>> pb.jacrev(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    return decorator(lambda f: Function(_reverse_jacobian(f, argnums), f), fun)
+    return decorator(lambda f: Function(_reverse_jacobian(f, argnums, holomorphic), f), fun)
 
 
 @overload

@@ -11,7 +11,7 @@ from pullback.tracer import tree
 from pullback.tracer.errors import at
 from pullback.tracer.location import user_location
 from pullback.tracer.transform import Flat, as_leaf, require_float
-from pullback.tracer.types import is_float
+from pullback.tracer.types import is_complex, is_float
 
 Argnums: TypeAlias = int | Sequence[int]
 
@@ -62,10 +62,18 @@ def _checked_argnum(what: str, number: int, count: int) -> int:
     return number % count
 
 
-def require_scalar(what: str, flat: Flat) -> None:
-    """Complain unless the first output is one floating number."""
+def require_scalar(what: str, flat: Flat, holomorphic: bool = False) -> None:
+    """Complain unless the first output is one floating number; a complex one if holomorphic."""
     types = [x.type for x in flat.graph.outputs]
     first = types[0] if types else None
+    if first is not None and first.shape == () and is_complex(first.dtype):
+        if holomorphic:
+            return
+        raise TypeError(
+            f"{what} takes a function that returns one real number, got {first}\n"
+            "  of a holomorphic function: holomorphic=True; of others: of its .real and .imag, or "
+            f"vjp with a cotangent{at(user_location())}"
+        )
     if first is None or first.shape != () or not is_float(first.dtype):
         found = "no array" if first is None else str(first)
         raise TypeError(

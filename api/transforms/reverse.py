@@ -23,13 +23,18 @@ from pullback.tracer.transform import (
     trace_function,
     value_and_cotangents,
 )
-from pullback.tracer.types import is_float
+from pullback.tracer.types import is_inexact
 
 from .picking import Argnums, Picked, decorator, require_scalar, with_aux
 
 
 def _gradient_body(
-    fun: Callable[..., Any], argnums: Argnums, has_aux: bool, what: str, with_value: bool
+    fun: Callable[..., Any],
+    argnums: Argnums,
+    has_aux: bool,
+    what: str,
+    with_value: bool,
+    holomorphic: bool,
 ) -> Callable[..., Any]:
     def body(*args: Any, **kwargs: Any) -> Any:
         picked = Picked(what, args, argnums)
@@ -48,7 +53,7 @@ def _gradient_body(
                 f"{what} takes a function that returns one number, got {sizes[0]} of them; with "
                 f"has_aux=True it returns (value, aux){at(user_location())}"
             )
-        require_scalar(what, flat)
+        require_scalar(what, flat, holomorphic)
         one = as_leaf(flat.graph.outputs[0].type.dtype.type(1))
         outputs, cotangents = value_and_cotangents(flat, picked.leaves, [one], [0])
         result = flat.result(outputs)
@@ -61,26 +66,38 @@ def _gradient_body(
 
 
 @overload
-def grad(fun: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Function: ...
+def grad(
+    fun: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Function: ...
 @overload
 def grad(
-    fun: None = None, argnums: Argnums = 0, has_aux: bool = False
+    fun: None = None, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[[Callable[..., Any]], Function]: ...
-def grad(fun: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def grad(
+    fun: Callable[..., Any] | None = None,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Any:
     """The gradient of a function that returns one number, by reverse mode.
 
     Args:
         fun: returns a floating-point scalar; with ``has_aux``, a pair of it and anything else.
         argnums: by which positional argument, or arguments; each an array or a tree of arrays.
         has_aux: return ``(gradient, aux)``.
+        holomorphic: ``fun`` returns a complex number, and is differentiable as a complex function.
 
     Returns:
         A `Function` of the same arguments which returns the gradient: in the structure, shapes and
-        dtypes of the argument, a tuple if ``argnums`` is a sequence.
+        dtypes of the argument, a tuple if ``argnums`` is a sequence. By a complex argument
+        ``x + iy`` it is ``df/dx - i df/dy``; the conjugate is the direction of steepest ascent.
 
     Raises:
-        TypeError: (when called) for inputs that are not floating-point, or a result that is not
-            one number.
+        TypeError: (when called) for inputs that are not floating-point or complex, or a result
+            that is not one real number.
 
     >>> @pb.grad
     ... def loss(x):
@@ -90,21 +107,27 @@ def grad(fun: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: b
     """
 
     def make(fun: Callable[..., Any]) -> Function:
-        return Function(_gradient_body(fun, argnums, has_aux, "grad", False), fun)
+        return Function(_gradient_body(fun, argnums, has_aux, "grad", False, holomorphic), fun)
 
     return decorator(make, fun)
 
 
 @overload
 def value_and_grad(
-    fun: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
+    fun: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> Function: ...
 @overload
 def value_and_grad(
-    fun: None = None, argnums: Argnums = 0, has_aux: bool = False
+    fun: None = None, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[[Callable[..., Any]], Function]: ...
 def value_and_grad(
-    fun: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False
+    fun: Callable[..., Any] | None = None,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> Any:
     """The value and the gradient together, in one pass; arguments as for `grad`.
 
@@ -118,7 +141,9 @@ def value_and_grad(
     """
 
     def make(fun: Callable[..., Any]) -> Function:
-        return Function(_gradient_body(fun, argnums, has_aux, "value_and_grad", True), fun)
+        return Function(
+            _gradient_body(fun, argnums, has_aux, "value_and_grad", True, holomorphic), fun
+        )
 
     return decorator(make, fun)
 
@@ -165,7 +190,7 @@ class _Linearized:
         self.flat = trace_function(flat_function, self.picked.leaves)
         outputs = self.flat.graph.outputs
         self.count = len(outputs)
-        self.seeded = [i for i in range(self.values) if is_float(outputs[i].type.dtype)]
+        self.seeded = [i for i in range(self.values) if is_inexact(outputs[i].type.dtype)]
         graph = adjoint.vjp(self.flat.graph, range(len(self.picked.leaves)), self.seeded)
         late = graph.parameters[len(self.flat.graph.parameters) :]
         gradients = Graph(graph.parameters, graph.nodes, graph.outputs[self.count :])

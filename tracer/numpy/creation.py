@@ -12,7 +12,7 @@ from ..location import user_location
 from ..primitives import structure as rows
 from ..primitives.elementwise import floor
 from ..trace import Tracer
-from ..types import INT64, DType, Shape, is_float
+from ..types import INT64, DType, Shape, is_inexact
 from .meanings import copy
 from .promotion import (
     as_dtype,
@@ -195,7 +195,7 @@ def linspace(
         points = moveaxis(points, 0, axis)
     if dtype is not None:
         target = as_numpy_dtype(dtype)
-        points = as_dtype(points if is_float(target) else floor(points), target)
+        points = as_dtype(points if is_inexact(target) else floor(points), target)
     return (points, step) if retstep else points
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import (
+    complexes,
     counting,
     creation,
     einsum,
@@ -68,9 +69,10 @@ _implement_all(
 _implement_all(
     numeric,
     "round fix diff ediff1d trapezoid gradient isclose allclose array_equal cross interp convolve "
-    "correlate polyval vander sinc unwrap real imag real_if_close apply_along_axis",
+    "correlate polyval vander sinc unwrap apply_along_axis",
 )
 _implement_all(products, "dot inner outer vdot tensordot kron")
+_implement_all(complexes, "real imag angle real_if_close iscomplex isreal iscomplexobj isrealobj")
 implement(np.einsum, einsum.einsum)
 implement(np.copy, creation.ascopy)
 implement(np.empty_like, creation.zeros_like)
@@ -82,10 +84,6 @@ implement(np.all, reductions.all_of)
 implement(np.shape, lambda a: asarray(a).shape)
 implement(np.ndim, lambda a: asarray(a).ndim)
 implement(np.size, lambda a, axis=None: asarray(a).size if axis is None else asarray(a).shape[axis])
-implement(np.iscomplexobj, lambda x: False)
-implement(np.isrealobj, lambda x: True)
-implement(np.iscomplex, lambda x: creation.zeros_like(x, bool))
-implement(np.isreal, lambda x: creation.ones_like(x, bool))
 
 for _name, _function in linalg.LINALG.items():
     implement(getattr(np.linalg, _name), _function)

@@ -12,7 +12,8 @@ from ..location import user_location
 from ..primitives.reduction import reduce_max, reduce_min, reduce_sum
 from ..primitives.structure import reshape
 from ..trace import Tracer
-from ..types import BOOL, FLOAT64, is_float, normalize_axis
+from ..types import BOOL, FLOAT64, is_inexact, normalize_axis, real_dtype
+from .complexes import squared_size
 from .creation import asarray, stacked
 from .meanings import truth
 from .products import matmul
@@ -24,7 +25,7 @@ from .selection import trace as trace_of
 
 def _floating(value: Any) -> Tracer:
     x = asarray(value)
-    return x if is_float(x.dtype) else as_dtype(x, FLOAT64)
+    return x if is_inexact(x.dtype) else as_dtype(x, FLOAT64)
 
 
 def _root(total: Tracer) -> Tracer:
@@ -45,7 +46,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     if isinstance(axis, (tuple, list)):
         axes = tuple(normalize_axis(int(n), value.ndim) for n in axis)
     if ord is None or (ord in ("f", "fro") and len(axes) == 2):
-        result = _root(reduce_sum(value * value, axes=tuple(sorted(axes))))
+        result = _root(reduce_sum(squared_size(value), axes=tuple(sorted(axes))))
     elif len(axes) == 1:
         result = _vector_norm(value, ord, axes)
     elif len(axes) == 2:
@@ -57,9 +58,9 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
 
 def _vector_norm(x: Tracer, ord: Any, axes: tuple[int, ...]) -> Tracer:
     if ord == 2:
-        return _root(reduce_sum(x * x, axes=axes))
+        return _root(reduce_sum(squared_size(x), axes=axes))
     if ord == 0:
-        return reduce_sum(as_dtype(truth(x), x.dtype), axes=axes)
+        return reduce_sum(as_dtype(truth(x), real_dtype(x.dtype)), axes=axes)
     size = abs(x)
     row = {1: reduce_sum, np.inf: reduce_max, -np.inf: reduce_min}.get(ord)
     if row is not None:

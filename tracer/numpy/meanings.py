@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..primitives import elementwise as rows
+from ..primitives.complexes import conj
 from ..primitives.elementwise import broadcast_scalar, where
 from ..trace import Tracer
 from ..types import BOOL, UINT64, is_unsigned
+from .complexes import direction
 from .products import matmul, matvec, vecdot, vecmat
 from .promotion import as_dtype, common_shape, number, spread, strong
 
@@ -41,11 +43,14 @@ def truth(x: Tracer) -> Tracer:
 
 
 def _by_kind(**rules: Rule) -> Rule:
-    """The rule for the kind of dtype: b(ool), i(nteger, signed or not), f(loat)."""
+    """The rule for the kind of dtype: b(ool), i(nteger), f(loat), c(omplex).
+
+    Unsigned integers go by the rule for i, and what has no rule of its own by that for f.
+    """
 
     def choose(*operands: Tracer) -> Any:
-        kind = operands[-1].dtype.kind
-        return rules["i" if kind == "u" else kind](*operands)
+        kind = operands[-1].dtype.kind.replace("u", "i")
+        return rules.get(kind, rules["f"])(*operands)
 
     return choose
 
@@ -66,13 +71,7 @@ def _logical(row: Callable[..., Tracer]) -> Rule:
 
 
 def _signbit(x: Tracer) -> Tracer:
-    # A negative zero is told by its reciprocal; the sign of a NaN is not seen.
-    return (x < 0.0) | ((x == 0.0) & (1.0 / x < 0.0))
-
-
-def _copysign(x: Tracer, y: Tracer) -> Tracer:
-    size = abs(x)
-    return where(_signbit(y), -size, size)
+    return rows.copysign(broadcast_scalar(1.0, x), x) < 0.0
 
 
 def _integer_fmod(x: Tracer, y: Tracer) -> Tracer:
@@ -105,7 +104,7 @@ def _integer_reciprocal(x: Tracer) -> Tracer:
 def _modf(x: Tracer) -> tuple[Tracer, Tracer]:
     whole = rows.trunc(x)
     rest = where(rows.is_inf(x), broadcast_scalar(0.0, x), x - whole)
-    return _copysign(rest, x), whole
+    return rows.copysign(rest, x), whole
 
 
 def _xor(x: Tracer, y: Tracer) -> Tracer:
@@ -161,10 +160,10 @@ ELEMENTWISE: dict[str, Rule] = {
     "float_power": rows.pow,
     "negative": rows.neg,
     "positive": copy,
-    "conjugate": copy,
+    "conjugate": _by_kind(f=copy, c=conj),
     "absolute": _by_kind(b=copy, i=rows.abs, f=rows.abs),
     "fabs": rows.abs,
-    "sign": rows.sign,
+    "sign": _by_kind(f=rows.sign, c=direction),
     "square": lambda x: x * x,
     "reciprocal": _by_kind(i=_integer_reciprocal, f=lambda x: 1.0 / x),
     "floor": _by_kind(b=copy, i=copy, f=rows.floor),
@@ -205,7 +204,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "minimum": _by_kind(b=rows.bit_and, i=rows.minimum, f=rows.minimum),
     "fmax": _by_kind(b=rows.bit_or, i=rows.maximum, f=_other_than_nan(rows.maximum)),
     "fmin": _by_kind(b=rows.bit_and, i=rows.minimum, f=_other_than_nan(rows.minimum)),
-    "copysign": _copysign,
+    "copysign": rows.copysign,
     "signbit": _signbit,
     "ldexp": _ldexp,
     "equal": _comparison(rows.eq, below=False, above=False),

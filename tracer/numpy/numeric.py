@@ -11,11 +11,12 @@ from ..location import user_location
 from ..primitives import elementwise as rows
 from ..primitives.structure import flip, pad, permute, reshape
 from ..trace import Tracer, literal
-from ..types import BOOL, FLOAT64, is_float, normalize_axis
+from ..types import BOOL, COMPLEX128, FLOAT64, is_complex, is_inexact, normalize_axis
+from .complexes import conjugated
 from .creation import along, asarray, positions
 from .joining import concatenate, stack
 from .products import contract, promoted
-from .promotion import as_dtype, number
+from .promotion import as_dtype
 from .protocols import NO_VALUE, store
 from .reductions import all_of
 from .reductions import sum as sum_of
@@ -27,7 +28,7 @@ from .sorting import searchsorted
 def round(a: Any, decimals: int = 0, out: Any = None) -> Tracer:
     """`np.round`: halves to even."""
     x = asarray(a)
-    if not is_float(x.dtype):
+    if not is_inexact(x.dtype):
         if decimals < 0 or x.dtype == BOOL:
             raise TypeError(f"np.round of {x.dtype} with {decimals} decimals{at(user_location())}")
         result = Tracer(x.node)
@@ -99,7 +100,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tracer:
 
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """`np.gradient` with even spacing: central differences, one-sided at the ends."""
-    x = as_dtype(y, FLOAT64) if not is_float((y := asarray(f)).dtype) else y
+    x = as_dtype(y, FLOAT64) if not is_inexact((y := asarray(f)).dtype) else y
     axes = (
         range(x.ndim)
         if axis is None
@@ -129,7 +130,7 @@ def isclose(
 ) -> Tracer:
     """`np.isclose`."""
     x, y = asarray(a), asarray(b)
-    y = y if is_float(y.dtype) else as_dtype(y, FLOAT64)
+    y = y if is_inexact(y.dtype) else as_dtype(y, FLOAT64)
     near = (abs(x - y) <= atol + rtol * abs(y)) & rows.is_finite(y)
     result: Tracer = near | (x == y)
     return result | _both_nan(x, y) if equal_nan else result
@@ -181,7 +182,9 @@ def interp(
     """`np.interp`: a piecewise linear function through the points (xp, fp), constant beyond."""
     if period is not None:
         raise TypeError(f"np.interp is not traced with a period{at(user_location())}")
-    at_, knots, values = (as_dtype(asarray(v), FLOAT64) for v in (x, xp, fp))
+    at_, knots = (as_dtype(asarray(v), FLOAT64) for v in (x, xp))
+    values = asarray(fp)
+    values = as_dtype(values, COMPLEX128 if is_complex(values.dtype) else FLOAT64)
     last = knots.shape[0] - 1
     if last == 0:
         inside = at_ * 0.0 + values[0]
@@ -207,8 +210,8 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Tracer:
     """`np.correlate`."""
     x, y = promoted(a, v, what="np.correlate")
     if y.size > x.size:
-        return Tracer(flip(_slide(y, x, mode), axes=(0,)).node)
-    return _slide(x, y, mode)
+        return Tracer(flip(_slide(conjugated(y), x, mode), axes=(0,)).node)
+    return _slide(x, conjugated(y), mode)
 
 
 def _slide(x: Tracer, window: Tracer, mode: str) -> Tracer:
@@ -265,22 +268,6 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.
     change = where(abs(jumps) < limit, 0.0, folded - jumps)
     rest = part(x, place, 1, x.shape[place]) + cumsum(change, place)
     return concatenate([part(x, place, 0, 1), rest], place)
-
-
-def real(val: Any) -> Tracer:
-    """`np.real`: traced values are real."""
-    return asarray(val)
-
-
-def imag(val: Any) -> Tracer:
-    """`np.imag`: zeros."""
-    x = asarray(val)
-    return number(0, x.dtype, x.shape)
-
-
-def real_if_close(a: Any, tol: float = 100) -> Tracer:
-    """`np.real_if_close`: traced values are real."""
-    return asarray(a)
 
 
 def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Tracer:

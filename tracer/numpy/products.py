@@ -11,6 +11,7 @@ from ..primitives.elementwise import broadcast_scalar, ne
 from ..primitives.structure import Axes, permute, reshape
 from ..trace import Tracer
 from ..types import BOOL, INT64
+from .complexes import conjugated
 from .promotion import as_dtype, common_dtype, common_shape, spread, strong
 
 Pairs = tuple[Axes, Axes]
@@ -71,11 +72,11 @@ def matmul(x: Any, y: Any) -> Tracer:
 
 
 def vecdot(x: Any, y: Any) -> Tracer:
-    """Dot products of the vectors in the last axes, the others broadcast."""
+    """Dot products of the vectors in the last axes, the first conjugated, the others broadcast."""
     a, b = promoted(x, y, what="np.vecdot")
     if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-1]:
         raise _mismatch("vecdot", a, b)
-    return _batched(a, b, 1, 1, (-1, -1))
+    return _batched(conjugated(a), b, 1, 1, (-1, -1))
 
 
 def matvec(x: Any, y: Any) -> Tracer:
@@ -87,11 +88,11 @@ def matvec(x: Any, y: Any) -> Tracer:
 
 
 def vecmat(x: Any, y: Any) -> Tracer:
-    """Vectors in the last axis by matrices in the last two."""
+    """Vectors in the last axis, conjugated, by matrices in the last two."""
     a, b = promoted(x, y, what="np.vecmat")
     if a.ndim < 1 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
         raise _mismatch("vecmat", a, b)
-    return _batched(a, b, 1, 2, (-1, -2))
+    return _batched(conjugated(a), b, 1, 2, (-1, -2))
 
 
 def dot(x: Any, y: Any) -> Tracer:
@@ -121,11 +122,11 @@ def outer(x: Any, y: Any) -> Tracer:
 
 
 def vdot(x: Any, y: Any) -> Tracer:
-    """`np.vdot`: the sum of the products of all elements."""
+    """`np.vdot`: the sum of the products of all elements, those of ``x`` conjugated."""
     a, b = (_flat(v) for v in promoted(x, y, what="np.vdot"))
     if a.shape != b.shape:
         raise _mismatch("vdot", a, b)
-    return contract(a, b, ((0,), (0,)))
+    return contract(conjugated(a), b, ((0,), (0,)))
 
 
 def _flat(x: Tracer) -> Tracer:

@@ -6,6 +6,7 @@ that stands for one, takes part by its Python type.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -17,15 +18,24 @@ from ..location import user_location
 from ..primitives.elementwise import convert, fit
 from ..primitives.structure import broadcast, reshape
 from ..trace import WEAK_DTYPES, Tracer, Weak, array_type, lift, literal, python_scalar
-from ..types import INT64, DType, Shape, is_integer, supported, supported_names
+from ..types import (
+    INT64,
+    DType,
+    Shape,
+    is_complex,
+    is_integer,
+    supported,
+    supported_names,
+)
 
-Key: TypeAlias = "DType | type[int] | type[float]"
+Key: TypeAlias = "DType | type[int] | type[float] | type[complex]"
 """How a value takes part in promotion: by its dtype, or as a Python number."""
 
-SCALARS = (bool, int, float)
-"""Python's numbers; NumPy's float64 is a subclass of float but takes part by its dtype."""
+SCALARS = (bool, int, float, complex)
+"""Python's numbers; NumPy's float64 is a subclass of float but takes part by its dtype, as does
+complex128."""
 
-_EXAMPLES: dict[type, int | float] = {int: 0, float: 0.0}
+_EXAMPLES: dict[type, complex] = {int: 0, float: 0.0, complex: 0j}
 
 
 def is_python_scalar(value: Any) -> bool:
@@ -39,7 +49,8 @@ def python_type(value: Any) -> Weak:
         return value.weak
     if not is_python_scalar(value):
         return None
-    return bool if isinstance(value, bool) else int if isinstance(value, int) else float
+    kinds: tuple[type[bool] | type[int] | type[float] | type[complex], ...] = SCALARS
+    return next(kind for kind in kinds if isinstance(value, kind))
 
 
 def key(value: Any) -> Key:
@@ -103,8 +114,24 @@ def common_dtype(values: Sequence[Any], what: str) -> DType:
 
 
 def as_dtype(x: Tracer, dtype: DType) -> Tracer:
-    """The values in a dtype; the tracer itself if they have it."""
+    """The values in a dtype; the tracer itself if they have it.
+
+    Warns:
+        ComplexWarning: when imaginary parts are discarded.
+    """
+    if is_complex(x.dtype) and dtype.kind in "fiu":
+        _warn_of_lost_parts()
     return x if x.dtype == dtype else convert(x, dtype=dtype)
+
+
+def _warn_of_lost_parts() -> None:
+    message = "Casting complex values to real discards the imaginary part"
+    where = user_location()
+    category = np.exceptions.ComplexWarning
+    if where is None:
+        warnings.warn(message, category, stacklevel=2)
+    else:
+        warnings.warn_explicit(message, category, where.file, where.line)
 
 
 def common_shape(shapes: Sequence[Shape]) -> Shape:
@@ -154,7 +181,10 @@ def number(value: Any, dtype: DType, shape: Shape = ()) -> Tracer:
 
     Raises:
         OverflowError: for an int that the dtype cannot hold.
+        TypeError: for a complex number as a real one.
     """
+    if isinstance(value, complex) and not is_complex(dtype):
+        raise TypeError(f"a complex number cannot become a {dtype}{at(user_location())}")
     if is_integer(dtype) and type(value) is int:
         limits = np.iinfo(dtype)
         if not limits.min <= value <= limits.max:

@@ -25,10 +25,12 @@ from ..types import (
     FLOAT64,
     INT64,
     DType,
-    is_float,
+    is_inexact,
     normalize_axes,
     normalize_axis,
+    real_dtype,
 )
+from .complexes import squared_size
 from .creation import as_numpy_dtype, asarray
 from .meanings import truth
 from .promotion import as_dtype, number, prepare
@@ -174,7 +176,8 @@ def _mean_kept(x: Tracer, axes: Axes, where: Any) -> Tracer:
 def _floating(a: Any, dtype: Any) -> tuple[Tracer, DType]:
     """The values in the dtype to average them in, and the dtype of the result."""
     x = asarray(a)
-    wanted = (x.dtype if is_float(x.dtype) else FLOAT64) if dtype is None else as_numpy_dtype(dtype)
+    wanted = FLOAT64 if not is_inexact(x.dtype) else x.dtype
+    wanted = wanted if dtype is None else as_numpy_dtype(dtype)
     return as_dtype(x, FLOAT32 if wanted == FLOAT16 else wanted), wanted
 
 
@@ -215,10 +218,11 @@ def var(
     axes = axes_of(axis, x.ndim)
     centre = _mean_kept(x, axes, where) if mean is NO_VALUE else asarray(mean)
     distance = x - centre
-    total = rows.reduce_sum(_masked(distance * distance, where, 0.0), axes=axes)
+    total = rows.reduce_sum(_masked(squared_size(distance), where, 0.0), axes=axes)
     freedom = float(_given(correction, ddof))
-    count = _count(x, axes, where, x.dtype)
-    degrees = larger(count - freedom, number(0.0, x.dtype, count.shape)) if freedom else count
+    count = _count(x, axes, where, total.dtype)
+    degrees = larger(count - freedom, number(0.0, total.dtype, count.shape)) if freedom else count
+    wanted = real_dtype(wanted)
     return _drop(reshape(total, shape=count.shape) / degrees, x, axes, wanted, keepdims, out)
 
 
@@ -319,7 +323,7 @@ def _without_nan(function: Any, replacement: float) -> Any:
 
     def ignoring(a: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Tracer:
         x = asarray(a)
-        if not is_float(x.dtype):
+        if not is_inexact(x.dtype):
             result: Tracer = function(x, axis, *args, **kwargs)
             return result
         missing = is_nan(x)
@@ -338,7 +342,7 @@ def _without_nan(function: Any, replacement: float) -> Any:
 def _counting_without_nan(function: Any) -> Any:
     def ignoring(a: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Tracer:
         x = asarray(a)
-        if is_float(x.dtype):
+        if is_inexact(x.dtype):
             kwargs["where"] = ~is_nan(x)
         result: Tracer = function(x, axis, *args, **kwargs)
         return result

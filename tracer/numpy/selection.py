@@ -9,11 +9,12 @@ import numpy as np
 from ..errors import TracedValueError, at
 from ..location import user_location
 from ..primitives import elementwise as rows
+from ..primitives.complexes import complex, imag, real
 from ..primitives.indexing import gather, scatter
 from ..primitives.structure import broadcast, pad, permute, reshape
 from ..primitives.structure import slice as slice_of
 from ..trace import Tracer, literal
-from ..types import BOOL, INT64, DType, is_float, normalize_axis
+from ..types import BOOL, INT64, DType, is_complex, is_float, normalize_axis
 from .creation import along, asarray, positions
 from .meanings import truth
 from .promotion import (
@@ -104,6 +105,9 @@ def nan_to_num(
 ) -> Tracer:
     """`np.nan_to_num`: NaN and infinities replaced by numbers."""
     value = asarray(x)
+    if is_complex(value.dtype):
+        parts = (nan_to_num(row(value), True, nan, posinf, neginf) for row in (real, imag))
+        return stored_in(value, complex(*parts), copy)
     if not is_float(value.dtype):
         return Tracer(value.node)
     limits = np.finfo(value.dtype)
@@ -118,10 +122,15 @@ def nan_to_num(
         (infinite & ~positive, float(low)),
     ):
         result = rows.where(mask, prepare(operand(new), value.dtype, value.shape), result)
-    if not copy:
-        value.assign(result)
-        return value
-    return result
+    return stored_in(value, result, copy)
+
+
+def stored_in(x: Tracer, result: Tracer, copy: bool) -> Tracer:
+    """The result; written to ``x`` unless a copy was asked for."""
+    if copy:
+        return result
+    x.assign(result)
+    return x
 
 
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Tracer:

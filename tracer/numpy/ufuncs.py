@@ -29,7 +29,7 @@ from .promotion import (
     shape_of,
 )
 
-OPERANDS = (Tracer, np.ndarray, np.generic, bool, int, float)
+OPERANDS = (Tracer, np.ndarray, np.generic, bool, int, float, complex)
 """What can stand beside a traced value in an expression."""
 
 COMPARISONS: dict[str, Callable[[int, int], bool]] = {
@@ -154,7 +154,7 @@ def _on_python_numbers(ufunc: np.ufunc, operands: tuple[Any, ...], kinds: list[W
             for x, k in zip(numbers, kinds, strict=True)
         ]
     exponent = operands[-1]
-    if ufunc.__name__ == "power" and is_python_scalar(exponent) and exponent < 0:
+    if ufunc.__name__ == "power" and isinstance(exponent, (int, float)) and exponent < 0:
         numbers = [as_dtype(x, WEAK_DTYPES[float]) for x in numbers]
     result = call(ufunc, *(Tracer(x.node) for x in numbers))
     if isinstance(result, tuple):
@@ -166,7 +166,7 @@ def _python_number(x: Tracer) -> Tracer:
     return Tracer(x.node, _PYTHON_TYPES[x.dtype.kind])
 
 
-_PYTHON_TYPES: dict[str, Weak] = {"b": bool, "i": int, "f": float}
+_PYTHON_TYPES: dict[str, Weak] = {"b": bool, "i": int, "f": float, "c": complex}
 
 
 def apply_in_place(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:

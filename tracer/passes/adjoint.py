@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..ir import PARAMETER, Graph, Node, Params, replay
 from ..primitive import Primitive
 from ..trace import Tracer, current_trace, derivative_of, new_trace
-from ..types import is_float
+from ..types import is_complex, is_inexact
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ def vjp(graph: Graph, wrt: Sequence[int], seeded: Sequence[int] | None = None) -
     """The graph that also pulls cotangents back.
 
     Takes the parameters of ``graph``, then a cotangent for each of the outputs numbered in
-    ``seeded`` (by default all of floating dtype); gives its outputs, then the cotangent of each
-    parameter numbered in ``wrt``.
+    ``seeded`` (by default all of floating or complex dtype); gives its outputs, then the cotangent
+    of each parameter numbered in ``wrt``.
     """
     if seeded is None:
-        seeded = [i for i, x in enumerate(graph.outputs) if is_float(x.type.dtype)]
+        seeded = [i for i, x in enumerate(graph.outputs) if is_inexact(x.type.dtype)]
     with new_trace() as trace:
         builder = trace.builder
         parameters = [builder.parameter(p.type) for p in graph.parameters]
@@ -75,7 +75,7 @@ def _active_nodes(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[Node,
     order: dict[Node, None] = {}
     for node in _in_order(outputs):
         through = node.primitive.differentiable and any(x in depends for x in node.operands)
-        if (through or node in depends) and is_float(node.type.dtype):
+        if (through or node in depends) and is_inexact(node.type.dtype):
             depends.add(node)
             order[node] = None
     return order
@@ -117,8 +117,8 @@ def _pull_node(node: Node, ct: Cotangent, wants: Sequence[bool]) -> list[Cotange
     if row.partials is not None:
         partials = row.partials(Tracer(node), *operands, **params)
         parts = [
-            ct.value * p if p is not None and want else None
-            for p, want in zip(partials, wants, strict=True)
+            times_partial(ct.value, p, x) if p is not None and want else None
+            for p, x, want in zip(partials, operands, wants, strict=True)
         ]
         return _masked(parts, ct.mask)
     pulled: list[Cotangent | None] = [None] * len(operands)
@@ -130,6 +130,16 @@ def _pull_node(node: Node, ct: Cotangent, wants: Sequence[bool]) -> list[Cotange
         others = _transposed_jvp(node, ct.value, wants)
         pulled = [x if y is None else Cotangent(y) for x, y in zip(pulled, others, strict=True)]
     return pulled
+
+
+def times_partial(ct: Tracer, partial: Tracer | float, operand: Tracer) -> Tracer:
+    """A cotangent times a partial derivative; of a real result by a complex operand, by parts."""
+    from ..primitives.complexes import complex, imag, real
+
+    if is_complex(ct.dtype) or not is_complex(operand.dtype):
+        return ct * partial
+    assert isinstance(partial, Tracer)
+    return complex(ct * real(partial), ct * imag(partial))
 
 
 def _masked(parts: Sequence[Tracer | None], mask: Tracer | None) -> list[Cotangent | None]:
@@ -155,7 +165,9 @@ def _transposed(
             for x, mask in zip(parts, chosen, strict=True)
         ]
     masks: Sequence[Tracer | None] = [None] * len(parts)
-    if ct.mask is not None and row.name in MOVES:
+    if row.elementwise:
+        masks = [ct.mask] * len(parts)
+    elif ct.mask is not None and row.name in MOVES:
         masks = _moved_mask(row, ct.mask, ct.value, operands, params)
     return [None if x is None else Cotangent(x, mask) for x, mask in zip(parts, masks, strict=True)]
 
@@ -169,7 +181,6 @@ MOVES = frozenset(
         "flip",
         "pad",
         "concatenate",
-        "convert",
         "reduce_sum",
         "gather",
     )

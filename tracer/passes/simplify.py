@@ -152,18 +152,22 @@ def _sub_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> No
 @_rule("sub", "x - 0 = x")
 def _sub_zero(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     value = literal_value(operands[1])
-    return operands[0] if value == 0 and math.copysign(1.0, value) == 1.0 else None
+    if value is None or value != 0:
+        return None
+    positive = all(math.copysign(1.0, part) == 1.0 for part in (value.real, value.imag))
+    return operands[0] if positive else None
 
 
 @_rule("pow", "small whole powers by multiplication, x ** 0.5 = sqrt(x), as NumPy's ** does", False)
 def _pow_whole(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands
     value = literal_value(y)
-    if value is None or x.type.dtype.kind not in "fiu":
+    if value is None or x.type.dtype.kind not in "fiuc" or value.imag != 0:
         return None
+    value = value.real
     if value == 0.5:
         return _add(builder, "sqrt", (x,))
-    smallest = -4 if x.type.dtype.kind == "f" else 0
+    smallest = -4 if x.type.dtype.kind in "fc" else 0
     if smallest <= value <= 16 and value == int(value):
         return _add(builder, "integer_pow", (x,), n=int(value))
     return None
@@ -325,3 +329,31 @@ def _sum_number(builder: Builder, operands: tuple[Node, ...], params: Params) ->
     type = TABLE["reduce_sum"].infer(x.type, **params)
     count = math.prod(x.type.shape[a] for a in params["axes"])
     return _spread(builder, builder.literal(value * count, type.dtype), type.shape)
+
+
+# -- complex numbers -------------------------------------------------------------------------
+
+
+def _part_of_pair(number: int) -> Rule:
+    def rule(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+        (x,) = operands
+        return x.operands[number] if x.primitive.name == "complex" else None
+
+    return rule
+
+
+_rule("real", "the real part of what was just put together")(_part_of_pair(0))
+_rule("imag", "the imaginary part of what was just put together")(_part_of_pair(1))
+
+
+@_rule("conj", "the conjugate of the conjugate")
+def _conj_conj(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    (x,) = operands
+    return x.operands[0] if x.primitive.name == "conj" else None
+
+
+@_rule("complex", "both parts of one number, put together again")
+def _pair_of_parts(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    x, y = operands
+    parts = x.primitive.name == "real" and y.primitive.name == "imag"
+    return x.operands[0] if parts and x.operands[0] is y.operands[0] else None

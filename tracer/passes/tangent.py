@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from ..ir import Graph, Node, replay
 from ..primitive import Primitive
 from ..trace import Tracer, derivative_of, new_trace
-from ..types import is_float
+from ..types import is_complex, is_inexact
 
 
 def jvp(graph: Graph, wrt: Sequence[int]) -> Graph:
     """The graph that also pushes tangents forward.
 
     Takes the parameters of ``graph``, then a tangent for each parameter numbered in ``wrt``; gives
-    its outputs, then the tangent of each of its floating outputs.
+    its outputs, then the tangent of each of its floating or complex outputs.
     """
     with new_trace() as trace:
         builder = trace.builder
         parameters = [builder.parameter(p.type) for p in graph.parameters]
         outputs = replay(graph, builder, parameters)
         seeds = [(parameters[i], Tracer(builder.parameter(parameters[i].type))) for i in wrt]
-        floating = [x for x in outputs if is_float(x.type.dtype)]
+        floating = [x for x in outputs if is_inexact(x.type.dtype)]
         pushed = push_forward(seeds, list(builder.nodes), floating)
         return builder.graph([*outputs, *(x.node for x in pushed)])
 
@@ -53,7 +53,8 @@ def _push_node(node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
     if row.partials is not None:
         partials = row.partials(Tracer(node), *operands, **params)
         pairs = zip(partials, tangents, strict=True)
-        return _sum([t * p for p, t in pairs if p is not None and t is not None])
+        products = [t * p for p, t in pairs if p is not None and t is not None]
+        return _sum([_of_result(x, node) for x in products])
     parts: list[Tracer | None] = []
     if row.transpose is not None:
         parts.append(_push_linear(row, node, tangents))
@@ -64,9 +65,16 @@ def _push_node(node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
     return _sum([part for part in parts if part is not None])
 
 
+def _of_result(part: Tracer, node: Node) -> Tracer:
+    """A tangent times a partial: of a real result by a complex operand, the real part."""
+    from ..primitives.complexes import real
+
+    return real(part) if is_complex(part.dtype) and not is_complex(node.type.dtype) else part
+
+
 def _push_linear(row: Primitive, node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
     """A linear row's tangent is the row itself, of tangents."""
-    if not is_float(node.type.dtype):
+    if not is_inexact(node.type.dtype):
         return None
     operands = [Tracer(x) for x in node.operands]
     linear = row.linear_operands(len(operands))

@@ -1,6 +1,7 @@
 """The rows, a file a family; importing this package fills the table."""
 
 from . import (
+    complexes,
     contraction,
     cumulative,
     elementwise,
@@ -12,6 +13,7 @@ from . import (
 )
 
 __all__ = [
+    "complexes",
     "contraction",
     "cumulative",
     "elementwise",

@@ -111,7 +111,7 @@ dot: Primitive = register(
                 (((2, 3, 4), (4, 3, 5)), {"contract": ((1, 2), (1, 0)), "batch": ((), ())}),
                 (((3, 0), (0, 2)), {"contract": ((1,), (0,)), "batch": ((), ())}),
             ),
-            dtypes=("f64", "f32", "f16", "i64", "i16", "i8", "u64", "u32", "u8"),
+            dtypes=("f64", "f32", "f16", "i64", "i16", "i8", "u64", "u32", "u8", "c128", "c64"),
         ),
         transpose=_dot_transpose,
         linear=(0, 1),

@@ -13,12 +13,27 @@ import numpy as np
 
 from ..primitive import Domain, Partials, Primitive, register
 from ..trace import Tracer, literal
-from ..types import BOOL, DTYPES, INT64, UINT8, ArrayType, DType, Shape, is_float, is_integer
+from ..types import (
+    BOOL,
+    DTYPES,
+    INT64,
+    UINT8,
+    ArrayType,
+    DType,
+    Shape,
+    is_complex,
+    is_inexact,
+    is_integer,
+    real_dtype,
+)
 
 FLOATS = ("f64", "f32", "f16")
 INTEGERS = ("i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8")
 NUMBERS = (*FLOATS, *INTEGERS)
-ANY = (*NUMBERS, "bool")
+COMPLEX = ("c128", "c64")
+INEXACT = (*FLOATS, *COMPLEX)
+FIELD = (*NUMBERS, *COMPLEX)
+ANY = (*NUMBERS, "bool", *COMPLEX)
 LOGICAL = ("bool", *INTEGERS)
 
 Array = np.ndarray[Any, Any]
@@ -55,8 +70,10 @@ def broadcast_scalar(value: float, like: Tracer) -> Tracer:
 
 KINDS: dict[tuple[str, ...], str] = {
     FLOATS: "f",
+    INEXACT: "fc",
     NUMBERS: "fiu",
-    ANY: "fiub",
+    FIELD: "fiuc",
+    ANY: "fiubc",
     INTEGERS: "iu",
     LOGICAL: "biu",
 }
@@ -94,12 +111,18 @@ def _scipy(name: str) -> Callable[..., Any]:
 
 # -- arithmetic ------------------------------------------------------------------------------
 
-neg = _row("neg", np.negative, lambda out, x: (-1.0,), 1, NUMBERS)
-add = _row("add", np.add, lambda out, x, y: (1.0, 1.0), 2, NUMBERS, symbol="+")
-sub = _row("sub", np.subtract, lambda out, x, y: (1.0, -1.0), 2, NUMBERS, symbol="-")
-mul = _row("mul", np.multiply, lambda out, x, y: (y, x), 2, NUMBERS, symbol="*")
+neg = _row("neg", np.negative, lambda out, x: (-1.0,), 1, FIELD)
+add = _row("add", np.add, lambda out, x, y: (1.0, 1.0), 2, FIELD, symbol="+")
+sub = _row("sub", np.subtract, lambda out, x, y: (1.0, -1.0), 2, FIELD, symbol="-")
+mul = _row("mul", np.multiply, lambda out, x, y: (y, x), 2, FIELD, symbol="*")
 div = _row(
-    "div", np.true_divide, lambda out, x, y: (1.0 / y, -out / y), 2, low=(-2.0, 0.3), symbol="/"
+    "div",
+    np.true_divide,
+    lambda out, x, y: (1.0 / y, -out / y),
+    2,
+    INEXACT,
+    low=(-2.0, 0.3),
+    symbol="/",
 )
 
 
@@ -111,7 +134,7 @@ def _pow_partials(out: Tracer, x: Tracer, y: Tracer) -> tuple[Tracer, Tracer]:
     return by_base, by_exponent
 
 
-pow = _row("pow", np.power, _pow_partials, 2, NUMBERS, low=(0.1, 0.0), symbol="**")
+pow = _row("pow", np.power, _pow_partials, 2, FIELD, low=(0.1, 0.0), symbol="**")
 floor_divide = _row(
     "floor_divide", np.floor_divide, None, 2, NUMBERS, low=(-9.0, 1.0), high=9.0, symbol="//"
 )
@@ -126,16 +149,59 @@ remainder = _row(
     symbol="%",
     smooth=False,
 )
-abs = _row("abs", np.absolute, lambda out, x: (sign(x),), 1, NUMBERS, smooth=False)
+
+
+def _infer_abs(x: ArrayType) -> ArrayType:
+    if x.dtype == BOOL:
+        raise TypeError(f"abs is not defined for {x.dtype}")
+    return x.with_dtype(real_dtype(x.dtype))
+
+
+def _abs_partial(out: Tracer, x: Tracer) -> tuple[Tracer]:
+    """The sign; of a complex number the conjugate direction, which is 0 at 0 too."""
+    from .complexes import conj
+
+    if not is_complex(x.dtype):
+        return (sign(x),)
+    nothing = out == 0.0
+    size = where(nothing, broadcast_scalar(1.0, out), out)
+    return (conj(where(nothing, broadcast_scalar(0.0, x), x)) / convert(size, dtype=x.dtype),)
+
+
+abs = register(
+    Primitive(
+        "abs",
+        _infer_abs,
+        np.absolute,
+        Domain(
+            tuple(((shape,), {}) for shape in ((3, 5), (), (0, 2), (37,))),
+            dtypes=FIELD,
+            smooth=False,
+        ),
+        partials=_abs_partial,
+        elementwise=True,
+    )
+)
+copysign: Primitive = _row(
+    "copysign",
+    np.copysign,
+    lambda out, x, y: (
+        copysign(broadcast_scalar(1.0, x), x) * copysign(broadcast_scalar(1.0, y), y),
+        None,
+    ),
+    2,
+    low=0.2,
+    smooth=False,
+)
 sign: Primitive = _row("sign", np.sign, None, 1, NUMBERS)
 floor = _row("floor", np.floor, None, 1)
 ceil = _row("ceil", np.ceil, None, 1)
 trunc = _row("trunc", np.trunc, None, 1)
-round = _row("round", np.rint, None, 1)
+round = _row("round", np.rint, None, 1, INEXACT)
 
 
 def _infer_integer_pow(x: ArrayType, *, n: int) -> ArrayType:
-    if x.dtype == BOOL or (n < 0 and not is_float(x.dtype)):
+    if x.dtype == BOOL or (n < 0 and not is_inexact(x.dtype)):
         raise TypeError(f"integer_pow is not defined for {x} and exponent {n}")
     return x
 
@@ -148,7 +214,7 @@ integer_pow: Primitive = register(
         Domain(
             ((((3, 5),), {"n": 3}), (((4,),), {"n": -2}), (((),), {"n": 2}), (((0,),), {"n": 5})),
             low=0.3,
-            dtypes=FLOATS,
+            dtypes=INEXACT,
         ),
         partials=lambda out, x, *, n: (float(n) * integer_pow(x, n=n - 1) if n != 1 else 1.0,),
         elementwise=True,
@@ -159,14 +225,14 @@ integer_pow: Primitive = register(
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
-exp = _row("exp", np.exp, lambda out, x: (out,), 1)
-exp2 = _row("exp2", np.exp2, lambda out, x: (out * LN2,), 1)
-expm1 = _row("expm1", np.expm1, lambda out, x: (out + 1.0,), 1)
-log = _row("log", np.log, lambda out, x: (1.0 / x,), 1, low=0.1)
-log1p = _row("log1p", np.log1p, lambda out, x: (1.0 / (1.0 + x),), 1, low=-0.8)
-log2 = _row("log2", np.log2, lambda out, x: (1.0 / (x * LN2),), 1, low=0.1)
-log10 = _row("log10", np.log10, lambda out, x: (1.0 / (x * LN10),), 1, low=0.1)
-sqrt = _row("sqrt", np.sqrt, lambda out, x: (0.5 / out,), 1, low=0.1)
+exp = _row("exp", np.exp, lambda out, x: (out,), 1, INEXACT)
+exp2 = _row("exp2", np.exp2, lambda out, x: (out * LN2,), 1, INEXACT)
+expm1 = _row("expm1", np.expm1, lambda out, x: (out + 1.0,), 1, INEXACT)
+log = _row("log", np.log, lambda out, x: (1.0 / x,), 1, INEXACT, low=0.1)
+log1p = _row("log1p", np.log1p, lambda out, x: (1.0 / (1.0 + x),), 1, INEXACT, low=-0.8)
+log2 = _row("log2", np.log2, lambda out, x: (1.0 / (x * LN2),), 1, INEXACT, low=0.1)
+log10 = _row("log10", np.log10, lambda out, x: (1.0 / (x * LN10),), 1, INEXACT, low=0.1)
+sqrt = _row("sqrt", np.sqrt, lambda out, x: (0.5 / out,), 1, INEXACT, low=0.1)
 cbrt = _row("cbrt", np.cbrt, lambda out, x: (1.0 / (3.0 * out * out),), 1, low=0.1)
 logistic = _row("logistic", _scipy("expit"), lambda out, x: (out * (1.0 - out),), 1)
 
@@ -181,16 +247,28 @@ logaddexp = _row("logaddexp", np.logaddexp, _logaddexp_partials, 2)
 
 # -- trigonometric and hyperbolic ----------------------------------------------------------------
 
-sin = _row("sin", np.sin, lambda out, x: (cos(x),), 1)
-cos: Primitive = _row("cos", np.cos, lambda out, x: (-sin(x),), 1)
-tan = _row("tan", np.tan, lambda out, x: (1.0 + out * out,), 1, low=-1.2, high=1.2)
+sin = _row("sin", np.sin, lambda out, x: (cos(x),), 1, INEXACT)
+cos: Primitive = _row("cos", np.cos, lambda out, x: (-sin(x),), 1, INEXACT)
+tan = _row("tan", np.tan, lambda out, x: (1.0 + out * out,), 1, INEXACT, low=-1.2, high=1.2)
 asin = _row(
-    "asin", np.arcsin, lambda out, x: (1.0 / sqrt((1.0 - x) * (1.0 + x)),), 1, low=-0.9, high=0.9
+    "asin",
+    np.arcsin,
+    lambda out, x: (1.0 / sqrt((1.0 - x) * (1.0 + x)),),
+    1,
+    INEXACT,
+    low=-0.9,
+    high=0.9,
 )
 acos = _row(
-    "acos", np.arccos, lambda out, x: (-1.0 / sqrt((1.0 - x) * (1.0 + x)),), 1, low=-0.9, high=0.9
+    "acos",
+    np.arccos,
+    lambda out, x: (-1.0 / sqrt((1.0 - x) * (1.0 + x)),),
+    1,
+    INEXACT,
+    low=-0.9,
+    high=0.9,
 )
-atan = _row("atan", np.arctan, lambda out, x: (1.0 / (1.0 + x * x),), 1)
+atan = _row("atan", np.arctan, lambda out, x: (1.0 / (1.0 + x * x),), 1, INEXACT)
 atan2 = _row(
     "atan2",
     np.arctan2,
@@ -198,15 +276,30 @@ atan2 = _row(
     2,
     low=0.2,
 )
-sinh = _row("sinh", np.sinh, lambda out, x: (cosh(x),), 1)
-cosh: Primitive = _row("cosh", np.cosh, lambda out, x: (sinh(x),), 1)
-tanh = _row("tanh", np.tanh, lambda out, x: (1.0 - out * out,), 1)
-asinh = _row("asinh", np.arcsinh, lambda out, x: (1.0 / sqrt(1.0 + x * x),), 1)
+sinh = _row("sinh", np.sinh, lambda out, x: (cosh(x),), 1, INEXACT)
+cosh: Primitive = _row("cosh", np.cosh, lambda out, x: (sinh(x),), 1, INEXACT)
+tanh = _row("tanh", np.tanh, lambda out, x: (1.0 - out * out,), 1, INEXACT)
+asinh = _row("asinh", np.arcsinh, lambda out, x: (1.0 / sqrt(1.0 + x * x),), 1, INEXACT)
+
+
+def _acosh_partial(x: Tracer) -> Tracer:
+    # The root of the product has the other sign in half of the complex plane.
+    if is_complex(x.dtype):
+        return 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0))
+    return 1.0 / sqrt((x - 1.0) * (x + 1.0))
+
+
 acosh = _row(
-    "acosh", np.arccosh, lambda out, x: (1.0 / sqrt((x - 1.0) * (x + 1.0)),), 1, low=1.2, high=4.0
+    "acosh", np.arccosh, lambda out, x: (_acosh_partial(x),), 1, INEXACT, low=1.2, high=4.0
 )
 atanh = _row(
-    "atanh", np.arctanh, lambda out, x: (1.0 / ((1.0 - x) * (1.0 + x)),), 1, low=-0.8, high=0.8
+    "atanh",
+    np.arctanh,
+    lambda out, x: (1.0 / ((1.0 - x) * (1.0 + x)),),
+    1,
+    INEXACT,
+    low=-0.8,
+    high=0.8,
 )
 hypot = _row("hypot", np.hypot, lambda out, x, y: (x / out, y / out), 2, low=0.2)
 
@@ -229,7 +322,7 @@ maximum = _row(
     np.maximum,
     lambda out, x, y: (_larger_share(x, y), _larger_share(y, x)),
     2,
-    NUMBERS,
+    FIELD,
     smooth=False,
 )
 minimum = _row(
@@ -237,7 +330,7 @@ minimum = _row(
     np.minimum,
     lambda out, x, y: (_larger_share(y, x), _larger_share(x, y)),
     2,
-    NUMBERS,
+    FIELD,
     smooth=False,
 )
 
@@ -255,7 +348,7 @@ clip = _row(
         _indicator((x > high) | (low > high), x),
     ),
     3,
-    NUMBERS,
+    FIELD,
     low=(-3.0, -1.5, 0.5),
     high=(3.0, -0.5, 1.5),
     smooth=False,
@@ -267,9 +360,9 @@ lt = _row("lt", np.less, None, 2, ANY, predicate=True, symbol="<")
 le = _row("le", np.less_equal, None, 2, ANY, predicate=True, symbol="<=")
 gt = _row("gt", np.greater, None, 2, ANY, predicate=True, symbol=">")
 ge = _row("ge", np.greater_equal, None, 2, ANY, predicate=True, symbol=">=")
-is_nan = _row("is_nan", np.isnan, None, 1, predicate=True)
-is_inf = _row("is_inf", np.isinf, None, 1, predicate=True)
-is_finite = _row("is_finite", np.isfinite, None, 1, predicate=True)
+is_nan = _row("is_nan", np.isnan, None, 1, INEXACT, predicate=True)
+is_inf = _row("is_inf", np.isinf, None, 1, INEXACT, predicate=True)
+is_finite = _row("is_finite", np.isfinite, None, 1, INEXACT, predicate=True)
 bit_and = _row("bit_and", np.bitwise_and, None, 2, LOGICAL, symbol="&")
 bit_or = _row("bit_or", np.bitwise_or, None, 2, LOGICAL, symbol="|")
 bit_xor = _row("bit_xor", np.bitwise_xor, None, 2, LOGICAL, symbol="^")
@@ -340,8 +433,9 @@ def _infer_convert(x: ArrayType, *, dtype: DType) -> ArrayType:
 
 
 def _convert_reference(x: Array, *, dtype: DType) -> Array:
+    x = np.asarray(x)
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(x).astype(dtype)
+        return (x.real if dtype.kind in "fiu" else x).astype(dtype)
 
 
 convert: Primitive = register(
@@ -354,7 +448,7 @@ convert: Primitive = register(
             dtypes=ANY,
         ),
         transpose=lambda ct, x, *, dtype: (
-            convert(ct, dtype=x.dtype) if is_float(x.dtype) and is_float(dtype) else None,
+            convert(ct, dtype=x.dtype) if is_inexact(x.dtype) and is_inexact(dtype) else None,
         ),
         linear=(0,),
         elementwise=True,

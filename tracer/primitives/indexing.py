@@ -21,6 +21,7 @@ from .structure import all_batched, broadcast, iota, reshape, zeros
 Array = np.ndarray[Any, Any]
 NUMBERS = (
     "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8",
+    "c128", "c64",
 )  # fmt: skip
 ALL = (*NUMBERS, "bool")
 

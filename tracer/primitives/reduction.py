@@ -16,6 +16,7 @@ from .structure import Axes, broadcast, pad, reshape, shifted, slice
 Array = np.ndarray[Any, Any]
 NUMBERS = (
     "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8",
+    "c128", "c64",
 )  # fmt: skip
 
 CASES = (
@@ -58,7 +59,7 @@ def spread(reduced: Tracer, like: Tracer, axes: Axes) -> Tracer:
 reduce_sum: Primitive = register(
     Primitive(
         "reduce_sum",
-        _infer_reduce("reduce_sum", "fiu", empty=True),
+        _infer_reduce("reduce_sum", "fiuc", empty=True),
         lambda x, *, axes: np.sum(x, axes, dtype=np.asarray(x).dtype),
         Domain((*CASES, *EMPTY), dtypes=NUMBERS),
         transpose=lambda ct, x, *, axes: (spread(ct, x, axes),),
@@ -68,9 +69,9 @@ reduce_sum: Primitive = register(
 )
 
 
-def _halves(x: Tracer, size: int) -> tuple[Tracer, Tracer]:
-    """The even and the odd entries along the last axis."""
-    rest = x.shape[:-1]
+def halves(x: Tracer) -> tuple[Tracer, Tracer]:
+    """The even and the odd entries along the last axis, of which there are as many."""
+    rest, size = x.shape[:-1], x.shape[-1] // 2
     zeros, ones = (0,) * len(rest), (1,) * len(rest)
     even, odd = (
         slice(x, starts=(*zeros, first), sizes=(*rest, size), steps=(*ones, 2)) for first in (0, 1)
@@ -78,7 +79,8 @@ def _halves(x: Tracer, size: int) -> tuple[Tracer, Tracer]:
     return even, odd
 
 
-def _with_even_length(x: Tracer, fill: float) -> Tracer:
+def with_even_length(x: Tracer, fill: float) -> Tracer:
+    """One entry more at the end of the last axis, where their number is odd."""
     rest = (0,) * (x.ndim - 1)
     return pad(
         x,
@@ -93,18 +95,17 @@ def _prod_jvp(tangents: Sequence[Tracer | None], out: Tracer, x: Tracer, *, axes
     # Multiplying in pairs keeps every order of derivative right at zeros, unlike out / x.
     (tangent,) = tangents
     assert tangent is not None
-    value, tangent = _last(x, axes), _last(tangent, axes)
+    value, tangent = last_axis(x, axes), last_axis(tangent, axes)
     if value.shape[-1] == 0:
         return broadcast_scalar(0.0, out)
     while value.shape[-1] > 1:
-        value, tangent = _with_even_length(value, 1.0), _with_even_length(tangent, 0.0)
-        size = value.shape[-1] // 2
-        (a, b), (ta, tb) = _halves(value, size), _halves(tangent, size)
+        value, tangent = with_even_length(value, 1.0), with_even_length(tangent, 0.0)
+        (a, b), (ta, tb) = halves(value), halves(tangent)
         value, tangent = a * b, ta * b + a * tb
     return reshape(tangent, shape=out.shape)
 
 
-def _last(x: Tracer, axes: Axes) -> Tracer:
+def last_axis(x: Tracer, axes: Axes) -> Tracer:
     """The reduced axes joined into one, at the end."""
     from .structure import permute
 
@@ -117,7 +118,7 @@ def _last(x: Tracer, axes: Axes) -> Tracer:
 reduce_prod: Primitive = register(
     Primitive(
         "reduce_prod",
-        _infer_reduce("reduce_prod", "fiu", empty=True),
+        _infer_reduce("reduce_prod", "fiuc", empty=True),
         lambda x, *, axes: np.prod(x, axes, dtype=np.asarray(x).dtype),
         Domain((*CASES, *EMPTY), dtypes=NUMBERS),
         jvp=_prod_jvp,
@@ -140,7 +141,7 @@ def _extremum_jvp(
 reduce_max: Primitive = register(
     Primitive(
         "reduce_max",
-        _infer_reduce("reduce_max", "fiu", empty=False),
+        _infer_reduce("reduce_max", "fiuc", empty=False),
         lambda x, *, axes: np.max(x, axes),
         Domain(CASES, dtypes=NUMBERS, smooth=False),
         jvp=_extremum_jvp,
@@ -151,7 +152,7 @@ reduce_max: Primitive = register(
 reduce_min: Primitive = register(
     Primitive(
         "reduce_min",
-        _infer_reduce("reduce_min", "fiu", empty=False),
+        _infer_reduce("reduce_min", "fiuc", empty=False),
         lambda x, *, axes: np.min(x, axes),
         Domain(CASES, dtypes=NUMBERS, smooth=False),
         jvp=_extremum_jvp,

@@ -17,6 +17,7 @@ Array = np.ndarray[Any, Any]
 Axes = tuple[int, ...]
 ALL = (
     "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool",
+    "c128", "c64",
 )  # fmt: skip
 
 

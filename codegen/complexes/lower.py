@@ -1,0 +1,202 @@
+"""The pass: every complex value becomes two real ones, before kernels are thought of.
+
+Rules give for a complex node the row `complex` of two real expressions, and take the parts of
+their operands by the rows `real` and `imag`, which simplify to the expressions again. So nothing
+complex is left in the end. In memory a complex array is a real one with an axis of two more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pullback.tracer.ir import LITERAL, Graph, Node, literal_value
+from pullback.tracer.primitive import Primitive
+from pullback.tracer.primitives import complexes, contraction, elementwise, indexing, structure
+from pullback.tracer.primitives import reduction as reductions
+from pullback.tracer.primitives.structure import concatenate, reshape, slice
+from pullback.tracer.trace import Tracer, current_trace, literal
+from pullback.tracer.types import BOOL, ArrayType, is_complex, real_dtype
+
+from ..rewrite import Rule, rewritten
+from . import arithmetic, functions, reduce
+from .pair import Pair, joined, pair
+
+
+def lower_complex(graph: Graph) -> Graph:
+    """The graph in real numbers; parameters and outputs that are complex have a last axis of 2."""
+    every = (*graph.parameters, *graph.nodes)
+    if not any(is_complex(node.type.dtype) for node in every):
+        return graph
+    return rewritten(graph, RULES, _parameter, _output)
+
+
+def _packed_type(type: ArrayType) -> ArrayType:
+    return ArrayType((*type.shape, 2), real_dtype(type.dtype))
+
+
+def _parameter(type: ArrayType) -> Tracer:
+    """A parameter; a complex one put together of the parts of a real one."""
+    builder = current_trace().builder
+    if not is_complex(type.dtype):
+        return Tracer(builder.parameter(type))
+    packed = Tracer(builder.parameter(_packed_type(type)))
+    return joined(Pair(*(_part(packed, type, number) for number in (0, 1))))
+
+
+def _part(packed: Tracer, type: ArrayType, number: int) -> Tracer:
+    starts, sizes = (*(0 for _ in type.shape), number), (*type.shape, 1)
+    part = slice(packed, starts=starts, sizes=sizes, steps=(1,) * len(sizes))
+    return reshape(part, shape=type.shape)
+
+
+def _output(x: Tracer) -> Tracer:
+    """An output; the parts of a complex one side by side."""
+    if not is_complex(x.dtype):
+        return x
+    parts = (reshape(part, shape=(*x.shape, 1)) for part in pair(x))
+    return concatenate(*parts, axis=x.ndim)
+
+
+# -- rules -------------------------------------------------------------------------------------
+
+
+def _of_complex(rule: Rule) -> Rule:
+    """The rule where an operand or the result is complex; other nodes stay as they are."""
+
+    def apply(node: Node, operands: Sequence[Tracer]) -> Tracer | None:
+        types = [node.type, *(x.type for x in node.operands)]
+        return rule(node, operands) if any(is_complex(t.dtype) for t in types) else None
+
+    return apply
+
+
+def _by_part(node: Node, operands: Sequence[Tracer]) -> Tracer:
+    """The row itself, of the real parts and of the imaginary parts."""
+    results = []
+    for row in (complexes.real, complexes.imag):
+        parts = [row(x) if is_complex(x.dtype) else x for x in operands]
+        results.append(node.primitive(*parts, **node.params))
+    return joined(Pair(*results))
+
+
+def _formula(function: Callable[..., Pair | Tracer]) -> Rule:
+    """A formula of pairs."""
+
+    def rule(node: Node, operands: Sequence[Tracer]) -> Tracer:
+        result = function(*map(pair, operands), **node.params)
+        return joined(result) if isinstance(result, Pair) else result
+
+    return rule
+
+
+def _literal(node: Node, operands: Sequence[Tracer]) -> Tracer:
+    value, dtype = node.params["value"], real_dtype(node.type.dtype)
+    return joined(Pair(literal(value.real, dtype), literal(value.imag, dtype)))
+
+
+def _iota(node: Node, operands: Sequence[Tracer]) -> Tracer:
+    return joined(pair(structure.iota(size=node.params["size"], dtype=real_dtype(node.type.dtype))))
+
+
+def _convert(node: Node, operands: Sequence[Tracer]) -> Tracer:
+    (x,), dtype = operands, node.params["dtype"]
+    if is_complex(dtype):
+        x = x if is_complex(x.dtype) else elementwise.convert(x, dtype=real_dtype(dtype))
+        parts = (elementwise.convert(part, dtype=real_dtype(dtype)) for part in pair(x))
+        return joined(Pair(*parts))
+    re, im = pair(x)
+    if dtype == BOOL:
+        truth: Tracer = (re != 0.0) | (im != 0.0)
+        return truth
+    return elementwise.convert(re, dtype=dtype)
+
+
+def _dot(node: Node, operands: Sequence[Tracer]) -> Tracer:
+    """Four real products, or two where an operand is a real one."""
+    (a, b), (c, d) = (pair(x) for x in operands)
+
+    def times(x: Tracer, y: Tracer) -> Tracer | None:
+        if 0.0 in (literal_value(x.node), literal_value(y.node)):
+            return None
+        return contraction.dot(x, y, **node.params)
+
+    re = _sum(times(a, c), times(b, d), elementwise.sub)
+    im = _sum(times(a, d), times(b, c), elementwise.add)
+    zero = structure.zeros(node.type.with_dtype(real_dtype(node.type.dtype)))
+    return joined(Pair(zero if re is None else re, zero if im is None else im))
+
+
+def _sum(x: Tracer | None, y: Tracer | None, row: Primitive) -> Tracer | None:
+    if y is None:
+        return x
+    if x is None:
+        return -y if row is elementwise.sub else y
+    return row(x, y)
+
+
+def _rules() -> dict[Primitive, Rule]:
+    rules: dict[Primitive, Rule] = {LITERAL: _literal, structure.iota: _iota}
+    rules |= {contraction.dot: _dot, elementwise.convert: _convert}
+    for row in (
+        *(structure.broadcast, structure.reshape, structure.permute, structure.slice),
+        *(structure.flip, structure.pad, structure.concatenate, structure.update_slice),
+        *(indexing.gather, indexing.scatter, indexing.scatter_add),
+        *(reductions.reduce_sum, reductions.cumsum),
+        *(elementwise.where, elementwise.stop_gradient, elementwise.round),
+    ):
+        rules[row] = _by_part
+    for row, function in FORMULAS.items():
+        rules[row] = _formula(function)
+    return {row: _of_complex(rule) for row, rule in rules.items()}
+
+
+FORMULAS: dict[Primitive, Callable[..., Pair | Tracer]] = {
+    complexes.conj: arithmetic.conj,
+    elementwise.neg: arithmetic.neg,
+    elementwise.add: arithmetic.add,
+    elementwise.sub: arithmetic.sub,
+    elementwise.mul: arithmetic.mul,
+    elementwise.div: arithmetic.div,
+    elementwise.integer_pow: arithmetic.whole_power,
+    elementwise.abs: arithmetic.size,
+    elementwise.eq: arithmetic.eq,
+    elementwise.ne: arithmetic.ne,
+    elementwise.lt: arithmetic.lt,
+    elementwise.le: arithmetic.le,
+    elementwise.gt: lambda x, y: arithmetic.lt(y, x),
+    elementwise.ge: lambda x, y: arithmetic.le(y, x),
+    elementwise.is_nan: arithmetic.is_nan,
+    elementwise.is_inf: arithmetic.is_inf,
+    elementwise.is_finite: arithmetic.is_finite,
+    elementwise.maximum: arithmetic.maximum,
+    elementwise.minimum: arithmetic.minimum,
+    elementwise.clip: arithmetic.clip,
+    elementwise.pow: functions.pow,
+    elementwise.exp: functions.exp,
+    elementwise.exp2: functions.exp2,
+    elementwise.expm1: functions.expm1,
+    elementwise.log: functions.log,
+    elementwise.log2: functions.log2,
+    elementwise.log10: functions.log10,
+    elementwise.log1p: functions.log1p,
+    elementwise.sqrt: functions.sqrt,
+    elementwise.sin: functions.sin,
+    elementwise.cos: functions.cos,
+    elementwise.tan: functions.tan,
+    elementwise.asin: functions.asin,
+    elementwise.acos: functions.acos,
+    elementwise.atan: functions.atan,
+    elementwise.sinh: functions.sinh,
+    elementwise.cosh: functions.cosh,
+    elementwise.tanh: functions.tanh,
+    elementwise.asinh: functions.asinh,
+    elementwise.acosh: functions.acosh,
+    elementwise.atanh: functions.atanh,
+    reductions.reduce_prod: reduce.prod,
+    reductions.reduce_max: reduce.max,
+    reductions.reduce_min: reduce.min,
+    reductions.argmax: reduce.argmax,
+    reductions.argmin: reduce.argmin,
+}
+
+RULES: dict[Primitive, Rule] = _rules()
