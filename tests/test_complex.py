@@ -15,7 +15,7 @@ import pytest
 import pullback as pb
 import pullback.numpy as pnp
 from pullback.testing import check_grads
-from pullback.tracer.errors import TracedValueError
+from pullback.tracer.errors import TracedValueError, UnsupportedFunctionError
 from pullback.tracer.primitive import TABLE, Primitive
 from pullback.tracer.types import is_complex, is_inexact
 
@@ -175,6 +175,11 @@ def test_lost_imaginary_parts():
     with pytest.raises(TracedValueError, match=r"\.real"):
         pb.jit(np.real_if_close)(Z)
     np.testing.assert_array_equal(pb.jit(np.real_if_close)(R), R)
+
+
+def test_rows_for_real_numbers_only():
+    with pytest.raises(UnsupportedFunctionError, match=r"sort is not compiled for c128\[4\]"):
+        pb.jit(np.sort)(Z)
 
 
 def test_nan_among_them_comes_first():

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pullback.tracer.errors import UnsupportedFunctionError, at
 from pullback.tracer.ir import LITERAL, Graph, Node, literal_value
-from pullback.tracer.primitive import Primitive
+from pullback.tracer.primitive import TABLE, Primitive
 from pullback.tracer.primitives import complexes, contraction, elementwise, indexing, structure
 from pullback.tracer.primitives import reduction as reductions
 from pullback.tracer.primitives.structure import concatenate, reshape, slice
@@ -147,7 +148,16 @@ def _rules() -> dict[Primitive, Rule]:
         rules[row] = _by_part
     for row, function in FORMULAS.items():
         rules[row] = _formula(function)
-    return {row: _of_complex(rule) for row, rule in rules.items()}
+    parts = (complexes.complex, complexes.real, complexes.imag)
+    others = [row for row in TABLE.values() if row not in (*rules, *parts)]
+    return {row: _of_complex(rules.get(row, _refuse)) for row in (*rules, *others)}
+
+
+def _refuse(node: Node, operands: Sequence[Tracer]) -> Tracer:
+    raise UnsupportedFunctionError(
+        f"{node.primitive.name} is not compiled for {node.operands[0].type}; apply it to the real "
+        f"and imaginary parts{at(node.where)}"
+    )
 
 
 FORMULAS: dict[Primitive, Callable[..., Pair | Tracer]] = {
