@@ -17,6 +17,7 @@ symbol                 what stands at the address
 ``pullback.slow`` ...  a function that all entry points share (``codegen/support.py``)
 ``blas.dgemm`` ...     a routine of BLAS with Fortran's calling convention
 ``lapack.dpotrf`` ...  a routine of LAPACK with Fortran's calling convention
+``pocketfft.fft.f64``  a loop of NumPy's Fourier transforms; ``pocketfft.fft.data`` what it is given
 ``memcpy``, ``sin``    a function of the C library
 =====================  ===========================================================================
 """
@@ -36,6 +37,7 @@ from pullback.tracer.trace import under_way
 from pullback.tracer.types import DTYPES
 
 from .errors import InternalError
+from .pocketfft import loop_address
 
 # Places in the table of NumPy's C API, which its binary compatibility keeps fixed
 # (numpy/_core/include/numpy/__multiarray_api.h).
@@ -157,5 +159,6 @@ _FAMILIES: dict[str, Callable[[str], int]] = {
     "numpy": _numpy,
     "pullback": _pullback,
     "blas": _routine("scipy.linalg.cython_blas"),
+    "pocketfft": loop_address,
     "lapack": _routine("scipy.linalg.cython_lapack"),
 }

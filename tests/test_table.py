@@ -77,11 +77,14 @@ against mpmath in test_math.py."""
 SUMS = frozenset({"dot", "reduce_sum", "reduce_prod", "cumsum", "recurrence", "scatter_add"})
 """Rows that add or multiply many elements, in another order than the reference."""
 
-OF_MATRICES = frozenset({"triangular_solve"})
+OF_MATRICES = frozenset({"triangular_solve", "fft", "rfft", "irfft"})
 """Rows whose errors are relative to the largest element of the result, not to each."""
 
 OF_PAIRS = frozenset({"mul", "div", "sqrt", "abs"})
 """Rows that are exact for real numbers, but formulas of several steps for complex ones."""
+
+OF_COMPLEX = frozenset({"complex", "real", "imag", "conj", "fft", "rfft", "irfft"})
+"""Rows between real and complex numbers."""
 
 WIDTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100)
 """Extents around those of vector registers, several of them, and none."""
@@ -111,7 +114,7 @@ def over_pairs(where: Callable[[Primitive], bool] = lambda row: True) -> pytest.
 
 def differentiable(row: Primitive) -> bool:
     """Whether a row has derivatives between real numbers; test_complex.py is about the others."""
-    return row.differentiable and row.name not in ("complex", "real", "imag", "conj")
+    return row.differentiable and row.name not in OF_COMPLEX
 
 
 def elementwise(row: Primitive) -> bool:

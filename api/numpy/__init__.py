@@ -41,7 +41,7 @@ import numpy as np
 from pullback.tracer.numpy.functions import CREATION, SIZED, WRITABLE
 from pullback.tracer.numpy.window import window
 
-from . import linalg, random
+from . import fft, linalg, random
 from .dispatch import dispatching, filling, sizing
 
 __array_api_version__ = np.__array_api_version__
@@ -73,4 +73,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(np)})
 
 
-__all__ = ["dispatching", "linalg", "random", "window"]
+__all__ = ["dispatching", "fft", "linalg", "random", "window"]

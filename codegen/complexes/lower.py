@@ -8,11 +8,19 @@ complex is left in the end. In memory a complex array is a real one with an axis
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from pullback.tracer.errors import UnsupportedFunctionError, at
 from pullback.tracer.ir import LITERAL, Graph, Node, literal_value
 from pullback.tracer.primitive import TABLE, Primitive
-from pullback.tracer.primitives import complexes, contraction, elementwise, indexing, structure
+from pullback.tracer.primitives import (
+    complexes,
+    contraction,
+    elementwise,
+    fourier,
+    indexing,
+    structure,
+)
 from pullback.tracer.primitives import reduction as reductions
 from pullback.tracer.primitives.structure import concatenate, reshape, slice
 from pullback.tracer.trace import Tracer, current_trace, literal
@@ -40,8 +48,7 @@ def _parameter(type: ArrayType) -> Tracer:
     builder = current_trace().builder
     if not is_complex(type.dtype):
         return Tracer(builder.parameter(type))
-    packed = Tracer(builder.parameter(_packed_type(type)))
-    return joined(Pair(*(_part(packed, type, number) for number in (0, 1))))
+    return _unpacked(Tracer(builder.parameter(_packed_type(type))), type)
 
 
 def _part(packed: Tracer, type: ArrayType, number: int) -> Tracer:
@@ -50,12 +57,34 @@ def _part(packed: Tracer, type: ArrayType, number: int) -> Tracer:
     return reshape(part, shape=type.shape)
 
 
+def _unpacked(packed: Tracer, type: ArrayType) -> Tracer:
+    """The complex value of which the parts are side by side."""
+    return joined(Pair(*(_part(packed, type, number) for number in (0, 1))))
+
+
+def _packed(x: Tracer) -> Tracer:
+    """A complex value in memory: its parts side by side, or what both were taken from."""
+    parts = pair(x)
+    source = _common_source(parts, _packed_type(x.type))
+    if source is not None:
+        return source
+    return concatenate(*(reshape(part, shape=(*x.shape, 1)) for part in parts), axis=x.ndim)
+
+
+def _common_source(parts: Pair, type: ArrayType) -> Tracer | None:
+    """The array of pairs whose parts these are, if there is one."""
+    node = parts.re.node
+    while node.primitive in (reshape, slice):
+        node = node.operands[0]
+        if node.type == type:
+            source = Tracer(node)
+            again = (_part(source, parts.re.type, number).node for number in (0, 1))
+            return source if [*again] == [part.node for part in parts] else None
+    return None
+
+
 def _output(x: Tracer) -> Tracer:
-    """An output; the parts of a complex one side by side."""
-    if not is_complex(x.dtype):
-        return x
-    parts = (reshape(part, shape=(*x.shape, 1)) for part in pair(x))
-    return concatenate(*parts, axis=x.ndim)
+    return _packed(x) if is_complex(x.dtype) else x
 
 
 # -- rules -------------------------------------------------------------------------------------
@@ -135,8 +164,32 @@ def _sum(x: Tracer | None, y: Tracer | None, row: Primitive) -> Tracer | None:
     return row(x, y)
 
 
+def _infer_packed(x: ArrayType, *, result: ArrayType, **params: Any) -> ArrayType:
+    return result
+
+
+def _transform(name: str) -> Rule:
+    """A Fourier transform of arrays in memory, complex ones with a last axis of two."""
+    row = Primitive(name, _infer_packed, _no_reference)
+
+    def rule(node: Node, operands: Sequence[Tracer]) -> Tracer:
+        (x,) = operands
+        packed = is_complex(node.type.dtype)
+        result = _packed_type(node.type) if packed else node.type
+        x = _packed(x) if is_complex(x.dtype) else x
+        out = row(x, result=result, **node.params)
+        return _unpacked(out, node.type) if packed else out
+
+    return rule
+
+
+def _no_reference(*operands: Any, **params: Any) -> Any:
+    raise AssertionError("lowered graphs are not interpreted")
+
+
 def _rules() -> dict[Primitive, Rule]:
     rules: dict[Primitive, Rule] = {LITERAL: _literal, structure.iota: _iota}
+    rules |= {row: _transform(row.name) for row in (fourier.fft, fourier.rfft, fourier.irfft)}
     rules |= {contraction.dot: _dot, elementwise.convert: _convert}
     for row in (
         *(structure.broadcast, structure.reshape, structure.permute, structure.slice),

@@ -13,11 +13,14 @@ from pullback.tracer.ir import Node
 from ..assembly import FunctionWriter, Value
 from ..entry import Site
 from ..kernel import Buffer, Routine
-from . import searching, sorting, triangular
+from . import fourier, searching, sorting, triangular
 from .writer import RoutineLowering, RoutineWriter
 
 ROUTINES: dict[str, RoutineLowering] = {
     "triangular_solve": triangular.SOLVE,
+    "fft": fourier.FFT,
+    "rfft": fourier.RFFT,
+    "irfft": fourier.IRFFT,
     "sort": sorting.SORT,
     "argsort": sorting.ARGSORT,
     "searchsorted": searching.SEARCHSORTED,

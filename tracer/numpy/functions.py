@@ -16,6 +16,7 @@ from . import (
     counting,
     creation,
     einsum,
+    fft,
     joining,
     linalg,
     numeric,
@@ -85,6 +86,8 @@ implement(np.shape, lambda a: asarray(a).shape)
 implement(np.ndim, lambda a: asarray(a).ndim)
 implement(np.size, lambda a, axis=None: asarray(a).size if axis is None else asarray(a).shape[axis])
 
+for _name, _function in fft.FOURIER.items():
+    implement(getattr(np.fft, _name), _function)
 for _name, _function in linalg.LINALG.items():
     implement(getattr(np.linalg, _name), _function)
 _implement_all(products, "matmul vecdot outer tensordot", np.linalg)
