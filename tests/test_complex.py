@@ -178,8 +178,15 @@ def test_lost_imaginary_parts():
 
 
 def test_rows_for_real_numbers_only():
-    with pytest.raises(UnsupportedFunctionError, match=r"sort is not compiled for c128\[4\]"):
-        pb.jit(np.sort)(Z)
+    with pytest.raises(UnsupportedFunctionError, match=r"searchsorted is not compiled for c128"):
+        pb.jit(lambda z: np.searchsorted(z, z))(Z)
+
+
+def test_order():
+    parts = (1.0, -1.0, 0.0, np.nan, np.inf)
+    z = np.array([complex(x, y) for x in parts for y in parts] * 2)
+    np.testing.assert_array_equal(pb.jit(np.sort)(z), np.sort(z, kind="stable"))
+    np.testing.assert_array_equal(pb.jit(np.argsort)(z), np.argsort(z, kind="stable"))
 
 
 def test_nan_among_them_comes_first():

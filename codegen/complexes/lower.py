@@ -19,6 +19,7 @@ from pullback.tracer.primitives import (
     elementwise,
     fourier,
     indexing,
+    sorting,
     structure,
 )
 from pullback.tracer.primitives import reduction as reductions
@@ -27,7 +28,7 @@ from pullback.tracer.trace import Tracer, current_trace, literal
 from pullback.tracer.types import BOOL, ArrayType, is_complex, real_dtype
 
 from ..rewrite import Rule, rewritten
-from . import arithmetic, functions, reduce
+from . import arithmetic, functions, order, reduce
 from .pair import Pair, joined, pair
 
 
@@ -260,6 +261,8 @@ FORMULAS: dict[Primitive, Callable[..., Pair | Tracer]] = {
     reductions.reduce_min: reduce.min,
     reductions.argmax: reduce.argmax,
     reductions.argmin: reduce.argmin,
+    sorting.sort: order.sort,
+    sorting.argsort: order.argsort,
 }
 
 RULES: dict[Primitive, Rule] = _rules()

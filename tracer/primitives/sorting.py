@@ -18,6 +18,7 @@ from .structure import all_batched, broadcast, iota, reshape
 
 Array = np.ndarray[Any, Any]
 ALL = ("f64", "f32", "i64", "i32", "bool")
+COMPLEX = ("c128", "c64")
 
 
 def gather_last(x: Tracer, positions: Tracer) -> Tracer:
@@ -49,7 +50,7 @@ sort: Primitive = register(
         "sort",
         _infer_sort,
         lambda x: np.sort(x, -1, kind="stable"),
-        Domain(CASES, low=-9.0, high=9.0, dtypes=ALL, smooth=False),
+        Domain(CASES, low=-9.0, high=9.0, dtypes=(*ALL, *COMPLEX), smooth=False),
         jvp=_sort_jvp,
         batch=lambda batched, x: sort(x),
     )
@@ -60,7 +61,7 @@ argsort: Primitive = register(
         "argsort",
         lambda x: _infer_sort(x).with_dtype(INT64),
         lambda x: np.argsort(x, -1, kind="stable"),
-        Domain(CASES, low=-9.0, high=9.0, dtypes=ALL),
+        Domain(CASES, low=-9.0, high=9.0, dtypes=(*ALL, *COMPLEX)),
         batch=lambda batched, x: argsort(x),
     )
 )
