@@ -194,7 +194,7 @@ class Programmer:
     # -- parameters ----------------------------------------------------------------------------
 
     def parameter(self, kinds: str = "fffib", axes: int = 0) -> Value:
-        names = {"f": ("f64", "f64", "f32"), "i": ("i64", "i32"), "b": ("bool",)}
+        names = {"f": ("f64", "f64", "f32"), "i": ("i64", "i32", "i16", "i8"), "b": ("bool",)}
         dtype = DTYPES[self.one_of(names[self.one_of(kinds)])]
         shape = tuple(self.one_of(self.extents) for _ in range(max(axes, self.whole(0, 3))))
         while math.prod(shape) > LARGEST:
