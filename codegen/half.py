@@ -37,6 +37,8 @@ MOVES = frozenset(
         "argmin",
         "cummax",
         "cummin",
+        "sort",
+        "argsort",
     )
 )
 """Rows that only move or choose values; all others compute."""

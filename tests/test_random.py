@@ -264,6 +264,72 @@ def test_choices_follow_their_probabilities(key: Array):
     assert np.all(random.categorical(key, np.array([-np.inf, 0.0, -np.inf]), size=30) == 1)
 
 
+# -- samples -----------------------------------------------------------------------------------
+
+
+def test_permutations(key: Array):
+    order = random.permutation(key, 1000)
+    np.testing.assert_array_equal(np.sort(order), np.arange(1000))
+    assert abs(np.corrcoef(order, np.arange(1000))[0, 1]) < 4 / np.sqrt(1000)
+    x = np.arange(12.0).reshape(3, 4)
+    for axis in (0, 1, -1):
+        places = random.permutation(key, x.shape[axis])
+        np.testing.assert_array_equal(random.permutation(key, x, axis), np.take(x, places, axis))
+    keys = random.split(key, 6000)
+    orders = pb.vmap(lambda k: random.permutation(k, 3))(keys)
+    np.testing.assert_array_equal(orders, random.permutation(keys, 3))
+    _, counts = np.unique(orders, axis=0, return_counts=True)
+    assert counts.size == 6
+    assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_choices(key: Array):
+    counts = np.bincount(random.choice(key, 7, size=COUNT), minlength=7)
+    assert stats.chisquare(counts).pvalue > 1e-3
+    p = np.array([0.5, 0.0, 0.2, 0.3, 0.0])
+    drawn = random.choice(key, 5, size=(COUNT // 2, 2), p=p)
+    counts = np.bincount(drawn.ravel(), minlength=5)
+    assert not counts[[1, 4]].any()
+    assert stats.chisquare(counts[[0, 2, 3]], COUNT * p[[0, 2, 3]]).pvalue > 1e-3
+    x = np.arange(20.0).reshape(4, 5)
+    assert random.choice(key, x, size=(2, 3), axis=1).shape == (4, 2, 3)
+    np.testing.assert_array_equal(
+        random.choice(key, x, size=3, axis=1), x[:, random.choice(key, 5, size=3)]
+    )
+    np.testing.assert_array_equal(
+        pb.jit(lambda k, x, p: random.choice(k, x, 6, p=p))(key, x[0], p),
+        random.choice(key, x[0], 6, p=p),
+    )
+
+
+def test_choices_without_replacement(key: Array):
+    p = np.array([0.5, 0.25, 0.25, 0.0])
+    pairs = random.choice(random.split(key, COUNT), 4, size=2, replace=False, p=p)
+    assert np.all(pairs[:, 0] != pairs[:, 1])
+    assert stats.chisquare(np.bincount(pairs[:, 0])[:3], COUNT * p[:3]).pvalue > 1e-3
+    after_first = pairs[pairs[:, 0] == 1][:, 1]
+    counts = np.bincount(after_first, minlength=4)
+    expected = np.array([2 / 3, 1 / 3]) * after_first.size
+    assert not counts[3]
+    assert stats.chisquare(counts[[0, 2]], expected).pvalue > 1e-3
+    every = random.choice(key, 9, size=(3, 3), replace=False)
+    np.testing.assert_array_equal(np.sort(every, None), np.arange(9))
+
+
+def test_samples_that_cannot_be_taken(key: Array):
+    wrong: list[tuple[str, Callable[[], Any]]] = [
+        ("larger sample", lambda: random.choice(key, 3, size=4, replace=False)),
+        ("same size", lambda: random.choice(key, 3, p=[0.5, 0.5])),
+        ("do not sum", lambda: random.choice(key, 2, p=[0.5, 0.6])),
+        ("non-negative", lambda: random.choice(key, 2, p=[1.5, -0.5])),
+        ("Fewer non-zero", lambda: random.choice(key, 2, size=2, p=[1.0, 0.0], replace=False)),
+        ("cannot be empty", lambda: random.choice(key, 0)),
+    ]
+    for message, draw in wrong:
+        with pytest.raises(ValueError, match=message):
+            draw()
+
+
 # -- derivatives -------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ wide as the floating-point arrays among the parameters, or of ``dtype``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -28,6 +29,8 @@ from pullback.runtime.function import Function
 from pullback.tracer.errors import at
 from pullback.tracer.location import user_location
 from pullback.tracer.numpy import random as traced
+from pullback.tracer.numpy import sampling
+from pullback.tracer.numpy.creation import contains_tracer
 from pullback.tracer.trace import tracing
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "bits",
     "categorical",
     "cauchy",
+    "choice",
     "exponential",
     "fold_in",
     "gumbel",
@@ -42,6 +46,7 @@ __all__ = [
     "laplace",
     "logistic",
     "normal",
+    "permutation",
     "randint",
     "split",
     "uniform",
@@ -173,7 +178,57 @@ def categorical(key: Any, logits: Any, axis: int = -1, size: Any = None) -> Any:
     array([2, 2, 1, 0, 2, 2])
     """
     static = {"axis": int(axis), "size": _size(size)}
-    return _draw(traced.categorical, static, key=key, logits=logits)
+    return _draw(sampling.categorical, static, key=key, logits=logits)
+
+
+def permutation(key: Any, x: Any, axis: int = 0) -> Any:
+    """The entries of an array along an axis, or the numbers below an int, in random order.
+
+    >>> pb.random.permutation(pb.random.key(7), 6)
+    array([5, 1, 4, 3, 2, 0])
+    """
+    return _sample(sampling.permutation, "x", x, {"axis": int(axis)}, key=key)
+
+
+def choice(
+    key: Any, a: Any, size: Any = None, replace: bool = True, p: Any = None, axis: int = 0
+) -> Any:
+    """Entries of an array along an axis, or numbers below an int, with probabilities ``p``.
+
+    Without ``replace`` no entry is drawn twice. Traced probabilities count by their proportions.
+
+    Raises:
+        ValueError: for more samples than entries without replacement, or probabilities that are
+            negative, do not sum to 1, or are not as many as the entries.
+
+    >>> pb.random.choice(pb.random.key(7), np.array([2, 3, 5, 7]), size=3, replace=False)
+    array([3, 7, 5])
+    """
+    shape = _size(size)
+    static = {"size": shape, "replace": bool(replace), "axis": int(axis)}
+    if p is None:
+        return _sample(sampling.choice, "a", a, static, key=key)
+    if not contains_tracer(p):
+        p = _checked(np.asarray(p, np.float64), replace, math.prod(shape or ()))
+    return _sample(sampling.choice, "a", a, static, key=key, p=p)
+
+
+def _sample(draw: Draw, name: str, population: Any, static: dict[str, Any], **values: Any) -> Any:
+    """Draw from entries, or from the numbers below an int."""
+    if type(population) is int:
+        return _draw(draw, {**static, name: population}, **values)
+    return _draw(draw, static, **{name: population}, **values)
+
+
+def _checked(p: np.ndarray[Any, Any], replace: bool, count: int) -> np.ndarray[Any, Any]:
+    """Probabilities, if they are."""
+    if not np.all(p >= 0):
+        raise ValueError(f"Probabilities are not non-negative{at(user_location())}")
+    if abs(float(np.sum(p)) - 1) > 1e-8:
+        raise ValueError(f"Probabilities do not sum to 1{at(user_location())}")
+    if not replace and np.count_nonzero(p) < count:
+        raise ValueError(f"Fewer non-zero entries in p than size{at(user_location())}")
+    return p
 
 
 # -- floating-point numbers --------------------------------------------------------------------

@@ -15,7 +15,6 @@ import numpy as np
 from ..errors import at
 from ..location import user_location
 from ..primitives import elementwise as rows
-from ..primitives.reduction import argmax
 from ..trace import Tracer
 from ..types import (
     FLOAT32,
@@ -40,7 +39,6 @@ from .promotion import (
     python_type,
     shape_of,
 )
-from .shaping import moveaxis
 from .threefry import FOLDS, MORE_DRAWS, SPLITS, check_key, spread_key, threefry, words
 
 Words: TypeAlias = tuple[Tracer, Tracer]
@@ -302,16 +300,3 @@ def exponential(key: Any, scale: Any = 1.0, size: Any = None, dtype: Any = None)
     """Waiting times with the mean ``scale``."""
     wanted, shape = of_parameters(size, dtype, scale)
     return placed(_single(_standard_exponential)(asarray(key), shape, wanted), 0.0, scale)
-
-
-def categorical(key: Any, logits: Any, axis: int = -1, size: Any = None) -> Tracer:
-    """Places along an axis with probabilities proportional to ``exp(logits)``.
-
-    The place of the largest of ``logits`` plus Gumbel noise.
-    """
-    values = moveaxis(asarray(logits), axis, -1)
-    values = as_dtype(values, common_dtype([values, 1.0], "categorical"))
-    shape = as_shape(size) if size is not None else values.shape[:-1]
-    noise = _single(_standard_gumbel)(asarray(key), (*shape, values.shape[-1]), values.dtype)
-    total = noise + values
-    return argmax(total, axis=total.ndim - 1)

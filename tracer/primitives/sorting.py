@@ -17,8 +17,10 @@ from .indexing import gather
 from .structure import all_batched, broadcast, iota, reshape
 
 Array = np.ndarray[Any, Any]
-ALL = ("f64", "f32", "i64", "i32", "bool")
 COMPLEX = ("c128", "c64")
+ALL = (
+    "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool",
+)  # fmt: skip
 
 
 def gather_last(x: Tracer, positions: Tracer) -> Tracer:
