@@ -115,6 +115,8 @@ def test_python_ints_take_the_dtype(dtype: str):
         same(lambda x, value=value: (x < value, x >= value, value == x, value != x), x)
         with pytest.raises(OverflowError, match=f"Python integer {value} out of bounds"):
             pb.jit(lambda x, value=value: x + value)(x)
+        with pytest.raises(OverflowError, match="out of bounds"):
+            pb.jit(lambda x, value=value: np.full_like(x, value))(x)
     add = pb.jit(lambda x, n: x + n)
     below = pb.jit(lambda x, n: x < n)
     for value in (low - 1, low, 3, high, high + 1):
@@ -143,6 +145,14 @@ def test_made_of_nothing(dtype: str):
     same(lambda x: (x + np.arange(20, dtype=dtype), np.ones_like(x), np.full_like(x, 7)), x)
     graph = pb.trace(lambda x: x * np.dtype(dtype).type(3) + np.cumsum(x, dtype=dtype), x)
     assert pb.parse(graph.text()).text() == graph.text()
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_sums_of_one_number_wrap(dtype: str):
+    largest = np.iinfo(dtype).max
+    x = np.zeros(300, dtype)
+    same(lambda x: np.sum(np.full_like(x, largest), dtype=dtype) + x[0], x)
+    same(lambda x: np.sum(np.full_like(x, largest)) + x[0], x)
 
 
 # -- half precision ----------------------------------------------------------------------------
@@ -190,6 +200,10 @@ def test_doubles_are_rounded_once(rng: np.random.Generator):
     x = np.concatenate([middle, np.nextafter(middle, 0), np.nextafter(middle, np.inf), -middle])
     x = np.concatenate([x, [65519.999, 65520.0, 1e300, 5e-324, 2.0**-25, 2.1**-25, np.nan]])
     same(lambda x: x.astype(np.float16), x)
+
+
+def test_sums_beyond_half_precision_are_infinite():
+    same(lambda x: np.sum(np.full_like(x, 60000)) + x[0], np.zeros(300, np.float16))
 
 
 def test_gradients_are_half_precision(half: Array):

@@ -12,7 +12,7 @@ from ..location import user_location
 from ..primitives import structure as rows
 from ..primitives.elementwise import floor
 from ..trace import Tracer
-from ..types import INT64, DType, Shape, is_inexact
+from ..types import INT64, DType, Shape, is_float, is_inexact, is_integer
 from .meanings import copy
 from .promotion import (
     as_dtype,
@@ -39,12 +39,16 @@ def asarray(value: Any, dtype: Any = None, copy: bool | None = None) -> Tracer:
 
     Raises:
         ValueError: when nested lists have no one shape.
+        OverflowError: for an int that the dtype cannot hold.
     """
+    wanted = None if dtype is None else as_numpy_dtype(dtype)
+    if type(value) is int and wanted is not None and is_integer(wanted):
+        return number(value, wanted)
     x = _joined(value) if contains_tracer(value) and not isinstance(value, Tracer) else None
     if x is None:
         known = isinstance(value, (Tracer, np.ndarray, np.generic)) or is_python_scalar(value)
         x = strong(value if known else np.asarray(value))
-    return x if dtype is None else as_dtype(x, as_numpy_dtype(dtype))
+    return x if wanted is None else as_dtype(x, wanted)
 
 
 def array(value: Any, dtype: Any = None, *, copy: bool = True, ndmin: int = 0) -> Tracer:

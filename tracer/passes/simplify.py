@@ -15,6 +15,7 @@ import numpy as np
 
 from ..ir import LITERAL, Node, Params, literal_value
 from ..primitive import TABLE, Primitive
+from ..types import DType, is_integer
 
 if TYPE_CHECKING:
     from ..ir import Builder
@@ -328,7 +329,16 @@ def _sum_number(builder: Builder, operands: tuple[Node, ...], params: Params) ->
         return None
     type = TABLE["reduce_sum"].infer(x.type, **params)
     count = math.prod(x.type.shape[a] for a in params["axes"])
-    return _spread(builder, builder.literal(value * count, type.dtype), type.shape)
+    with np.errstate(over="ignore"):
+        total = builder.literal(_times(value, count, type.dtype), type.dtype)
+    return _spread(builder, total, type.shape)
+
+
+def _times(value: Any, count: int, dtype: DType) -> Any:
+    """A number of a dtype, so many times; integers wrap."""
+    if is_integer(dtype):
+        return np.asarray(value * count % 2**64, np.uint64).astype(dtype).item()
+    return value * count
 
 
 # -- complex numbers -------------------------------------------------------------------------
