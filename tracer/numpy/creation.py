@@ -12,7 +12,7 @@ from ..location import user_location
 from ..primitives import structure as rows
 from ..primitives.elementwise import floor
 from ..trace import Tracer
-from ..types import INT64, DType, Shape, is_float, is_inexact, is_integer
+from ..types import INT64, DType, Shape, is_inexact, is_integer
 from .meanings import copy
 from .promotion import (
     as_dtype,
