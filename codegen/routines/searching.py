@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from pullback.tracer.ir import Node
-from pullback.tracer.types import BOOL
+from pullback.tracer.types import is_unsigned
 
-from ..assembly import FLOATS, I64, PTR, FunctionWriter, Value, constant, like, vector
-from ..elements import memory_element
+from ..assembly import I64, PTR, FunctionWriter, Value, constant, like, vector
+from ..elements import from_memory, memory_element
 from ..vectors import lane_numbers, masked_gather, masked_load, masked_store
 from .writer import RoutineLowering, RoutineWriter
 
@@ -30,7 +30,7 @@ def _emit_search(r: RoutineWriter) -> None:
             inside = w.compare("slt", numbers, constant(numbers.type, count))
             address = w.address(wanted, loop.index, kind)
             query = masked_load(w, vector(kind, WIDTH), address, size, inside)
-            place = _search(r, values, query)
+            place = _search(r, values, from_memory(w, query, queries.dtype))
             masked_store(w, place, w.address(found, loop.index, I64), 8, inside)
 
 
@@ -72,12 +72,12 @@ class _Before:
         kind, size = memory_element(self.dtype), self.dtype.itemsize
         pointers = w.make(like(places.type, PTR), f"getelementptr {kind}, {table}, {places}")
         value = masked_gather(w, vector(kind, WIDTH), pointers, size, None)
-        if kind in FLOATS:
-            assert self.is_nan is not None
+        value = from_memory(w, value, self.dtype)
+        if self.is_nan is not None:
             less = w.compare("ole" if self.right else "olt", value, self.query)
             of_nan = constant(less.type, True) if self.right else w.compare("ord", value, value)
             return w.select(self.is_nan, of_nan, less)
-        sign = "u" if self.dtype == BOOL or self.dtype.kind == "u" else "s"
+        sign = "u" if is_unsigned(self.dtype) else "s"
         return w.compare(f"{sign}le" if self.right else f"{sign}lt", value, self.query)
 
 

@@ -13,14 +13,11 @@ import numpy as np
 from ..primitive import Domain, Primitive, register
 from ..trace import Tracer
 from ..types import INT64, ArrayType, Shape
-from .indexing import gather
+from .indexing import ALL, gather
 from .structure import all_batched, broadcast, iota, reshape
 
 Array = np.ndarray[Any, Any]
 COMPLEX = ("c128", "c64")
-ALL = (
-    "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool",
-)  # fmt: skip
 
 
 def gather_last(x: Tracer, positions: Tracer) -> Tracer:
