@@ -111,6 +111,10 @@ def masses(n: int) -> Inputs:
     return random(n, 3), random(n, seed=1) ** 2
 
 
+def samples(n: int) -> Inputs:
+    return random(n), np.linspace(-3.0, 3.0, n)
+
+
 def rows_of_table(count: int, rows: int, columns: int) -> Inputs:
     return random(rows, columns), integers(rows, count), random(count, columns, seed=2)
 
@@ -184,6 +188,8 @@ FAMILIES = (
     ),
     Family("Gaussian mixture, d10 K25 n1000", programs.mixture, mixture, (1000,), (7,), (0, 1, 2)),
     Family("pairwise forces, 700 bodies", programs.bodies, masses, (700,), (6,)),
+    Family("sorted sample, 1e6", programs.sorted_sample, samples, (1_000_000,), (12,)),
+    Family("quantile loss, 1e6", programs.quantile_loss, vector, (1_000_000,), (12,)),
     Family(
         "gather, 50,000 rows of 10,000 x 64",
         programs.gathered,

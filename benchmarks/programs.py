@@ -95,5 +95,17 @@ def bodies(positions: Any, masses: Any) -> Any:
     return -xp.sum(masses[:, None] * masses[None, :] / distances)
 
 
+def sorted_sample(x: Any, wanted: Any) -> Any:
+    """How far the quantiles of a sample are from wanted ones, squared."""
+    apart = xp.sort(x) - wanted
+    return xp.mean(apart * apart)
+
+
+def quantile_loss(x: Any) -> Any:
+    """The loss that a quantile of the sample minimises, there."""
+    apart = x - xp.quantile(x, 0.9)
+    return xp.mean(0.5 * abs(apart) + 0.4 * apart)
+
+
 def gathered(table: Any, index: Any, weights: Any) -> Any:
     return xp.sum(xp.tanh(table[index]) * weights)

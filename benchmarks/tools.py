@@ -80,8 +80,9 @@ def jax(on_device: bool = True) -> Tool:
 def torch() -> Tool:
     import torch
 
-    names = "sum mean sin exp tanh log1p log sqrt logaddexp zeros_like concatenate einsum"
+    names = "sum mean sin exp tanh log1p log sqrt logaddexp zeros_like concatenate einsum quantile"
     namespace = SimpleNamespace(**{name: getattr(torch, name) for name in names.split()})
+    namespace.sort = lambda x: torch.sort(x).values
     programs.use(namespace, torch.erf, torch.logsumexp)
 
     def prepare(
