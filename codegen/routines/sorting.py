@@ -5,7 +5,8 @@ runs are merged as soon as there are two of one length, so that they are still n
 merge works from both ends at once, which are independent of each other, and takes a whole vector a
 step. Neither depends on the values: every row takes the same time.
 
-Rows of up to a few vectors need no memory: several are sorted at once.
+Rows of up to a few vectors need no memory: several are sorted at once. The order of long rows of
+narrow values is counted (`counting.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pullback.tracer.types import ArrayType
 
 from ..assembly import I1, I64, PTR, FunctionWriter, Value, constant, vector
 from ..vectors import lane_numbers, masked_load, masked_store
+from .counting import emit_counting, is_counted, scratch_bytes
 from .keys import Keys
 from .networks import Network, Record, shuffle
 from .writer import RoutineLowering, RoutineWriter
@@ -465,9 +467,15 @@ def _lowering(by_position: bool) -> RoutineLowering:
     def emit(r: RoutineWriter) -> None:
         s = of(r.node, r.vector_bytes)
         count = math.prod(r.node.type.shape[:-1])
+        if by_position and is_counted(s.keys.dtype, s.extent):
+            emit_counting(r, s.keys.dtype, s.extent, count)
+            return
         (_emit_long if s.levels else _emit_short)(r, s, count)
 
     def scratch(node: Node) -> int:
+        x = node.operands[0].type
+        if by_position and is_counted(x.dtype, x.shape[-1]):
+            return scratch_bytes(x.dtype, x.shape[-1])
         # Enough for the vectors of any machine.
         return max(of(node, size).scratch for size in (16, 32, 64))
 
