@@ -18,6 +18,7 @@ from pullback.codegen.entry import Entry
 from pullback.codegen.fuse import elements, fuse
 from pullback.codegen.half import widen_half
 from pullback.codegen.kernel import Copy, Fill, Kernel, LoopKernel, Plan, Product, Routine
+from pullback.codegen.orders import share_orders
 from pullback.codegen.routines import routine_work
 from pullback.codegen.short_axes import lower_short_axes
 from pullback.tracer.ir import Graph
@@ -32,7 +33,7 @@ RELEASE_GIL_ABOVE = 20_000
 CACHE_SIZE = 4096
 
 
-LOWERING = "lower_complex, widen_half, lower_products, lower_short_axes"
+LOWERING = "lower_complex, share_orders, widen_half, lower_products, lower_short_axes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,8 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
         return known
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
-    lowered = lower_short_axes(lower_products(widen_half(lower_complex(graph))))
+    real = share_orders(lower_complex(graph))
+    lowered = lower_short_axes(lower_products(widen_half(real)))
     clock.lap("lower")
     plan = bufferize(fuse(lowered))
     clock.lap("plan")

@@ -651,6 +651,18 @@ def test_gradient_sorts_once_for_the_order():
     assert not any(line.split(":")[1].startswith(" sort") for line in _kernels(plan))
 
 
+def test_values_are_read_by_the_order_where_there_is_one():
+    def f(x: Any) -> Any:
+        return np.sum(np.sort(x) ** 3)
+
+    x = drawn(1000, "f8")
+    x[np.isnan(x)] = 0.5
+    plan = str(pb.value_and_grad(f).plan(x))
+    assert [line.split(": ")[1].split()[0] for line in _kernels(plan)].count("argsort") == 1
+    assert not any(line.split(":")[1].startswith(" sort") for line in _kernels(plan))
+    same(*pb.jit(lambda x: (np.sort(x), x[np.argsort(x, kind="stable")]))(x))
+
+
 def _kernels(plan: str) -> Sequence[str]:
     return [line for line in plan.splitlines() if line.startswith("kernel")]
 

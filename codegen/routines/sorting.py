@@ -76,7 +76,8 @@ MANY = 64
 def sorting_of(x: ArrayType, by_position: bool, vector_bytes: int) -> Sorting:
     """How the rows of an array are sorted."""
     dtype, extent = x.dtype, x.shape[-1]
-    keys = Keys(dtype, zeros_equal=by_position)
+    # Positions take up to 32 bits beside a key in one number.
+    keys = Keys(dtype, zeros_equal=by_position, at_least=32 if extent < 2**32 else 64)
     wide = by_position or keys.type == I64
     width = max(vector_bytes // (8 if wide else 4), 2)
     most = 8 if vector_bytes >= 64 else 4
