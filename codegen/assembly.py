@@ -106,7 +106,7 @@ class Module:
 
     def bytes(self, data: bytes) -> Value:
         """The address of constant bytes."""
-        name = f"bytes.{data.hex()}" if len(data) <= 16 else f"bytes.{len(self.globals)}"
+        name = f"bytes.{data.hex()}" if len(data) <= 16 else f"text.{len(self.globals)}"
         text = "".join(f"\\{b:02X}" for b in data)
         self.globals[name] = (
             f'@{name} = private unnamed_addr constant [{len(data)} x i8] c"{text}", align 8'

@@ -30,6 +30,8 @@ def _rows(kernel: LoopKernel) -> Iterator[Affine]:
 
 
 def _remap(row: Affine, axes: Sequence[int]) -> Affine:
+    if not row.coefs:  # a constant: the place of the one element of a 0-d value
+        return Affine(row.offset, (0,) * len(axes))
     return Affine(row.offset, tuple([row.coefs[a] for a in axes]))
 
 

@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pullback.codegen.assembly import Module
@@ -15,6 +16,7 @@ from pullback.codegen.complexes import lower_complex
 from pullback.codegen.contract import lower_products
 from pullback.codegen.emit import emit
 from pullback.codegen.entry import Entry
+from pullback.codegen.factorisations import lower_factorisations
 from pullback.codegen.fuse import elements, fuse
 from pullback.codegen.half import widen_half
 from pullback.codegen.kernel import Copy, Fill, Kernel, LoopKernel, Plan, Product, Routine
@@ -33,7 +35,15 @@ RELEASE_GIL_ABOVE = 20_000
 CACHE_SIZE = 4096
 
 
-LOWERING = "lower_complex, share_orders, widen_half, lower_products, lower_short_axes"
+LOWERING: tuple[Callable[[Graph], Graph], ...] = (
+    lower_factorisations,
+    lower_complex,
+    share_orders,
+    widen_half,
+    lower_products,
+    lower_short_axes,
+)
+"""Passes from a graph to one that kernels are made for, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ class Program:
         times, lowered = self.seconds, self.lowered
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
-            Stage(LOWERING, lowered.text(), times["lower"]),
+            Stage(", ".join(p.__name__ for p in LOWERING), lowered.text(), times["lower"]),
             Stage("fuse, bufferize", self.plan.text(), times["plan"]),
             Stage("emit", self.llvm, times["emit"]),
             Stage("compile, link", self.assembly, times["link"]),
@@ -131,8 +141,9 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
         return known
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
-    real = share_orders(lower_complex(graph))
-    lowered = lower_short_axes(lower_products(widen_half(real)))
+    lowered = graph
+    for lower in LOWERING:
+        lowered = lower(lowered)
     clock.lap("lower")
     plan = bufferize(fuse(lowered))
     clock.lap("plan")

@@ -98,7 +98,16 @@ def draw_operands(
     dtype: str,
     rng: np.random.Generator,
 ) -> list[Array]:
-    """Operands of these shapes from the domain of a row, at random.
+    """Operands of these shapes from the domain of a row, at random, prepared as it says."""
+    prepare = domain_of(row).prepare
+    drawn = draw_unprepared(row, shapes, dtype, rng)
+    return drawn if prepare is None else [np.asarray(x) for x in prepare(*drawn)]
+
+
+def draw_unprepared(
+    row: Primitive, shapes: Sequence[Shape], dtype: str, rng: np.random.Generator
+) -> list[Array]:
+    """Operands of these shapes, at random.
 
     Operands whose dtype the domain fixes to an integer are indices: below the upper bound, as in a
     Python range.

@@ -31,7 +31,7 @@ from pullback.tracer.types import (
     scalar,
 )
 
-from .draw import NARROW, Array, Case, cases, domain_of, draw_operands
+from .draw import NARROW, Array, Case, cases, domain_of, draw_operands, draw_unprepared
 
 ROWS = list(TABLE.values())
 PAIRS = [(row, dtype) for row in ROWS for dtype in domain_of(row).dtypes if dtype not in NARROW]
@@ -77,7 +77,29 @@ against mpmath in test_math.py."""
 SUMS = frozenset({"dot", "reduce_sum", "reduce_prod", "cumsum", "recurrence", "scatter_add"})
 """Rows that add or multiply many elements, in another order than the reference."""
 
-OF_MATRICES = frozenset({"triangular_solve", "fft", "rfft", "irfft"})
+OF_MATRICES = frozenset(
+    (
+        "triangular_solve",
+        "fft",
+        "rfft",
+        "irfft",
+        "cholesky",
+        "solve",
+        "lu_factors",
+        "determinant",
+        "log_determinant",
+        "qr_q",
+        "qr_r",
+        "eigenvalues",
+        "eigenvectors",
+        "singular_values",
+        "left_singular_vectors",
+        "right_singular_vectors",
+        "pinv",
+        "expm",
+        "expm_change",
+    )
+)
 """Rows whose errors are relative to the largest element of the result, not to each."""
 
 OF_PAIRS = frozenset({"mul", "div", "sqrt", "abs"})
@@ -447,16 +469,21 @@ class Smooth:
             )
         ]
         assert self.cases
-        self.operands = [case.draw(rng) for case in self.cases]
+        self.operands = [draw_unprepared(row, case.shapes, case.dtype, rng) for case in self.cases]
         self.flags = [floating(xs) for xs in self.operands]
         self.point = tuple(x for xs in self.operands for x in xs if is_float(x.dtype))
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
-        return program(self.cases)(*self._all(values))
+        return program(self.cases)(*self._prepared(values))
 
     def reference(self, *values: Array) -> list[Array]:
-        pairs = zip(self.cases, self._all(values), strict=True)
+        pairs = zip(self.cases, self._prepared(values), strict=True)
         return [interpreted(case, xs) for case, xs in pairs]
+
+    def _prepared(self, values: Sequence[Any]) -> list[Sequence[Any]]:
+        prepare = domain_of(self.cases[0].row).prepare
+        every = self._all(values)
+        return [xs if prepare is None else prepare(*xs) for xs in every]
 
     def _all(self, values: Sequence[Any]) -> list[list[Any]]:
         from pullback.tracer.trace import lift, tracing

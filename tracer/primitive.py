@@ -54,6 +54,8 @@ class Domain:
     ``cases`` are pairs of operand shapes and params; ``low``/``high`` bound random values (one pair
     for all operands, or one for each); ``dtypes`` are the short names the row is tested for;
     ``kinds`` gives, where operands differ, the dtype of each operand ("*" for the drawn one).
+    ``prepare`` makes operands of a kind, such as symmetric matrices, of the drawn ones, of the same
+    types; written in NumPy, it is differentiated along with the row.
     """
 
     cases: tuple[tuple[tuple[tuple[int, ...], ...], dict[str, Any]], ...]
@@ -62,6 +64,7 @@ class Domain:
     dtypes: tuple[str, ...] = ("f64", "f32")
     kinds: tuple[str, ...] | None = None
     smooth: bool = True
+    prepare: Callable[..., tuple[Any, ...]] | None = None
 
 
 @dataclass(frozen=True, eq=False)

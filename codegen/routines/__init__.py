@@ -13,7 +13,7 @@ from pullback.tracer.ir import Node
 from ..assembly import FunctionWriter, Value
 from ..entry import Site
 from ..kernel import Buffer, Routine
-from . import fourier, searching, sorting, triangular
+from . import factoring, fourier, searching, sorting, triangular
 from .writer import RoutineLowering, RoutineWriter
 
 ROUTINES: dict[str, RoutineLowering] = {
@@ -24,6 +24,14 @@ ROUTINES: dict[str, RoutineLowering] = {
     "sort": sorting.SORT,
     "argsort": sorting.ARGSORT,
     "searchsorted": searching.SEARCHSORTED,
+    "cholesky": factoring.CHOLESKY,
+    "lu": factoring.LU,
+    "lu_solve": factoring.LU_SOLVE,
+    "permutation": factoring.PERMUTATION,
+    "qr": factoring.QR,
+    "eigh": factoring.EIGH,
+    "svd": factoring.SVD,
+    "squared": factoring.SQUARED,
 }
 
 

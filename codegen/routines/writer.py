@@ -74,6 +74,44 @@ class RoutineWriter:
         given = [self._by_address(x, dtype.itemsize) for x in arguments]
         self.w.call(name.replace("?", letter), "void", given)
 
+    def lapack(
+        self, name: str, *arguments: Value | int | float | str, failure: str | None = None
+    ) -> None:
+        """Call a routine that tells in its last argument, added here, whether it did its work.
+
+        If not, leave with `numpy.linalg.LinAlgError`, unless no ``failure`` is given.
+        """
+        w = self.w
+        info = w.alloca("i32")
+        self.fortran(f"lapack.?{name}", *arguments, info)
+        if failure is not None:
+            failed = w.compare("ne", w.load("i32", info, 4), constant("i32", 0))
+            self.fail_if(failed, failure, "numpy.LinAlgError")
+
+    def scratch_at(self, elements: int) -> Value:
+        """Scratch memory behind so many numbers of the node's dtype."""
+        assert self.scratch is not None
+        return self.w.address(self.scratch, elements, memory_element(self.node.type.dtype))
+
+    def element(self, array: Value, index: Value | int) -> Value:
+        """The address of an element, of the node's dtype."""
+        return self.w.address(array, index, memory_element(self.node.type.dtype))
+
+    def clear(self, target: Value, size: Value) -> None:
+        """Set bytes to zero."""
+        no = Value("i1", "false")
+        self.w.call("llvm.memset.p0.i64", "void", [target, constant("i8", 0), size, no])
+
+    def clear_behind_diagonal(self, array: Value, rows: int, columns: int) -> None:
+        """Set to zero, in each of the rows in memory, what follows the diagonal."""
+        w, size = self.w, self.node.type.dtype.itemsize
+        if not min(rows, columns - 1):
+            return
+        with w.loop(0, min(rows, columns - 1)) as loop:
+            place = w.add_index(w.scale_index(loop.index, columns + 1), 1)
+            rest = w.op("sub", constant(I64, columns - 1), loop.index)
+            self.clear(self.element(array, place), w.scale_index(rest, size))
+
     def _by_address(self, x: Value | int | float | str, itemsize: int) -> Value:
         w = self.w
         if isinstance(x, Value):

@@ -1,18 +1,22 @@
-"""Rows on the matrices that the last two axes hold; the axes before them are a batch."""
+"""Matrices in the last two axes, the axes before them a batch: what rows on them share.
+
+The first of these rows is here as well, the solution of triangular systems.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..primitive import Domain, Primitive, register
-from ..trace import Tracer
-from ..types import ArrayType, is_float
+from ..trace import Tracer, literal
+from ..types import INT64, ArrayType, is_float
 from .contraction import dot
-from .elementwise import broadcast_scalar, ge, gt, where
-from .structure import all_batched, broadcast, iota, permute, reshape
+from .elementwise import broadcast_scalar, eq, ge, gt, where
+from .structure import all_batched, broadcast, iota, permute, reshape, slice
 
 Array = np.ndarray[Any, Any]
 
@@ -31,11 +35,75 @@ def matrix_transposed(x: Tracer) -> Tracer:
 def triangle(x: Tracer, lower: bool, strict: bool = False) -> Tracer:
     """The triangle with the diagonal (without it if ``strict``), and zeros elsewhere."""
     rows, columns = (
-        broadcast(iota(size=x.shape[a], dtype=np.dtype(np.int64)), shape=x.shape, axes=(a,))
+        broadcast(iota(size=x.shape[a], dtype=INT64), shape=x.shape, axes=(a,))
         for a in (x.ndim - 2, x.ndim - 1)
     )
     inside = (gt if strict else ge)(*((rows, columns) if lower else (columns, rows)))
     return where(inside, x, broadcast_scalar(0.0, x))
+
+
+def identity(like: Tracer, n: int) -> Tracer:
+    """The identity of order ``n``, in the batch and dtype of other matrices."""
+    return where(
+        on_diagonal(like, n),
+        *(
+            broadcast(literal(x, like.dtype), shape=(*like.shape[:-2], n, n), axes=())
+            for x in (1, 0)
+        ),
+    )
+
+
+def on_diagonal(like: Tracer, n: int) -> Tracer:
+    """Where matrices of order ``n``, in the batch of others, have their diagonal."""
+    shape = (*like.shape[:-2], n, n)
+    count = iota(size=n, dtype=INT64)
+    rows, columns = (broadcast(count, shape=shape, axes=(len(shape) - a,)) for a in (2, 1))
+    return eq(rows, columns)
+
+
+def diagonal(x: Tracer) -> Tracer:
+    """The diagonals of square matrices: every element after ``n`` others."""
+    *batch, n, _ = x.shape
+    flat = reshape(x, shape=(*batch, n * n))
+    starts, steps = (0,) * x.ndim, (*(1 for _ in batch), n + 1)
+    return slice(flat, starts=starts[1:], sizes=(*batch, n), steps=steps)
+
+
+def columns_scaled(x: Tracer, factors: Tracer) -> Tracer:
+    """Each column times a factor: the product with a diagonal matrix from the right."""
+    axes = (*range(x.ndim - 2), x.ndim - 1)
+    return x * broadcast(factors, shape=x.shape, axes=axes)
+
+
+def rows_scaled(x: Tracer, factors: Tracer) -> Tracer:
+    """Each row times a factor: the product with a diagonal matrix from the left."""
+    return x * broadcast(factors, shape=x.shape, axes=tuple(range(x.ndim - 1)))
+
+
+def symmetric_part(x: Tracer) -> Tracer:
+    """Half the sum of matrices and their transposes."""
+    return (x + matrix_transposed(x)) * 0.5
+
+
+def columns_before(x: Tracer, stop: int, start: int = 0) -> Tracer:
+    """The columns from ``start`` to ``stop``."""
+    starts, sizes = (0,) * (x.ndim - 1), x.shape[:-1]
+    steps = (1,) * x.ndim
+    return slice(x, starts=(*starts, start), sizes=(*sizes, stop - start), steps=steps)
+
+
+def floating_matrices(name: str, a: ArrayType) -> tuple[int, int]:
+    """The numbers of rows and columns.
+
+    Raises:
+        TypeError: when they are not of floating-point numbers.
+        ValueError: when there are less than two axes.
+    """
+    if not is_float(a.dtype):
+        raise TypeError(f"{name} takes floating-point matrices, got {a}")
+    if a.ndim < 2:
+        raise ValueError(f"{name} takes matrices, got {a}")
+    return a.shape[-2], a.shape[-1]
 
 
 def square_matrices(name: str, a: ArrayType) -> int:
@@ -45,21 +113,67 @@ def square_matrices(name: str, a: ArrayType) -> int:
         TypeError: when they are not of floating-point numbers.
         ValueError: when they are not square.
     """
-    if not is_float(a.dtype):
-        raise TypeError(f"{name} takes floating-point matrices, got {a}")
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+    rows, columns = floating_matrices(name, a)
+    if rows != columns:
         raise ValueError(f"{name} takes square matrices, got {a}")
-    return a.shape[-1]
+    return columns
+
+
+def infer_system(name: str) -> Callable[..., ArrayType]:
+    """The type of the solution of ``a x = b``: that of the right-hand sides, ``b``'s columns."""
+
+    def infer(a: ArrayType, b: ArrayType, **params: Any) -> ArrayType:
+        n = square_matrices(name, a)
+        if b.dtype != a.dtype or b.ndim != a.ndim or b.shape[:-1] != (*a.shape[:-2], n):
+            raise ValueError(f"{name}: the right-hand sides {b} do not match {a}")
+        return b
+
+    return infer
+
+
+def batch_of_systems(
+    solve: Callable[..., Tracer], batched: Sequence[bool], a: Tracer, b: Tracer
+) -> Tracer:
+    """A batch of systems; right-hand sides for one matrix are so many columns more."""
+    if batched[0]:
+        return solve(*all_batched(batched, (a, b)))
+    count, *shape = b.shape
+    last = b.ndim - 1
+    columns = permute(b, axes=(*range(1, last), 0, last))
+    columns = reshape(columns, shape=(*shape[:-1], count * shape[-1]))
+    solved = reshape(solve(a, columns), shape=(*shape[:-1], count, shape[-1]))
+    return permute(solved, axes=(last - 1, *range(last - 1), last))
+
+
+def batch_of_matrices(row: Callable[[], Primitive]) -> Callable[..., Tracer]:
+    """How rows on single matrices move through a batch: its axis is one before the matrices."""
+    return lambda batched, *operands, **params: row()(*all_batched(batched, operands), **params)
+
+
+# -- operands to test with ---------------------------------------------------------------------
+
+
+def well_conditioned(x: Any) -> Any:
+    """1, 2, 3, ... added to the diagonals: far from singular, no two singular values alike."""
+    return (
+        x
+        + np.asarray(np.diag(np.arange(1.0, max(x.shape[-2:]) + 1)), x.dtype)[
+            : x.shape[-2], : x.shape[-1]
+        ]
+    )
+
+
+def positive_definite(x: Any) -> tuple[Any]:
+    """Symmetric, and as far from singular."""
+    return (well_conditioned((x + np.swapaxes(x, -1, -2)) * 0.5),)
+
+
+def first_well_conditioned(x: Any, *others: Any) -> tuple[Any, ...]:
+    """The first operand is, the others are as drawn."""
+    return (well_conditioned(x), *others)
 
 
 # -- triangular systems ------------------------------------------------------------------------
-
-
-def _infer_solve(a: ArrayType, b: ArrayType, **params: bool) -> ArrayType:
-    n = square_matrices("triangular_solve", a)
-    if b.dtype != a.dtype or b.ndim != a.ndim or b.shape[:-1] != (*a.shape[:-2], n):
-        raise ValueError(f"triangular_solve: the right-hand sides {b} do not match {a}")
-    return b
 
 
 def _solve_reference(
@@ -101,16 +215,7 @@ def _solve_jvp(
 
 
 def _solve_batch(batched: Sequence[bool], a: Tracer, b: Tracer, **params: bool) -> Tracer:
-    if batched[0]:
-        return triangular_solve(*all_batched(batched, (a, b)), **params)
-    # One matrix for the whole batch: its right-hand sides are so many columns more.
-    count, *shape = b.shape
-    last = b.ndim - 1
-    columns = permute(b, axes=(*range(1, last), 0, last))
-    columns = reshape(columns, shape=(*shape[:-1], count * shape[-1]))
-    solved = triangular_solve(a, columns, **params)
-    solved = reshape(solved, shape=(*shape[:-1], count, shape[-1]))
-    return permute(solved, axes=(last - 1, *range(last - 1), last))
+    return batch_of_systems(partial(triangular_solve, **params), batched, a, b)
 
 
 def _solve_cases() -> tuple[tuple[tuple[tuple[int, ...], ...], dict[str, Any]], ...]:
@@ -123,7 +228,7 @@ def _solve_cases() -> tuple[tuple[tuple[tuple[int, ...], ...], dict[str, Any]], 
 triangular_solve: Primitive = register(
     Primitive(
         "triangular_solve",
-        _infer_solve,
+        infer_system("triangular_solve"),
         _solve_reference,
         Domain(_solve_cases(), low=(0.5, -2.0), high=(1.5, 2.0)),
         transpose=_solve_transpose,
