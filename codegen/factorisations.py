@@ -132,11 +132,15 @@ def _pivots(factors: Tracer, transposes: Tracer) -> Tracer:
 
 
 def _lu_factors(part: _Part, a: Tracer) -> Tracer:
+    if not a.size:
+        return a
     transposes = matrix_transposed(a)
     return matrix_transposed(_rows(lu(transposes), 0, a.shape[-1]))
 
 
 def _lu_pivots(part: _Part, a: Tracer) -> Tracer:
+    if not a.size:
+        return zeros(ArrayType((*a.shape[:-2], min(a.shape[-2:])), INT32))
     transposes = matrix_transposed(a)
     return _pivots(lu(transposes), transposes)
 
@@ -221,9 +225,11 @@ def _packed_svd(part: _Part, a: Tracer) -> tuple[Tracer, int, int]:
 
 
 def _values(part: _Part, a: Tracer) -> Tracer:
+    shape = (*a.shape[:-2], min(a.shape[-2:]))
+    if not a.size:
+        return zeros(a.type.with_shape(shape))
     packed, _, _ = _packed_svd(part, a)
-    *batch, count = *a.shape[:-2], min(a.shape[-2:])
-    return reshape(_numbers(packed, 0, (1, count)), shape=(*batch, count))
+    return reshape(_numbers(packed, 0, (1, shape[-1])), shape=shape)
 
 
 def _left_transposed(part: _Part, a: Tracer, columns: int) -> Tracer:

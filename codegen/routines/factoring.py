@@ -178,6 +178,28 @@ QR = RoutineLowering(_emit_qr, _qr_scratch, _cube)
 # -- eigenvalues of symmetric matrices ---------------------------------------------------------
 
 
+def _check_finite(
+    r: RoutineWriter, a: Value, shape: tuple[int, int], triangle: str, failure: str
+) -> None:
+    """Fail where there is a NaN or infinity, with which LAPACK may iterate for ever.
+
+    Of square matrices only the triangle counts that is read: "U" or "L" in the order of LAPACK.
+    """
+    w, number = r.w, memory_element(r.node.type.dtype)
+    lines, size = shape
+    zero = constant(number, 0.0)
+    with w.loop(0, lines, carried=[zero]) as outer:
+        start = outer.index if triangle == "L" else constant(I64, 0)
+        stop = w.add_index(outer.index, 1) if triangle == "U" else constant(I64, size)
+        with w.loop(start, stop, carried=outer.carried) as inner:
+            place = w.add_index(w.scale_index(outer.index, size), inner.index)
+            value = w.load(number, r.element(a, place), r.node.type.dtype.itemsize)
+            inner.carried[0] = w.op("fadd", inner.carried[0], w.op("fmul", value, zero))
+        outer.carried[0] = inner.carried[0]
+    # What is multiplied by zero is zero, or else NaN.
+    r.fail_if(w.compare("uno", outer.carried[0], zero), failure, "numpy.LinAlgError")
+
+
 def _eigh_room(node: Node) -> tuple[int, int]:
     """The numbers and integers that ``syevd`` works with."""
     n = node.type.shape[-1]
@@ -198,8 +220,9 @@ def _emit_eigh(r: RoutineWriter) -> None:
         values = r.item(r.target, index, rows * n, r.node.type)
         a = r.element(values, n) if vectors else r.scratch_at(0)
         r.copy(a, r.item(r.operands[0], index, n * n, r.node.type), _bytes(r.node, n * n))
-        sizes = work, numbers, iwork, integers
         failure = "Eigenvalues did not converge"
+        _check_finite(r, a, (n, n), flags[1], failure)
+        sizes = work, numbers, iwork, integers
         r.lapack("syevd", *flags, n, a, n, values, *sizes, failure=failure)
 
 
@@ -238,6 +261,7 @@ def _emit_svd(r: RoutineWriter) -> None:
         r.copy(a, r.item(r.operands[0], index, n * m, r.node.type), _bytes(r.node, n * m))
         vectors = values, u, m, v, of_v
         failure = "SVD did not converge"
+        _check_finite(r, a, (n, m), "", failure)
         r.lapack("gesdd", job, m, n, a, m, *vectors, work, numbers, iwork, failure=failure)
 
 
