@@ -14,30 +14,25 @@ before the last two are a batch, and these are differentiable: systems (`solve`,
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from pullback.tracer.errors import UnsupportedFunctionError, at
 from pullback.tracer.location import user_location
-from pullback.tracer.numpy.creation import contains_tracer
 from pullback.tracer.scipy.linalg import LINALG
 
+from ..numpy.dispatch import dispatching
 
-def _dispatching(function: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(function)
-    def either(*args: Any, **kwargs: Any) -> Any:
-        if not contains_tracer([*args, *kwargs.values()]):
-            return function(*args, **kwargs)
-        traced = LINALG.get(function.__name__)
-        if traced is None:
-            raise UnsupportedFunctionError(
-                f"scipy.linalg.{function.__name__} has no meaning for traced values; compute it "
-                f"outside the traced function{at(user_location())}"
-            )
-        return traced(*args, **kwargs)
 
-    either.__module__ = __name__
-    return either
+def _traced(name: str) -> Callable[..., Any]:
+    """What a function does to traced values."""
+
+    def refused(*args: Any, **kwargs: Any) -> Any:
+        raise UnsupportedFunctionError(
+            f"scipy.linalg.{name} has no meaning for traced values; compute it outside the traced "
+            f"function{at(user_location())}"
+        )
+
+    return LINALG.get(name, refused)
 
 
 def __getattr__(name: str) -> Any:
@@ -47,7 +42,7 @@ def __getattr__(name: str) -> Any:
     found = getattr(scipy.linalg, name)
     if not callable(found) or isinstance(found, type):
         return found
-    function = _dispatching(found)
+    function = dispatching(found, _traced(name))
     globals()[name] = function
     return function
 

@@ -11,7 +11,7 @@ import math
 from pullback.tracer.ir import Node
 
 from ..assembly import I64, Value, constant
-from ..scalar import memory_element
+from ..elements import memory_element
 from .writer import RoutineLowering, RoutineWriter
 
 BLOCK = 64
