@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+
 from .errors import TracedValueError, at
 from .location import user_location
 
@@ -48,6 +50,22 @@ def _refuse(what: str, way_out: str) -> Callable[..., Any]:
     return method
 
 
+def _whole(ufunc: np.ufunc) -> Callable[..., Tracer]:
+    """What `math.floor` and its like ask a number for: a Python int."""
+
+    def method(self: Tracer) -> Tracer:
+        from .trace import Tracer
+
+        if self.ndim:
+            raise TypeError(
+                f"only 0-d arrays can be converted to Python scalars{at(user_location())}"
+            )
+        rounded: Any = ufunc(self)
+        return Tracer(rounded.astype(np.int64).node, int)
+
+    return method
+
+
 class Methods:
     """What NumPy's arrays have beside operators."""
 
@@ -55,17 +73,17 @@ class Methods:
 
     sum = _method("reductions", "sum")
     prod = _method("reductions", "prod")
-    mean = _method("reductions", "mean")
-    var = _method("reductions", "var")
-    std = _method("reductions", "std")
+    mean = _method("moments", "mean")
+    var = _method("moments", "var")
+    std = _method("moments", "std")
     min = _method("reductions", "min")
     max = _method("reductions", "max")
     any = _method("reductions", "any_of")
     all = _method("reductions", "all_of")
     argmin = _method("reductions", "argmin")
     argmax = _method("reductions", "argmax")
-    cumsum = _method("reductions", "cumsum")
-    clip = _method("selection", "clip")
+    cumsum = _method("running", "cumsum")
+    cumprod = _method("running", "cumprod")
     take = _method("selection", "take")
     trace = _method("selection", "trace")
     diagonal = _method("selection", "diagonal")
@@ -87,6 +105,18 @@ class Methods:
     squeeze = _method("shaping", "squeeze")
     repeat = _method("shaping", "repeat")
 
+    def clip(self: Any, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Tracer:
+        """The array with no element below one bound or above the other."""
+        return _method("selection", "clip")(self, min, max, out, **kwargs)
+
+    def compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Tracer:
+        """The slices along an axis where a known condition holds."""
+        return _method("places", "compress")(condition, self, axis, out)
+
+    def put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
+        """Values at positions in the flattened array."""
+        _method("writing", "put")(self, indices, values, mode)
+
     item = _refuse("item()", "keep it an array: numpy functions work on traced values")
     tolist = _refuse("tolist()", "keep it an array: numpy functions work on traced values")
     tobytes = _refuse("tobytes()", "return the array and call tobytes() on the result")
@@ -98,6 +128,25 @@ class Methods:
 
     conj = _method("complexes", "conj")
     conjugate = conj
+
+    def __copy__(self: Any) -> Tracer:
+        """`copy.copy`: storage of its own, as NumPy's."""
+        copied: Tracer = self.copy()
+        return copied
+
+    def __deepcopy__(self: Any, memo: Any) -> Tracer:
+        """`copy.deepcopy`."""
+        copied: Tracer = self.copy()
+        return copied
+
+    __floor__ = _whole(np.floor)
+    __ceil__ = _whole(np.ceil)
+    __trunc__ = _whole(np.trunc)
+
+    def __round__(self: Any, ndigits: int | None = None) -> Tracer:
+        """Python's `round`, of a number only; without digits it gives an int."""
+        result: Tracer = _whole(np.rint)(self) if ndigits is None else self.round(ndigits)
+        return result
 
     def fill(self: Any, value: Any) -> None:
         """One value everywhere, in place."""

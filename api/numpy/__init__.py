@@ -42,7 +42,9 @@ from pullback.tracer.numpy.functions import CREATION, SIZED, WRITABLE
 from pullback.tracer.numpy.window import window
 
 from . import fft, linalg, random
+from .concatenators import c_, r_
 from .dispatch import dispatching, filling, sizing
+from .vectorize import vectorize
 
 __array_api_version__ = np.__array_api_version__
 
@@ -73,4 +75,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(np)})
 
 
-__all__ = ["dispatching", "fft", "linalg", "random", "window"]
+__all__ = ["c_", "dispatching", "fft", "linalg", "r_", "random", "vectorize", "window"]

@@ -39,6 +39,8 @@ def dispatching(
         return call_function(function, args, kwargs)
 
     either.__module__ = __name__
+    if isinstance(function, np.ufunc):
+        vars(either).update((x, getattr(function, x)) for x in dir(function) if x[0] != "_")
     return either
 
 

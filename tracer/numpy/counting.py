@@ -15,10 +15,10 @@ from ..primitives.indexing import gather, scatter_add
 from ..primitives.structure import reshape
 from ..trace import Tracer
 from ..types import BOOL, FLOAT64, INT64, is_float
+from .calculus import diff
 from .creation import asarray, positions, zeros
 from .joining import stack
 from .meanings import rounded
-from .numeric import diff
 from .promotion import as_dtype, common_dtype, is_python_scalar, number
 from .reductions import max as largest
 from .reductions import min as smallest

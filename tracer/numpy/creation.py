@@ -10,15 +10,13 @@ import numpy as np
 from ..errors import at
 from ..location import user_location
 from ..primitives import structure as rows
-from ..primitives.elementwise import floor
 from ..trace import Tracer
-from ..types import INT64, DType, Shape, is_inexact, is_integer
+from ..types import INT64, DType, Shape, is_integer
 from .meanings import copy
 from .promotion import (
     as_dtype,
     check_dtype,
     common_dtype,
-    common_shape,
     is_python_scalar,
     key,
     number,
@@ -108,7 +106,7 @@ def ascopy(a: Any, order: Any = "K", subok: bool = False) -> Tracer:
     return copy(asarray(a))
 
 
-def astype(x: Any, dtype: Any, copy: bool = True, **memory: Any) -> Tracer:
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tracer:
     """`np.astype`: converted elementwise, as a C cast does."""
     return Tracer(as_dtype(asarray(x), as_numpy_dtype(dtype)).node)
 
@@ -150,14 +148,48 @@ def ones(shape: Any, dtype: Any = None, **memory: Any) -> Tracer:
     return full(shape, 1, float if dtype is None else dtype)
 
 
-def zeros_like(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Tracer:
+def zeros_like(
+    a: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Tracer:
     """`np.zeros_like`."""
-    return full_like(a, 0, dtype, *args, **kwargs)
+    return full_like(a, 0, dtype, order, subok, shape)
 
 
-def ones_like(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Tracer:
+def ones_like(
+    a: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Tracer:
     """`np.ones_like`."""
-    return full_like(a, 1, dtype, *args, **kwargs)
+    return full_like(a, 1, dtype, order, subok, shape)
+
+
+def empty_like(
+    prototype: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Tracer:
+    """`np.empty_like`: zeros, to be written to."""
+    return full_like(prototype, 0, dtype, order, subok, shape)
+
+
+def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Tracer:
+    """`np.require`: traced values have no memory to ask anything of."""
+    return asarray(a, dtype)
 
 
 def positions(size: int, dtype: DType = INT64) -> Tracer:
@@ -168,55 +200,3 @@ def positions(size: int, dtype: DType = INT64) -> Tracer:
 def along(values: Tracer, shape: Shape, axis: int) -> Tracer:
     """1-d values repeated along all axes but one."""
     return rows.broadcast(values, shape=shape, axes=(axis,))
-
-
-def linspace(
-    start: Any,
-    stop: Any,
-    num: int = 50,
-    endpoint: bool = True,
-    retstep: bool = False,
-    dtype: Any = None,
-    axis: int = 0,
-    *,
-    device: Any = None,
-) -> Any:
-    """`np.linspace`, between traced ends too."""
-    wanted = common_dtype([start, stop, 1.0], "np.linspace")
-    first, last = as_dtype(asarray(start), wanted), as_dtype(asarray(stop), wanted)
-    shape = common_shape([first.shape, last.shape])
-    first, last = spread(first, shape), spread(last, shape)
-    gaps = num - 1 if endpoint else num
-    step = (last - first) / gaps if gaps > 0 else (last - first) * np.nan
-    full_shape = (num, *shape)
-    numbers = along(positions(num, wanted), full_shape, 0)
-    points = numbers * step + first if gaps > 0 else numbers * 0.0 + first
-    if endpoint and num > 1:
-        points = rows.concatenate(points[:-1], rows.reshape(last, shape=(1, *shape)), axis=0)
-    if axis != 0:
-        from .shaping import moveaxis
-
-        points = moveaxis(points, 0, axis)
-    if dtype is not None:
-        target = as_numpy_dtype(dtype)
-        points = as_dtype(points if is_inexact(target) else floor(points), target)
-    return (points, step) if retstep else points
-
-
-def meshgrid(
-    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
-) -> tuple[Tracer, ...]:
-    """`np.meshgrid`: coordinates of a grid, one array an axis."""
-    values = [asarray(x) for x in xi]
-    sizes = [x.size for x in values]
-    order = list(range(len(values)))
-    if indexing == "xy" and len(values) > 1:
-        order[:2] = 1, 0
-    shape = tuple(sizes[i] for i in order)
-    grids = []
-    for i, x in enumerate(values):
-        axis = order.index(i)
-        flat = rows.reshape(x, shape=(x.size,))
-        thin = tuple(x.size if a == axis else 1 for a in range(len(shape)))
-        grids.append(rows.reshape(flat, shape=thin) if sparse else along(flat, shape, axis))
-    return tuple(grids)

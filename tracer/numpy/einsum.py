@@ -29,7 +29,7 @@ class Term:
     labels: str
 
 
-def einsum(*operands: Any, out: Any = None, dtype: Any = None, **unused: Any) -> Tracer:
+def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any) -> Tracer:
     """`np.einsum`.
 
     Raises:
@@ -37,8 +37,8 @@ def einsum(*operands: Any, out: Any = None, dtype: Any = None, **unused: Any) ->
     """
     subscripts, arrays = _as_text(operands)
     values = promoted(*arrays, what="np.einsum")
-    if dtype is not None:
-        values = [as_dtype(x, as_numpy_dtype(dtype)) for x in values]
+    if kwargs.get("dtype") is not None:
+        values = [as_dtype(x, as_numpy_dtype(kwargs["dtype"])) for x in values]
     inputs, output = _parse(subscripts, [x.ndim for x in values])
     terms = [_simple(Term(x, labels)) for x, labels in zip(values, inputs, strict=True)]
     extents = _extents(terms)

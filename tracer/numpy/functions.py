@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import (
+    calculus,
     complexes,
     counting,
     creation,
@@ -19,17 +20,26 @@ from . import (
     fft,
     joining,
     linalg,
+    logic,
+    missing,
+    moments,
     numeric,
+    padding,
+    places,
+    polynomials,
     products,
     quantiles,
+    ranges,
     reductions,
+    refused,
+    running,
     selection,
     sets,
     shaping,
     sized,
     sorting,
+    writing,
 )
-from .creation import asarray
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """NumPy's function -> the function on traced values."""
@@ -45,7 +55,9 @@ def _implement_all(module: ModuleType, names: str, owner: Any = np) -> None:
         implement(getattr(owner, name), getattr(module, name))
 
 
-_implement_all(creation, "astype full_like zeros_like ones_like linspace meshgrid")
+FUNCTIONS.update(refused.REFUSALS)
+_implement_all(creation, "astype full_like zeros_like ones_like empty_like")
+_implement_all(ranges, "linspace logspace geomspace meshgrid ix_ vander")
 _implement_all(
     shaping,
     "reshape ravel transpose matrix_transpose swapaxes moveaxis rollaxis squeeze expand_dims "
@@ -55,43 +67,65 @@ _implement_all(
 _implement_all(
     joining,
     "concatenate stack vstack hstack dstack column_stack append block split array_split hsplit "
-    "vsplit dsplit unstack pad delete insert",
+    "vsplit dsplit unstack delete insert",
 )
+_implement_all(padding, "pad")
+_implement_all(reductions, "sum prod max min ptp count_nonzero argmax argmin")
+_implement_all(moments, "mean var std average cov corrcoef")
+_implement_all(running, "cumsum cumprod cumulative_sum cumulative_prod")
 _implement_all(
-    reductions,
-    "sum prod max min mean var std ptp count_nonzero average argmax argmin cumsum cumulative_sum "
-    "nansum nanprod nanmax nanmin nanmean nanvar nanstd",
+    missing,
+    "nansum nanprod nanmax nanmin nanmean nanvar nanstd nanargmax nanargmin nancumsum nancumprod",
 )
 _implement_all(
     selection,
-    "where clip select nan_to_num take take_along_axis put_along_axis diagonal diag diagflat tril "
-    "triu trace choose result_type",
+    "where clip select nan_to_num take take_along_axis diagonal diag diagflat tril triu trace "
+    "choose result_type",
+)
+_implement_all(writing, "copyto put place putmask put_along_axis fill_diagonal")
+_implement_all(
+    places,
+    "compress extract piecewise unravel_index ravel_multi_index diag_indices_from "
+    "tril_indices_from triu_indices_from",
 )
 _implement_all(
-    numeric,
-    "round fix diff ediff1d trapezoid gradient isclose allclose array_equal cross interp convolve "
-    "correlate polyval vander sinc unwrap apply_along_axis",
+    calculus,
+    "diff ediff1d gradient trapezoid interp convolve correlate unwrap",
 )
+_implement_all(logic, "isclose allclose array_equal array_equiv isposinf isneginf")
+_implement_all(
+    numeric,
+    "round fix cross sinc apply_along_axis apply_over_axes",
+)
+_implement_all(polynomials, "polyval polyadd polysub polymul polydiv polyder polyint polyfit poly")
 _implement_all(products, "dot inner outer vdot tensordot kron")
 _implement_all(complexes, "real imag angle real_if_close iscomplex isreal iscomplexobj isrealobj")
 implement(np.einsum, einsum.einsum)
 implement(np.copy, creation.ascopy)
-implement(np.empty_like, creation.zeros_like)
 implement(np.amax, reductions.max)
 implement(np.amin, reductions.min)
 implement(np.around, numeric.round)
 implement(np.any, reductions.any_of)
 implement(np.all, reductions.all_of)
-implement(np.shape, lambda a: asarray(a).shape)
-implement(np.ndim, lambda a: asarray(a).ndim)
-implement(np.size, lambda a, axis=None: asarray(a).size if axis is None else asarray(a).shape[axis])
+implement(np.shape, shaping.shape_of)
+implement(np.ndim, shaping.ndim_of)
+implement(np.size, shaping.size_of)
+implement(np.common_type, selection.common_type)
 
 for _name, _function in fft.FOURIER.items():
     implement(getattr(np.fft, _name), _function)
 for _name, _function in linalg.LINALG.items():
     implement(getattr(np.linalg, _name), _function)
-_implement_all(products, "matmul vecdot outer tensordot", np.linalg)
+implement(np.linalg.matmul, lambda x1, x2, /: products.matmul(x1, x2))
+implement(np.linalg.outer, lambda x1, x2, /: products.outer(x1, x2))
+implement(np.linalg.tensordot, lambda x1, x2, /, *, axes=2: products.tensordot(x1, x2, axes))
 implement(np.linalg.cross, lambda x1, x2, /, *, axis=-1: numeric.cross(x1, x2, axis=axis))
+implement(
+    np.linalg.vecdot,
+    lambda x1, x2, /, *, axis=-1: products.vecdot(
+        shaping.moveaxis(x1, axis, -1), shaping.moveaxis(x2, axis, -1)
+    ),
+)
 implement(np.linalg.matrix_transpose, shaping.matrix_transpose)
 
 _implement_all(sorting, "sort argsort partition argpartition lexsort searchsorted digitize")
@@ -127,6 +161,9 @@ CREATION: dict[str, Callable[..., Any]] = {
     "array": creation.array,
     "asarray": creation.asarray,
     "ascontiguousarray": creation.asarray,
+    "asanyarray": creation.asarray,
+    "asfortranarray": creation.asarray,
+    "require": creation.require,
     "full": creation.full,
 }
 """Functions that real NumPy does not dispatch: `pullback.numpy` has them."""

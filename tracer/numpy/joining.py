@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..errors import at
+from ..errors import TracedValueError, at
 from ..location import user_location
 from ..primitives import structure as rows
 from ..trace import Tracer
 from ..types import normalize_axis
-from .creation import as_numpy_dtype, asarray
-from .promotion import as_dtype, common_dtype, number, prepare
+from .creation import as_numpy_dtype, asarray, contains_tracer
+from .promotion import as_dtype, common_dtype, spread
 from .protocols import store
-from .shaping import atleast_1d, atleast_2d, part
+from .shaping import atleast_1d, atleast_2d
 
 
-def _values(arrays: Any, dtype: Any, what: str) -> list[Tracer]:
+def _values(arrays: Any, dtype: Any, what: str, casting: str) -> list[Tracer]:
     """The arrays in their common dtype."""
     values = [asarray(x) for x in arrays]
     if not values:
         raise ValueError(f"need at least one array to join{at(user_location())}")
     wanted = common_dtype(values, what) if dtype is None else as_numpy_dtype(dtype)
+    for x in values:
+        if not np.can_cast(x.dtype, wanted, casting):  # type: ignore[arg-type]
+            raise TypeError(
+                f"Cannot cast array data from {x.dtype!r} to {wanted!r} according to the rule "
+                f"'{casting}'{at(user_location())}"
+            )
     return [as_dtype(x, wanted) for x in values]
 
 
@@ -32,7 +37,7 @@ def concatenate(
     arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Tracer:
     """`np.concatenate`: one after another along an axis."""
-    values = _values(arrays, dtype, "np.concatenate")
+    values = _values(arrays, dtype, "np.concatenate", casting)
     if axis is None:
         values = [rows.reshape(x, shape=(x.size,)) for x in values]
     if any(x.ndim == 0 for x in values):
@@ -58,7 +63,7 @@ def stack(
     arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Tracer:
     """`np.stack`: along a new axis."""
-    values = _values(arrays, dtype, "np.stack")
+    values = _values(arrays, dtype, "np.stack", casting)
     shape = values[0].shape
     if any(x.shape != shape for x in values):
         raise ValueError(f"all input arrays must have the same shape{at(user_location())}")
@@ -75,13 +80,13 @@ def _as_list(result: Any) -> list[Tracer]:
 
 def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Tracer:
     """`np.vstack`: rows under rows."""
-    return concatenate(_as_list(atleast_2d(*tup)), 0, dtype=dtype)
+    return concatenate(_as_list(atleast_2d(*tup)), 0, dtype=dtype, casting=casting)
 
 
 def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Tracer:
     """`np.hstack`: along the second axis, vectors along the first."""
     values = _as_list(atleast_1d(*tup))
-    return concatenate(values, 0 if values[0].ndim == 1 else 1, dtype=dtype)
+    return concatenate(values, 0 if values[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
 def dstack(tup: Any) -> Tracer:
@@ -106,8 +111,18 @@ def block(arrays: Any) -> Tracer:
     """`np.block`: nested lists, the innermost along the last axis."""
     depth, inner = 0, arrays
     while isinstance(inner, list):
+        if not inner:
+            raise ValueError(f"lists of np.block cannot be empty{at(user_location())}")
         depth, inner = depth + 1, inner[0]
+    _check_depth(arrays, depth)
     return _block(arrays, depth, _widest(arrays, depth))
+
+
+def _check_depth(arrays: Any, depth: int) -> None:
+    if isinstance(arrays, list) != (depth > 0):
+        raise ValueError(f"List depths are mismatched.{at(user_location())}")
+    for inner in arrays if depth else ():
+        _check_depth(inner, depth - 1)
 
 
 def _widest(arrays: Any, depth: int) -> int:
@@ -157,12 +172,22 @@ def hsplit(ary: Any, indices_or_sections: Any) -> list[Tracer]:
 
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Tracer]:
     """`np.vsplit`."""
-    return split(ary, indices_or_sections, 0)
+    return _split_of(ary, indices_or_sections, 0, "vsplit")
 
 
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Tracer]:
     """`np.dsplit`."""
-    return split(ary, indices_or_sections, 2)
+    return _split_of(ary, indices_or_sections, 2, "dsplit")
+
+
+def _split_of(ary: Any, indices_or_sections: Any, axis: int, name: str) -> list[Tracer]:
+    x = asarray(ary)
+    if x.ndim < max(axis + 1, 2):
+        raise ValueError(
+            f"{name} only works on arrays of {max(axis + 1, 2)} or more dimensions"
+            f"{at(user_location())}"
+        )
+    return split(x, indices_or_sections, axis)
 
 
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tracer, ...]:
@@ -172,65 +197,54 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tracer, ...]:
     return tuple(value[(*before, n)] for n in range(value.shape[axis]))
 
 
-def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Tracer:
-    """`np.pad` in the modes constant, edge, reflect, symmetric, wrap."""
-    x = asarray(array)
-    if isinstance(pad_width, dict):
-        pad_width = [pad_width.get(n, pad_width.get(n - x.ndim, (0, 0))) for n in range(x.ndim)]
-        pad_width = [(w, w) if np.ndim(w) == 0 else w for w in pad_width]
-    widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2)).tolist()
-    if mode == "constant":
-        return _pad_constant(x, widths, kwargs.get("constant_values", 0))
-    from .selection import take
-
-    for axis, (low, high) in enumerate(widths):
-        if low or high:
-            places: Callable[..., Any] = np.pad
-            x = take(x, places(np.arange(x.shape[axis]), (low, high), mode, **kwargs), axis)
-    return x
-
-
-def _pad_constant(x: Tracer, widths: list[list[int]], values: Any) -> Tracer:
-    if np.ndim(values) == 0 or isinstance(values, Tracer):
-        low, high = zip(*widths, strict=True) if widths else ((), ())
-        value = prepare(values, x.dtype, ())
-        return rows.pad(x, value, low=tuple(low), high=tuple(high), interior=(0,) * x.ndim)
-    given = np.broadcast_to(np.asarray(values), (x.ndim, 2)).tolist()
-    for axis, sides in enumerate(zip(widths, given, strict=True)):
-        for side, (width, value) in enumerate(zip(*sides, strict=True)):
-            size = tuple(
-                width if n == axis and side == s else 0 for s in (0, 1) for n in range(x.ndim)
-            )
-            x = rows.pad(
-                x,
-                number(value, x.dtype),
-                low=size[: x.ndim],
-                high=size[x.ndim :],
-                interior=(0,) * x.ndim,
-            )
-    return x
-
-
 def delete(arr: Any, obj: Any, axis: Any = None) -> Tracer:
-    """`np.delete`: without the given positions, known while tracing."""
-    x = asarray(arr)
-    if axis is None:
-        x, axis = rows.reshape(x, shape=(x.size,)), 0
+    """`np.delete`: without the given positions, known while tracing.
+
+    Raises:
+        IndexError: for positions out of bounds.
+    """
     from .selection import take
 
-    return take(x, np.delete(np.arange(x.shape[axis]), obj), axis)
-
-
-def insert(arr: Any, obj: int, values: Any, axis: Any = None) -> Tracer:
-    """`np.insert` at one position."""
     x = asarray(arr)
     if axis is None:
         x, axis = rows.reshape(x, shape=(x.size,)), 0
-    axis = normalize_axis(axis, x.ndim)
-    place = int(obj) % (x.shape[axis] + 1) if obj < 0 else int(obj)
-    shape = tuple(1 if n == axis else extent for n, extent in enumerate(x.shape))
-    new = prepare(values, x.dtype, shape) if np.ndim(values) == 0 else asarray(values, x.dtype)
-    new = rows.reshape(new, shape=shape) if new.size == np.prod(shape) else new
-    return rows.concatenate(
-        part(x, axis, 0, place), new, part(x, axis, place, x.shape[axis]), axis=axis
-    )
+    place = normalize_axis(axis, x.ndim)
+    _check_known(obj, "delete")
+    return take(x, np.delete(np.arange(x.shape[place]), obj), place)
+
+
+def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Tracer:
+    """`np.insert`: values before the given positions, known while tracing.
+
+    Raises:
+        IndexError: for positions out of bounds.
+        ValueError: for values that do not fit.
+    """
+    from .selection import take
+    from .shaping import moveaxis
+
+    x = asarray(arr)
+    if axis is None:
+        x, axis = rows.reshape(x, shape=(x.size,)), 0
+    place = normalize_axis(axis, x.ndim)
+    _check_known(obj, "insert")
+    extent = x.shape[place]
+    places = np.arange(*obj.indices(extent)) if isinstance(obj, slice) else np.asarray(obj)
+    places = places.nonzero()[0] if places.dtype.kind == "b" else places
+    new = as_dtype(asarray(values), x.dtype)
+    count = places.size
+    if count == 1:
+        new = rows.reshape(new, shape=(1,) * (x.ndim - new.ndim) + new.shape)
+        new = moveaxis(new, 0, place) if places.ndim == 0 else new
+        count = new.shape[place]
+    new = spread(new, (*x.shape[:place], count, *x.shape[place + 1 :]))
+    both = rows.concatenate(x, new, axis=place)
+    old, more = np.arange(extent), extent + np.arange(count)
+    return take(both, np.insert(old, obj if places.size != 1 else int(places.flat[0]), more), place)
+
+
+def _check_known(obj: Any, name: str) -> None:
+    if contains_tracer(obj):
+        raise TracedValueError(
+            f"np.{name} needs positions that are known while tracing{at(user_location())}"
+        )

@@ -16,7 +16,7 @@ from ..primitives import elementwise as rows
 from ..primitives.complexes import conj
 from ..primitives.elementwise import broadcast_scalar, where
 from ..trace import Tracer
-from ..types import BOOL, UINT64, is_unsigned
+from ..types import BOOL, INT32, UINT64, is_unsigned
 from .complexes import direction
 from .products import matmul, matvec, vecdot, vecmat
 from .promotion import as_dtype, common_shape, number, spread, strong
@@ -102,9 +102,24 @@ def _integer_reciprocal(x: Tracer) -> Tracer:
 
 
 def _modf(x: Tracer) -> tuple[Tracer, Tracer]:
-    whole = rows.trunc(x)
-    rest = where(rows.is_inf(x), broadcast_scalar(0.0, x), x - whole)
-    return rows.copysign(rest, x), whole
+    # The remainder is exact; the difference from the whole may be of a product not yet rounded.
+    rest = rows.remainder(abs(x), broadcast_scalar(1.0, x))
+    rest = where(rows.is_inf(x), broadcast_scalar(0.0, x), rest)
+    return rows.copysign(rest, x), rows.trunc(x)
+
+
+def _frexp(x: Tracer) -> tuple[Tracer, Tracer]:
+    # Subnormal numbers are scaled first; next to a power of two the logarithm may be one off.
+    small = abs(x) < 2.0**-100
+    scaled = where(small, x * 2.0**100, x)
+    plain = rows.is_finite(x) & (x != 0.0)
+    size = where(plain, abs(scaled), broadcast_scalar(1.0, x))
+    exponent = as_dtype(rows.floor(rows.log2(size)), INT32)
+    part = _ldexp(size, -exponent)
+    exponent = exponent + as_dtype(part >= 2.0, INT32) - as_dtype(part < 1.0, INT32)
+    mantissa = where(plain, _ldexp(scaled, -exponent) * 0.5, x)
+    binary = exponent + 1 - as_dtype(small, INT32) * 100
+    return mantissa, where(plain, binary, broadcast_scalar(0, binary))
 
 
 def _xor(x: Tracer, y: Tracer) -> Tracer:
@@ -156,6 +171,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "fmod": _by_kind(i=_integer_fmod, f=_fmod),
     "divmod": lambda x, y: (rows.floor_divide(x, y), rows.remainder(x, y)),
     "modf": _modf,
+    "frexp": _frexp,
     "power": rows.pow,
     "float_power": rows.pow,
     "negative": rows.neg,

@@ -95,69 +95,95 @@ def vecmat(x: Any, y: Any) -> Tracer:
     return _batched(conjugated(a), b, 1, 2, (-1, -2))
 
 
-def dot(x: Any, y: Any) -> Tracer:
-    """`np.dot`: the last axis of ``x`` with the last but one of ``y``; nothing is broadcast."""
-    a, b = promoted(x, y, what="np.dot")
-    if a.ndim == 0 or b.ndim == 0:
-        return a * b
-    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise _mismatch("dot", a, b)
-    return contract(a, b, ((a.ndim - 1,), (max(b.ndim - 2, 0),)))
+def dot(a: Any, b: Any, out: Any = None) -> Tracer:
+    """`np.dot`: the last axis of ``a`` with the last but one of ``b``; nothing is broadcast."""
+    from .protocols import store
+
+    x, y = promoted(a, b, what="np.dot")
+    if x.ndim == 0 or y.ndim == 0:
+        result = x * y
+    elif x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        raise _mismatch("dot", x, y)
+    else:
+        result = contract(x, y, ((x.ndim - 1,), (max(y.ndim - 2, 0),)))
+    if out is not None and (out.dtype, out.shape) != (result.dtype, result.shape):
+        raise ValueError(
+            f"output array is not acceptable (must have the right datatype and shape)"
+            f"{at(user_location())}"
+        )
+    stored: Tracer = store(out, result)
+    return stored
 
 
-def inner(x: Any, y: Any) -> Tracer:
+def inner(a: Any, b: Any, /) -> Tracer:
     """`np.inner`: the last axes of both."""
-    a, b = promoted(x, y, what="np.inner")
-    if a.ndim == 0 or b.ndim == 0:
-        return a * b
-    if a.shape[-1] != b.shape[-1]:
-        raise _mismatch("inner", a, b)
-    return contract(a, b, ((a.ndim - 1,), (b.ndim - 1,)))
+    x, y = promoted(a, b, what="np.inner")
+    if x.ndim == 0 or y.ndim == 0:
+        return x * y
+    if x.shape[-1] != y.shape[-1]:
+        raise _mismatch("inner", x, y)
+    return contract(x, y, ((x.ndim - 1,), (y.ndim - 1,)))
 
 
-def outer(x: Any, y: Any) -> Tracer:
-    """`np.outer`: every product of an element of ``x`` with one of ``y``."""
-    a, b = promoted(x, y, what="np.outer")
-    return contract(_flat(a), _flat(b), ((), ()))
+def outer(a: Any, b: Any, out: Any = None) -> Tracer:
+    """`np.outer`: every product of an element of ``a`` with one of ``b``."""
+    from .protocols import store
+
+    x, y = promoted(a, b, what="np.outer")
+    stored: Tracer = store(out, contract(_flat(x), _flat(y), ((), ())))
+    return stored
 
 
-def vdot(x: Any, y: Any) -> Tracer:
-    """`np.vdot`: the sum of the products of all elements, those of ``x`` conjugated."""
-    a, b = (_flat(v) for v in promoted(x, y, what="np.vdot"))
-    if a.shape != b.shape:
-        raise _mismatch("vdot", a, b)
-    return contract(conjugated(a), b, ((0,), (0,)))
+def vdot(a: Any, b: Any, /) -> Tracer:
+    """`np.vdot`: the sum of the products of all elements, those of ``a`` conjugated."""
+    x, y = (_flat(v) for v in promoted(a, b, what="np.vdot"))
+    if x.shape != y.shape:
+        raise _mismatch("vdot", x, y)
+    return contract(conjugated(x), y, ((0,), (0,)))
 
 
 def _flat(x: Tracer) -> Tracer:
     return reshape(x, shape=(x.size,))
 
 
-def tensordot(x: Any, y: Any, axes: Any = 2) -> Tracer:
-    """`np.tensordot`: sums over the given pairs of axes."""
-    a, b = promoted(x, y, what="np.tensordot")
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Tracer:
+    """`np.tensordot`: sums over the given pairs of axes.
+
+    Raises:
+        ValueError: when their extents differ.
+    """
+    x, y = promoted(a, b, what="np.tensordot")
     if isinstance(axes, int):
-        of_a, of_b = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
+        of_x, of_y = tuple(range(-axes, 0)), tuple(range(axes))
     else:
-        of_a, of_b = (_axis_list(part) for part in axes)
-    of_a = tuple(n % a.ndim for n in of_a) if a.ndim else ()
-    of_b = tuple(n % b.ndim for n in of_b) if b.ndim else ()
-    if [a.shape[n] for n in of_a] != [b.shape[n] for n in of_b]:
+        of_x, of_y = (_axis_list(part) for part in axes)
+    if len(of_x) != len(of_y) or not _fit(x, y, (of_x, of_y)):
         raise ValueError(f"shape-mismatch for sum{at(user_location())}")
-    return contract(a, b, (of_a, of_b))
+    of_x, of_y = tuple(n % x.ndim for n in of_x), tuple(n % y.ndim for n in of_y)
+    return contract(x, y, (of_x, of_y))
+
+
+def _fit(x: Tracer, y: Tracer, axes: Pairs) -> bool:
+    """Whether each pair of axes has one extent; the first pair that has not decides."""
+    for m, n in zip(*axes, strict=True):
+        if not -x.ndim <= m < x.ndim or not -y.ndim <= n < y.ndim:
+            raise IndexError(f"tensordot: an operand has too few axes{at(user_location())}")
+        if x.shape[m] != y.shape[n]:
+            return False
+    return True
 
 
 def _axis_list(part: Any) -> Axes:
     return (int(part),) if isinstance(part, int) else tuple(int(n) for n in part)
 
 
-def kron(x: Any, y: Any) -> Tracer:
-    """`np.kron`: the product of every element of ``x`` with all of ``y``."""
-    a, b = promoted(x, y, what="np.kron")
-    ndim = max(a.ndim, b.ndim)
-    a = reshape(a, shape=(1,) * (ndim - a.ndim) + a.shape)
-    b = reshape(b, shape=(1,) * (ndim - b.ndim) + b.shape)
-    pairs = contract(a, b, ((), ()))
+def kron(a: Any, b: Any) -> Tracer:
+    """`np.kron`: the product of every element of ``a`` with all of ``b``."""
+    x, y = promoted(a, b, what="np.kron")
+    ndim = max(x.ndim, y.ndim)
+    x = reshape(x, shape=(1,) * (ndim - x.ndim) + x.shape)
+    y = reshape(y, shape=(1,) * (ndim - y.ndim) + y.shape)
+    pairs = contract(x, y, ((), ()))
     axes = tuple(n for axis in range(ndim) for n in (axis, ndim + axis))
-    shape = tuple(m * n for m, n in zip(a.shape, b.shape, strict=True))
+    shape = tuple(m * n for m, n in zip(x.shape, y.shape, strict=True))
     return reshape(permute(pairs, axes=axes), shape=shape)

@@ -45,7 +45,8 @@ def call_ufunc(
 
 
 def _reduction(ufunc: np.ufunc, method: str) -> Callable[..., Any]:
-    from .reductions import ACCUMULATIONS, REDUCTIONS
+    from .reductions import REDUCTIONS
+    from .running import ACCUMULATIONS
 
     table = {"reduce": REDUCTIONS, "accumulate": ACCUMULATIONS}.get(method, {})
     function = table.get(ufunc.__name__)

@@ -21,9 +21,11 @@ from ..trace import Tracer
 from ..types import FLOAT64, is_float, normalize_axis
 from .creation import asarray
 from .meanings import rounded
+from .moments import mean
 from .promotion import as_dtype, spread
 from .protocols import NO_VALUE, store
-from .reductions import axes_of, count_nonzero, cumsum, kept_shape, mean
+from .reductions import axes_of, count_nonzero, kept_shape
+from .running import cumsum
 from .selection import clip, take_along_axis, where
 from .shaping import moveaxis, permuted
 

@@ -16,7 +16,7 @@ from ..types import FLOAT64, INT64, UINT64, Shape, normalize_axis
 from .creation import asarray
 from .promotion import as_dtype, common_dtype, prepare
 from .random import as_shape, bits, fraction, gumbel, randint
-from .reductions import cumsum
+from .running import cumsum
 from .shaping import moveaxis
 from .sorting import searchsorted
 from .threefry import words

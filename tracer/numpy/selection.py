@@ -10,11 +10,21 @@ from ..errors import TracedValueError, at
 from ..location import user_location
 from ..primitives import elementwise as rows
 from ..primitives.complexes import complex, imag, real
-from ..primitives.indexing import gather, scatter
+from ..primitives.indexing import gather
 from ..primitives.structure import broadcast, pad, permute, reshape
 from ..primitives.structure import slice as slice_of
 from ..trace import Tracer, literal
-from ..types import BOOL, INT64, DType, is_complex, is_float, normalize_axis
+from ..types import (
+    BOOL,
+    FLOAT64,
+    INT64,
+    DType,
+    is_complex,
+    is_float,
+    is_inexact,
+    is_integer,
+    normalize_axis,
+)
 from .creation import along, asarray, positions
 from .meanings import truth
 from .promotion import (
@@ -62,13 +72,13 @@ def _first_given(*values: Any) -> Any:
 
 def clip(
     a: Any,
-    a_min: Any = None,
-    a_max: Any = None,
+    a_min: Any = NO_VALUE,
+    a_max: Any = NO_VALUE,
     out: Any = None,
     *,
-    min: Any = None,
-    max: Any = None,
-    **unused: Any,
+    min: Any = NO_VALUE,
+    max: Any = NO_VALUE,
+    **kwargs: Any,
 ) -> Tracer:
     """`np.clip`: no less than ``a_min``, no more than ``a_max``."""
     low, high = _first_given(a_min, min), _first_given(a_max, max)
@@ -92,7 +102,17 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tracer:
     choices = [operand(x) for x in choicelist]
     otherwise = operand(default)
     dtype = common_dtype([*choices, otherwise], "np.select")
-    masks = [truth(asarray(c)) for c in condlist]
+    masks = [asarray(c) for c in condlist]
+    if len(masks) != len(choices):
+        raise ValueError(
+            f"list of cases must be same length as list of conditions{at(user_location())}"
+        )
+    if not masks:
+        raise ValueError(
+            f"select with an empty condition list is not possible{at(user_location())}"
+        )
+    if any(m.dtype != BOOL for m in masks):
+        raise TypeError(f"conditions of np.select are boolean arrays{at(user_location())}")
     shape = common_shape([*(shape_of(v) for v in (*choices, otherwise)), *(m.shape for m in masks)])
     result = prepare(otherwise, dtype, shape)
     for mask, choice in zip(reversed(masks), reversed(choices), strict=True):
@@ -155,8 +175,21 @@ def _traced(value: Any) -> bool:
     return contains_tracer(value)
 
 
-def _along_indices(x: Tracer, indices: Any, axis: int) -> tuple[Tracer, ...]:
-    chosen = as_dtype(asarray(indices), INT64)
+def grid_along(x: Tracer, indices: Any, axis: int) -> tuple[Tracer, ...]:
+    """Index arrays for all axes, of which one has the given positions.
+
+    Raises:
+        IndexError: for positions that are no integers.
+        ValueError: when they have another number of axes.
+    """
+    chosen = asarray(indices)
+    if not is_integer(chosen.dtype):
+        raise IndexError(f"`indices` must be an integer array{at(user_location())}")
+    if chosen.ndim != x.ndim:
+        raise ValueError(
+            f"`indices` and `arr` must have the same number of dimensions{at(user_location())}"
+        )
+    chosen = as_dtype(chosen, INT64)
     shape = tuple(
         chosen.shape[n] if n == axis else common_shape([(x.shape[n],), (chosen.shape[n],)])[0]
         for n in range(x.ndim)
@@ -165,7 +198,8 @@ def _along_indices(x: Tracer, indices: Any, axis: int) -> tuple[Tracer, ...]:
     return tuple(spread(chosen, shape) if n == axis else grid for n, grid in enumerate(others))
 
 
-def _flat_if_none(arr: Any, axis: Any) -> tuple[Tracer, int]:
+def flat_if_none(arr: Any, axis: Any) -> tuple[Tracer, int]:
+    """The array and the axis; without an axis all elements along one."""
     x = asarray(arr)
     if axis is None:
         return reshape(x, shape=(x.size,)), 0
@@ -174,15 +208,8 @@ def _flat_if_none(arr: Any, axis: Any) -> tuple[Tracer, int]:
 
 def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Tracer:
     """`np.take_along_axis`: along an axis, for every place of the others its own positions."""
-    x, place = _flat_if_none(arr, axis)
-    return gather(x, *_along_indices(x, indices, place))
-
-
-def put_along_axis(arr: Tracer, indices: Any, values: Any, axis: int) -> None:
-    """`np.put_along_axis`: the counterpart that writes."""
-    grid = _along_indices(arr, indices, normalize_axis(axis, arr.ndim))
-    update = prepare(operand(values), arr.dtype, grid[0].shape)
-    arr.assign(scatter(Tracer(arr.node), *grid, update))
+    x, place = flat_if_none(arr, axis)
+    return gather(x, *grid_along(x, indices, place))
 
 
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tracer:
@@ -240,6 +267,8 @@ def _band(n: int, m: int, k: int, comparison: Any) -> Tracer:
 
 
 def _triangle(x: Tracer, k: int, comparison: Any) -> Tracer:
+    if x.ndim == 0:
+        raise TypeError(f"a 0-d array has no triangle{at(user_location())}")
     n, m = x.shape[-2], x.shape[-1]
     mask = broadcast(_band(n, m, k, comparison), shape=x.shape, axes=(x.ndim - 2, x.ndim - 1))
     return rows.where(mask, x, number(0, x.dtype, x.shape))
@@ -275,6 +304,9 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Tracer
     values = [operand(x) for x in choices]
     dtype = common_dtype(values, "np.choose")
     which = asarray(a)
+    if mode != "raise":
+        within = np.clip if mode == "clip" else (lambda i, low, high: i % (high + 1))
+        which = asarray(within(which, 0, len(values) - 1))
     shape = common_shape([which.shape, *(shape_of(x) for x in values)])
     parts = [reshape(prepare(x, dtype, shape), shape=(1, *shape)) for x in values]
     from ..primitives.structure import concatenate
@@ -294,3 +326,16 @@ def _known(value: Any) -> Any:
     if not isinstance(value, Tracer):
         return value
     return value.dtype if value.weak is None else value.weak()
+
+
+def common_type(*arrays: Any) -> Any:
+    """`np.common_type`: the floating type that holds all, float64 for integers.
+
+    Raises:
+        TypeError: for bools.
+    """
+    values = [asarray(x) for x in arrays]
+    if any(x.dtype == BOOL for x in values):
+        raise TypeError(f"can't get common type for non-numeric array{at(user_location())}")
+    dtypes = [x.dtype if is_inexact(x.dtype) else FLOAT64 for x in values]
+    return np.result_type(*dtypes).type

@@ -19,7 +19,8 @@ from .creation import asarray
 from .joining import concatenate
 from .meanings import truth
 from .promotion import as_dtype, common_dtype, number
-from .reductions import any_of, cumsum
+from .reductions import any_of
+from .running import cumsum
 from .selection import clip, where
 from .shaping import moveaxis
 from .sized import checked_size, chosen, places

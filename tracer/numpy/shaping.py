@@ -67,7 +67,7 @@ def _complete(shape: Shape, size: int) -> Shape:
     return tuple(size // known if n == -1 else n for n in shape)
 
 
-def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: bool | None = None) -> Tracer:
+def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Tracer:
     """`np.reshape`: the same elements, in row-major ("C") or column-major ("F") order."""
     x = asarray(a)
     wanted = _complete(as_ints(shape), x.size)
@@ -150,6 +150,9 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Tracer:
             "`source` and `destination` arguments must have the same number of elements"
             f"{at(user_location())}"
         )
+    for places, name in ((moved, "source"), (targets, "destination")):
+        if len(set(places)) < len(places):
+            raise ValueError(f"repeated axis in `{name}` argument{at(user_location())}")
     order = [n for n in range(x.ndim) if n not in moved]
     for target, axis in sorted(zip(targets, moved, strict=True)):
         order.insert(target, axis)
@@ -169,6 +172,8 @@ def squeeze(a: Any, axis: Any = None) -> Tracer:
     x = asarray(a)
     if axis is None:
         return _with_ones(x, tuple(n for n in x.shape if n != 1))
+    if x.ndim == 0 and as_ints(axis) in ((0,), (-1,)):
+        return _with_ones(x, ())
     axes = normalize_axes(as_ints(axis), x.ndim)
     if any(x.shape[n] != 1 for n in axes):
         raise ValueError(
@@ -272,6 +277,8 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tracer:
     """`np.rot90`: a quarter turn, ``k`` times."""
     x = asarray(m)
     i, j = (normalize_axis(n, x.ndim) for n in axes)
+    if i == j:
+        raise ValueError(f"Axes must be different.{at(user_location())}")
     match k % 4:
         case 0:
             return x
@@ -346,3 +353,22 @@ def resize(a: Any, new_shape: Any) -> Tracer:
     size = math.prod(shape)
     copies = tile(rows.reshape(x, shape=(x.size,)), -(-size // builtins.max(x.size, 1)))
     return rows.reshape(part(copies, 0, 0, size), shape=shape)
+
+
+def shape_of(a: Any) -> Shape:
+    """`np.shape`."""
+    return asarray(a).shape
+
+
+def ndim_of(a: Any) -> int:
+    """`np.ndim`."""
+    return asarray(a).ndim
+
+
+def size_of(a: Any, axis: Any = None) -> int:
+    """`np.size`: of the whole array, or along axes."""
+    x = asarray(a)
+    if axis is None:
+        return x.size
+    axes = normalize_axes(as_ints(axis), x.ndim)
+    return math.prod(x.shape[n] for n in axes)

@@ -20,7 +20,8 @@ from .creation import asarray, positions
 from .joining import stack
 from .meanings import truth
 from .promotion import as_dtype, number, prepare
-from .reductions import count_nonzero, cumsum
+from .reductions import count_nonzero
+from .running import cumsum
 from .selection import operand, where
 
 
