@@ -130,6 +130,18 @@ class Loop:
     carried: list[Value]
 
 
+@dataclass
+class Repetition:
+    """A loop of unknown length being written: the values carried from turn to turn.
+
+    Within the loop assign ``carried`` anew, and to ``more`` whether there is another turn; after
+    it, ``carried`` are the values at the end.
+    """
+
+    carried: list[Value]
+    more: Value | None = None
+
+
 class FunctionWriter:
     """Writes the instructions of one function in order; every method returns the value made."""
 
@@ -238,6 +250,26 @@ class FunctionWriter:
         self._lines[position:position] = [
             f"  {name.name} = phi {name.type} [ {old.name}, %{before} ], [ {new.name}, %{latch} ]"
             for name, old, new in turning
+        ]
+        self.start_block(after)
+
+    @contextmanager
+    def repeat(self, carried: Sequence[Value]) -> Generator[Repetition]:
+        """A loop that is run at least once, and again while ``more`` says so."""
+        body, after = self.label("body"), self.label("after")
+        before = self._block
+        self.jump(body)
+        self.start_block(body)
+        names = [Value(value.type, self.fresh("c")) for value in carried]
+        position = len(self._lines)
+        loop = Repetition(list(names))
+        yield loop
+        assert loop.more is not None, "the loop does not say whether there is another turn"
+        latch = self._block
+        self.branch(loop.more, body, after)
+        self._lines[position:position] = [
+            f"  {name.name} = phi {name.type} [ {old.name}, %{before} ], [ {new.name}, %{latch} ]"
+            for name, old, new in zip(names, carried, loop.carried, strict=True)
         ]
         self.start_block(after)
 

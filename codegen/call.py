@@ -17,6 +17,7 @@ from .arguments import read_arguments, read_captures
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
 from .entry import Entry, Site
 from .frame import I8, NULL, PARAMETERS, Frame
+from .math.library import FAMILY
 from .results import build_result, make_outputs
 
 # Workspaces up to this size are on the stack.
@@ -73,6 +74,10 @@ def _run(frame: Frame) -> None:
     if block is not None:
         size = constant(I64, entry.workspace_bytes)
         f.call("pullback.give_workspace", "void", [f.parameters[4], block, size])
+    if any(symbol.startswith(FAMILY) for symbol in f.module.symbols):
+        # SciPy's functions raise where its error state asks for it (scipy.special.errstate).
+        raised = f.call("PyErr_Occurred", PTR, [])
+        frame.require(f.compare("eq", raised, NULL), frame.failure)
     if entry.sites:
         _raise_at_site(frame, site, status)
 

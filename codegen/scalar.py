@@ -23,6 +23,7 @@ from .assembly import (
 )
 from .elements import ELEMENTS, convert, is_float
 from .integers import integer_predicate
+from .math.special import SPECIAL
 
 Lowering = Callable[[FunctionWriter, Node, list[Value]], Value]
 
@@ -156,7 +157,7 @@ INLINED = 8
 
 
 def _function(name: str) -> Lowering:
-    function: Callable[..., Value] = functions.FUNCTIONS[name]
+    function: Callable[..., Value] = {**functions.FUNCTIONS, **SPECIAL}[name]
 
     def lower(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
         symbol = f"math.{name}.{intrinsic_suffix(xs[0].type)}"
@@ -251,6 +252,7 @@ LOWERINGS: dict[str, Lowering] = {
             "ceil",
             "trunc",
             "round",
+            *SPECIAL,
         )
     },
 }

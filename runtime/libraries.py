@@ -18,6 +18,7 @@ symbol                 what stands at the address
 ``blas.dgemm`` ...     a routine of BLAS with Fortran's calling convention
 ``lapack.dpotrf`` ...  a routine of LAPACK with Fortran's calling convention
 ``pocketfft.fft.f64``  a loop of NumPy's Fourier transforms; ``pocketfft.fft.data`` what it is given
+``special.gammainc``   a function of SciPy that takes doubles, and an int that is to be 0
 ``memcpy``, ``sin``    a function of the C library
 =====================  ===========================================================================
 """
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -93,14 +95,20 @@ def _process() -> ctypes.CDLL:
 
 def _capsule_pointer(capsule: Any) -> int:
     """What a capsule points to, whatever its name."""
-    get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(
-        ("PyCapsule_GetName", ctypes.pythonapi)
-    )
     get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
         ("PyCapsule_GetPointer", ctypes.pythonapi)
     )
-    pointer: int = get_pointer(capsule, get_name(capsule))
+    pointer: int = get_pointer(capsule, _name(capsule))
     return pointer
+
+
+def _name(capsule: Any) -> bytes | None:
+    """The name of a capsule, None if it has none."""
+    get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(
+        ("PyCapsule_GetName", ctypes.pythonapi)
+    )
+    name: bytes | None = get_name(capsule)
+    return name
 
 
 @cache
@@ -144,6 +152,21 @@ def _routine(module: str) -> Callable[[str], int]:
     return find
 
 
+def _special(name: str) -> int:
+    """A function of ``scipy.special`` on doubles; of functions on several types, that variant."""
+    exported = importlib.import_module("scipy.special.cython_special").__pyx_capi__
+    variant = re.compile(rf"(__pyx_fuse_\d+)?{re.escape(name)}")
+    found = [f for key, f in exported.items() if variant.fullmatch(key) and _takes_doubles(f)]
+    (capsule,) = found
+    return _capsule_pointer(capsule)
+
+
+def _takes_doubles(capsule: Any) -> bool:
+    """Whether a function that Cython exports, named by its signature, takes and gives doubles."""
+    signature = rb"double \((double, )+int __pyx_skip_dispatch\)"
+    return re.fullmatch(signature, _name(capsule) or b"") is not None
+
+
 def _pullback(name: str) -> int:
     """What is ours."""
     if name == "absent":
@@ -161,4 +184,5 @@ _FAMILIES: dict[str, Callable[[str], int]] = {
     "blas": _routine("scipy.linalg.cython_blas"),
     "pocketfft": loop_address,
     "lapack": _routine("scipy.linalg.cython_lapack"),
+    "special": _special,
 }

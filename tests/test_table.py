@@ -17,8 +17,9 @@ import pytest
 import sympy
 
 import pullback as pb
+from pullback.codegen.math.special import VECTOR
 from pullback.tracer.ir import Builder, Graph
-from pullback.tracer.primitive import TABLE, Primitive
+from pullback.tracer.primitive import TABLE, NoDerivative, Primitive
 from pullback.tracer.trace import Tracer, new_trace
 from pullback.tracer.types import (
     DTYPES,
@@ -31,7 +32,9 @@ from pullback.tracer.types import (
     scalar,
 )
 
+from . import special_symbols
 from .draw import NARROW, Array, Case, cases, domain_of, draw_operands, draw_unprepared
+from .special_symbols import LOWER, UPPER, X, Y
 
 ROWS = list(TABLE.values())
 PAIRS = [(row, dtype) for row in ROWS for dtype in domain_of(row).dtypes if dtype not in NARROW]
@@ -66,11 +69,15 @@ FUNCTIONS = frozenset(
         "erfc",
         "pow",
         "integer_pow",
+        *VECTOR,
     )
 )
 """Rows whose results are rounded otherwise than the reference rounds; some ulps either way."""
 
-LOOSE = {"erfc": 16.0}
+LOOSE = {
+    "erfc": 16.0, "i1": 16.0, "i1e": 16.0, "zeta": 16.0, "ndtr": 64.0, "log_ndtr": 64.0,
+    "gammainc_by_a": 2000.0,
+}  # fmt: skip
 """Ulps where the reference, SciPy's, is farther off than most; the function itself is measured
 against mpmath in test_math.py."""
 
@@ -235,6 +242,9 @@ def assert_same(case: Case, got: Any, operands: Sequence[Array]) -> None:
         size = np.maximum(size, np.minimum(np.abs(np.maximum(*operands)), 1.0))
     if case.row.name == "log1p" and is_complex(want.dtype):
         size = np.maximum(size, 1.0)  # NumPy rounds the sum first.
+    if case.row.name == "lgamma":
+        # SciPy's has zeros at 1 and 2 to within the rounding of one only.
+        size = np.maximum(size, 1.0)
     info = np.finfo(want.dtype)
     tiny = float(info.smallest_subnormal if want.dtype == np.float16 else info.tiny)
     if is_complex(want.dtype):
@@ -372,6 +382,8 @@ def meant(row: Primitive, params: dict[str, Any], operands: Sequence[Array]) -> 
     """Where the reference has a meaning: not for integers to negative powers.
 
     Nor for floats that are far outside of uint32: what NumPy gives depends on the element's place.
+    SciPy takes subnormal numbers for zero; its zeta function of huge exponents is NaN, and of NaN
+    infinite at poles.
     """
     if row.name == "convert" and params["dtype"] == np.uint32 and is_inexact(operands[0].dtype):
         value = np.asarray(operands[0].real, np.float64)
@@ -385,6 +397,11 @@ def meant(row: Primitive, params: dict[str, Any], operands: Sequence[Array]) -> 
     if row.name == "expm1" and is_complex(operands[0].dtype):
         # Where it overflows, NumPy has NaN beside the infinite part.
         return np.asarray(operands[0].real < 80.0)
+    size = np.abs(operands[0])
+    if row.name in {"lgamma", "erfcinv"}:
+        return np.asarray((size == 0) | (size >= np.finfo(size.dtype).tiny) | np.isnan(size))
+    if row.name == "zeta":
+        return np.asarray(size <= 1e30)
     return np.ones(operands[0].shape, bool)
 
 
@@ -470,8 +487,16 @@ class Smooth:
         ]
         assert self.cases
         self.operands = [draw_unprepared(row, case.shapes, case.dtype, rng) for case in self.cases]
-        self.flags = [floating(xs) for xs in self.operands]
-        self.point = tuple(x for xs in self.operands for x in xs if is_float(x.dtype))
+        fixed = domain_of(row).fixed
+        self.flags = [
+            [flag and i not in fixed for i, flag in enumerate(floating(xs))] for xs in self.operands
+        ]
+        self.point = tuple(
+            x
+            for xs, flags in zip(self.operands, self.flags, strict=True)
+            for x, flag in zip(xs, flags, strict=True)
+            if flag
+        )
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         return program(self.cases)(*self._prepared(values))
@@ -490,8 +515,13 @@ class Smooth:
 
         given = iter(values)
         as_is = lift if tracing() else lambda x: x
+
+        def held(x: Array) -> Any:
+            # What is held fixed has the precision of the rest.
+            return as_is(x.astype(values[0].dtype) if is_float(x.dtype) else x)
+
         return [
-            [next(given) if flag else as_is(x) for x, flag in zip(xs, flags, strict=True)]
+            [next(given) if flag else held(x) for x, flag in zip(xs, flags, strict=True)]
             for xs, flags in zip(self.operands, self.flags, strict=True)
         ]
 
@@ -585,9 +615,6 @@ def test_derivatives_in_single_precision(row: Primitive, rng: np.random.Generato
 
 # -- partials against SymPy --------------------------------------------------------------------
 
-X, Y = sympy.symbols("x y", real=True)
-LOWER, UPPER = sympy.symbols("lower upper", real=True)
-
 SYMBOLIC: dict[str, Any] = {
     "neg": -X, "add": X + Y, "sub": X - Y, "mul": X * Y, "div": X / Y, "pow": X**Y,
     "integer_pow": X**3, "exp": sympy.exp(X), "exp2": 2**X, "expm1": sympy.exp(X) - 1,
@@ -603,6 +630,7 @@ SYMBOLIC: dict[str, Any] = {
     "abs": sympy.Abs(X), "maximum": sympy.Max(X, Y), "minimum": sympy.Min(X, Y),
     "remainder": X - Y * sympy.floor(X / Y),
     "clip": sympy.Min(sympy.Max(X, LOWER), UPPER),
+    **special_symbols.SYMBOLIC,
 }  # fmt: skip
 
 
@@ -614,16 +642,19 @@ def partials(row: Primitive, params: dict[str, Any], count: int) -> Graph:
         assert row.partials is not None
         given = row.partials(row(*operands, **params), *operands, **params)
         zero = operands[0] * 0.0
-        return trace.builder.graph([(zero if p is None else zero + p).node for p in given])
+        known = [0.0 if p is None or isinstance(p, NoDerivative) else p for p in given]
+        return trace.builder.graph([(zero + p).node for p in known])
 
 
-@over_rows(lambda row: row.partials is not None)
+@over_rows(lambda row: row.partials is not None and row.name not in special_symbols.INVERSES)
 def test_partials_are_those_of_sympy(row: Primitive, rng: np.random.Generator):
     expression = SYMBOLIC[row.name]
     shapes, params = domain_of(row).cases[0]
     symbols = [X, Y] if len(shapes) == 2 else [X, LOWER, UPPER][: len(shapes)]
     graph = partials(row, params, len(shapes))
     for derivative, symbol in enumerate(symbols):
+        if derivative in domain_of(row).fixed:
+            continue
         exact = sympy.lambdify(symbols, _derivative(expression, symbol), "mpmath")
         for _ in range(10):
             point = draw_operands(row, [()] * len(shapes), params, "f64", rng)

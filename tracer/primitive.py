@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from .errors import UnsupportedFunctionError, at
+from .location import user_location
 
 if TYPE_CHECKING:
     from .trace import Tracer
@@ -21,7 +24,7 @@ Infer: TypeAlias = "Callable[..., ArrayType]"
 Reference: TypeAlias = "Callable[..., Any]"
 """``reference(*arrays, **params) -> array``: the meaning, in NumPy."""
 
-Partials: TypeAlias = "Callable[..., tuple[Tracer | float | None, ...]]"
+Partials: TypeAlias = "Callable[..., tuple[Tracer | float | NoDerivative | None, ...]]"
 """``partials(out, *operands, **params)``: the partial derivative by each operand, elementwise.
 
 By a complex operand x + iy, that of a complex result is the derivative of a holomorphic function;
@@ -48,14 +51,29 @@ Batch: TypeAlias = "Callable[..., Tracer]"
 
 
 @dataclass(frozen=True)
+class NoDerivative:
+    """Stands for a partial derivative that is not zero and has no formula: using it raises."""
+
+    what: str
+
+    def __rmul__(self, factor: Any) -> NoReturn:
+        """Refuse to be multiplied by a tangent or cotangent."""
+        raise UnsupportedFunctionError(
+            f"{self.what} is not known to pullback; hold that argument fixed, with "
+            f"pb.stop_gradient or by differentiating by the others{at(user_location())}"
+        )
+
+
+@dataclass(frozen=True)
 class Domain:
     """Operands to test a row with: drawn types and params, and an interval for the values.
 
     ``cases`` are pairs of operand shapes and params; ``low``/``high`` bound random values (one pair
     for all operands, or one for each); ``dtypes`` are the short names the row is tested for;
     ``kinds`` gives, where operands differ, the dtype of each operand ("*" for the drawn one).
-    ``prepare`` makes operands of a kind, such as symmetric matrices, of the drawn ones, of the same
-    types; written in NumPy, it is differentiated along with the row.
+    ``fixed`` lists operands that tests of derivatives hold fixed. ``prepare`` makes operands of a
+    kind, such as symmetric matrices, of the drawn ones, of the same types; written in NumPy, it is
+    differentiated along with the row.
     """
 
     cases: tuple[tuple[tuple[tuple[int, ...], ...], dict[str, Any]], ...]
@@ -64,6 +82,7 @@ class Domain:
     dtypes: tuple[str, ...] = ("f64", "f32")
     kinds: tuple[str, ...] | None = None
     smooth: bool = True
+    fixed: tuple[int, ...] = ()
     prepare: Callable[..., tuple[Any, ...]] | None = None
 
 

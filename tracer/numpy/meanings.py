@@ -241,11 +241,8 @@ ELEMENTWISE: dict[str, Rule] = {
     "bitwise_count": rows.bit_count,
     "gcd": rows.gcd,
     "lcm": _lcm,
-    "erf": rows.erf,
-    "erfc": rows.erfc,
-    "expit": rows.logistic,
 }
-"""scipy.special's ufuncs come here by name, without SciPy being imported."""
+"""Those of `scipy.special` stand in `tracer/scipy/special.py`."""
 
 CORE: dict[str, Rule] = {
     "logical_and": _logical(rows.bit_and),

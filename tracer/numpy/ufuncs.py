@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import UnsupportedFunctionError, at
 from ..location import user_location
+from ..scipy.special import SPECIAL
 from ..trace import WEAK_DTYPES, Tracer, Weak, lift
 from ..types import BOOL, is_integer
 from .meanings import CORE, ELEMENTWISE
@@ -81,7 +82,7 @@ def call(ufunc: np.ufunc, *operands: Any) -> Any:
     core = CORE.get(name)
     if core is not None:
         return core(*operands)
-    meaning = ELEMENTWISE.get(name)
+    meaning = ELEMENTWISE.get(name) or SPECIAL.get(name)
     if meaning is None:
         raise UnsupportedFunctionError(
             f"np.{name} has no meaning for traced values; compute it outside the traced function, "

@@ -12,6 +12,7 @@ from . import (
     matrix_functions,
     reduction,
     sorting,
+    special,
     structure,
     systems,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "matrix_functions",
     "reduction",
     "sorting",
+    "special",
     "structure",
     "systems",
 ]
