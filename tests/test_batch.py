@@ -71,7 +71,9 @@ def compare(
 
 
 def floating(case: Case) -> list[int]:
-    return [i for i, x in enumerate(case.graph().parameters) if is_float(x.type.dtype)]
+    fixed = domain_of(case.row).fixed
+    parameters = enumerate(case.graph().parameters)
+    return [i for i, x in parameters if is_float(x.type.dtype) and i not in fixed]
 
 
 def has_derivative(case: Case) -> bool:

@@ -17,6 +17,8 @@ from pullback.tracer.scipy.distributions import methods
 
 from .elementary import Array
 
+jit: Any = pb.jit
+
 SHAPES: dict[str, tuple[float, ...]] = {
     "gamma": (2.5,), "chi2": (3.0,), "beta": (2.0, 3.5), "t": (4.0,), "f": (3.0, 6.0),
     "lognorm": (0.7,), "pareto": (2.5,), "weibull_min": (1.7,), "truncnorm": (-0.5, 2.0),
@@ -64,7 +66,7 @@ def test_values_are_those_of_scipy(name: str, method: str) -> None:
     for given in arguments(name, method):
         with np.errstate(all="ignore"):
             want = theirs(*given)
-        got = pb.jit(lambda *xs: ours(*xs))(*given)
+        got = jit(lambda *xs: ours(*xs))(*given)
         # The logarithms of SciPy's probabilities near one have the rounding of these, and its
         # quantiles are found by iteration.
         near_one = {"logcdf": 1e-15, "logsf": 1e-15}.get(method, 1e-300)
@@ -77,10 +79,10 @@ def test_values_are_those_of_scipy(name: str, method: str) -> None:
 def test_parameters_that_are_none_give_nan(name: str) -> None:
     d = DISTRIBUTIONS[name]
     for method in ("logpmf" if d.discrete else "logpdf", "cdf"):
-        got = pb.jit(getattr(getattr(stats, name), method))(POINTS, *INVALID[name])
+        got = jit(getattr(getattr(stats, name), method))(POINTS, *INVALID[name])
         assert np.isnan(got).all()
     if not d.discrete:
-        assert np.isnan(pb.jit(stats.norm.logpdf)(POINTS, 0.0, -1.0)).all()
+        assert np.isnan(jit(stats.norm.logpdf)(POINTS, 0.0, -1.0)).all()
 
 
 DIFFERENTIABLE = [(n, m) for n, m in CASES if m not in QUANTILES]
@@ -158,16 +160,16 @@ def test_parameters_by_name_and_frozen() -> None:
         lambda x, a: stats.gamma(a, loc=0.1, scale=3.0).logpdf(x),
         lambda x, a: stats.gamma(2.0, loc=0.1, scale=3.0).logpdf(x),
     ):
-        np.testing.assert_allclose(pb.jit(f)(x, 2.0), want, rtol=1e-14)
+        np.testing.assert_allclose(jit(f)(x, 2.0), want, rtol=1e-14)
     assert stats.gamma(2.0).mean() == 2.0
     np.testing.assert_array_equal(stats.gamma(2.0).cdf(x), scipy_stats.gamma.cdf(x, 2.0))
 
 
 def test_arguments_broadcast() -> None:
     x, mean = np.linspace(-1.0, 1.0, 3), np.array([[0.0], [1.0]])
-    got = pb.jit(stats.norm.logpdf)(x, mean, 2)
+    got = jit(stats.norm.logpdf)(x, mean, 2)
     np.testing.assert_allclose(got, scipy_stats.norm.logpdf(x, mean, 2), rtol=1e-15)
-    assert pb.jit(stats.norm.pdf)(np.float32(0.5)).dtype == np.float64
+    assert jit(stats.norm.pdf)(np.float32(0.5)).dtype == np.float64
 
 
 def test_bad_arguments() -> None:
@@ -178,9 +180,9 @@ def test_bad_arguments() -> None:
         lambda x: stats.norm.pdf(x, mean=2.0),
     ):
         with pytest.raises(TypeError, match=r"test_stats\.py"):
-            pb.jit(f)(1.0)
+            jit(f)(1.0)
     with pytest.raises(UnsupportedFunctionError, match="quantiles of poisson"):
-        pb.jit(lambda q: stats.poisson.ppf(q, 3.0))(0.5)
+        jit(lambda q: stats.poisson.ppf(q, 3.0))(0.5)
 
 
 def test_names_are_scipys() -> None:
@@ -195,15 +197,13 @@ def test_dirichlet() -> None:
     x = np.array([[0.2, 0.5], [0.3, 0.1], [0.5, 0.4]])
     for point in (x, x[:2], x[:, 0], x[:2, 0]):
         want = scipy_stats.dirichlet.logpdf(point, alpha)
-        np.testing.assert_allclose(pb.jit(stats.dirichlet.logpdf)(point, alpha), want, rtol=1e-13)
-        np.testing.assert_allclose(
-            pb.jit(stats.dirichlet.pdf)(point, alpha), np.exp(want), rtol=1e-13
-        )
+        np.testing.assert_allclose(jit(stats.dirichlet.logpdf)(point, alpha), want, rtol=1e-13)
+        np.testing.assert_allclose(jit(stats.dirichlet.pdf)(point, alpha), np.exp(want), rtol=1e-13)
     pb.testing.check_grads(lambda a: np.sum(stats.dirichlet.logpdf(x, a)), (alpha,))
     with pytest.raises(ValueError, match="same number of entries"):
-        pb.jit(stats.dirichlet.logpdf)(x[:1], alpha)
+        jit(stats.dirichlet.logpdf)(x[:1], alpha)
     with pytest.raises(ValueError, match="one dimensional"):
-        pb.jit(stats.dirichlet.logpdf)(x, alpha[None])
+        jit(stats.dirichlet.logpdf)(x, alpha[None])
 
 
 # -- JAX as a peer -----------------------------------------------------------------------------
