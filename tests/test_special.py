@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -18,14 +19,26 @@ from pullback.scipy import special
 from pullback.testing import check_grads
 from pullback.tracer.errors import UnsupportedFunctionError
 from pullback.tracer.primitives import special as rows
+from pullback.tracer.scipy.distribution_table import DISTRIBUTIONS
+from pullback.tracer.scipy.functions import FUNCTIONS as FUNCTIONS_OF_SCIPY
+from pullback.tracer.scipy.multivariate import MULTIVARIATE
 from pullback.tracer.scipy.special import SPECIAL as MEANINGS
 
 from .elementary import Array, Compiled, ulps
 from .special_symbols import INVERSES
 
-jit: Any = pb.jit
-grad: Any = pb.grad
-hessian_of: Any = pb.hessian
+
+def jit(f: Any) -> Any:
+    return pb.jit(f)
+
+
+def grad(f: Any) -> Any:
+    return pb.grad(f)
+
+
+def hessian_of(f: Any) -> Any:
+    return pb.hessian(f)
+
 
 # -- accuracy ----------------------------------------------------------------------------------
 
@@ -445,3 +458,9 @@ def test_names_are_scipys() -> None:
     assert special.ellipk(0.5) == scipy_special.ellipk(0.5)
     with pytest.raises(AttributeError, match="no_such"):
         special.no_such  # noqa: B018
+
+
+def test_the_page_lists_every_name() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "special.md").read_text("utf-8")
+    names = {*MEANINGS, *FUNCTIONS_OF_SCIPY, *DISTRIBUTIONS, *MULTIVARIATE} - {"_zeta"}
+    assert sorted(name for name in names if f"`{name}`" not in page) == []

@@ -17,7 +17,10 @@ from pullback.tracer.scipy.distributions import methods
 
 from .elementary import Array
 
-jit: Any = pb.jit
+
+def jit(f: Any) -> Any:
+    return pb.jit(f)
+
 
 SHAPES: dict[str, tuple[float, ...]] = {
     "gamma": (2.5,), "chi2": (3.0,), "beta": (2.0, 3.5), "t": (4.0,), "f": (3.0, 6.0),

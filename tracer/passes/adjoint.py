@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..ir import PARAMETER, Graph, Node, Params, replay
-from ..primitive import Primitive
+from ..primitive import NoDerivative, Primitive
 from ..trace import Tracer, current_trace, derivative_of, new_trace
 from ..types import is_complex, is_inexact
 
@@ -132,7 +132,7 @@ def _pull_node(node: Node, ct: Cotangent, wants: Sequence[bool]) -> list[Cotange
     return pulled
 
 
-def times_partial(ct: Tracer, partial: Tracer | float, operand: Tracer) -> Tracer:
+def times_partial(ct: Tracer, partial: Tracer | float | NoDerivative, operand: Tracer) -> Tracer:
     """A cotangent times a partial derivative; of a real result by a complex operand, by parts."""
     from ..primitives.complexes import complex, imag, real
 
