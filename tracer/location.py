@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
-LIBRARIES = ("pullback", "numpy", "optree")
+LIBRARIES = ("pullback", "numpy", "scipy", "optree")
 """Packages whose frames a location skips: it names the user's line."""
 
 _library_modules: dict[str, bool] = {}
@@ -28,7 +28,7 @@ class Location:
 
 
 def is_library(module_globals: dict[str, Any]) -> bool:
-    """Whether the globals are those of a module of this library, or of NumPy."""
+    """Whether the globals are those of a module of this library, of NumPy or SciPy."""
     name = module_globals.get("__name__", "")
     known = _library_modules.get(name)
     if known is None:
@@ -38,7 +38,7 @@ def is_library(module_globals: dict[str, Any]) -> bool:
 
 
 def user_location() -> Location | None:
-    """The innermost frame outside this library and NumPy."""
+    """The innermost frame outside this library, NumPy and SciPy."""
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and is_library(frame.f_globals):
         frame = frame.f_back
@@ -50,3 +50,13 @@ def user_location() -> Location | None:
         found = Location(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
         _known[key] = found
     return found
+
+
+def called_by(package: str) -> bool:
+    """Whether a module of the package is between the user's line and this one."""
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and is_library(frame.f_globals):
+        if frame.f_globals.get("__name__", "").split(".")[0] == package:
+            return True
+        frame = frame.f_back
+    return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .errors import TracedValueError, at
-from .location import user_location
+from .location import called_by, user_location
 
 if TYPE_CHECKING:
     from .trace import Tracer
@@ -126,6 +126,10 @@ class Operators:
             "pullback.numpy.array makes arrays of traced values, pullback.numpy.zeros to fill;\n"
             "  to read a NumPy array at traced places: pullback.numpy.asarray(table)[places]"
         )
+        if called_by("scipy"):
+            way_out = (
+                "pullback.scipy has SciPy's functions for traced values: pullback.scipy.linalg"
+            )
         _refuse("making a NumPy array", way_out)(self)  # type: ignore[arg-type]
         raise AssertionError
 

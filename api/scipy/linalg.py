@@ -14,6 +14,7 @@ before the last two are a batch, and these are differentiable: systems (`solve`,
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from pullback.tracer.errors import UnsupportedFunctionError, at
@@ -35,6 +36,13 @@ def _traced(name: str) -> Callable[..., Any]:
     return LINALG.get(name, refused)
 
 
+@cache
+def _function(name: str) -> Callable[..., Any]:
+    import scipy.linalg
+
+    return dispatching(getattr(scipy.linalg, name), _traced(name))
+
+
 def __getattr__(name: str) -> Any:
     """A name of `scipy.linalg`: functions dispatch, all else is SciPy's."""
     import scipy.linalg
@@ -42,9 +50,7 @@ def __getattr__(name: str) -> Any:
     found = getattr(scipy.linalg, name)
     if not callable(found) or isinstance(found, type):
         return found
-    function = dispatching(found, _traced(name))
-    globals()[name] = function
-    return function
+    return _function(name)
 
 
 def __dir__() -> list[str]:
