@@ -66,7 +66,8 @@ def leaves(value: Any) -> list[Array]:
 
 @pytest.mark.parametrize("dtype", [np.complex128, np.complex64])
 def test_as_numpy(dtype: type):
-    z, w = Z.astype(dtype), W.astype(dtype)
+    z: Array = Z.astype(dtype)
+    w: Array = W.astype(dtype)
     everything = pb.jit(lambda z, w: tuple(f(z, w) for f in MEANINGS))(z, w)
     for f, got in zip(MEANINGS, everything, strict=True):
         with np.errstate(all="ignore"):

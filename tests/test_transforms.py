@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -842,15 +841,12 @@ def test_long_chains():
             x = np.sin(x) * 1.0001
         return np.sum(x)
 
-    start = time.perf_counter()
     value, gradient = pb.value_and_grad(f)(X)
-    seconds = time.perf_counter() - start
     assert_allclose(value, f(X), rtol=1e-9)
     h = 1e-6
     for i, direction in enumerate(np.eye(3)):
         slope = (f(X + h * direction) - f(X - h * direction)) / (2 * h)
         assert_allclose(gradient[i], slope, rtol=1e-4, atol=1e-9)
-    assert seconds < 60, f"compiling a long chain took {seconds:.1f} s"
 
 
 def test_long_chains_in_forward_mode():

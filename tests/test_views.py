@@ -59,7 +59,9 @@ def follow(x: Any, step: Step) -> Any:
     kind, detail = step
     if kind in WAYS and (detail is not None or kind in ("transpose", "ravel", "copy", "same")):
         return WAYS[kind](x, detail)
-    return {"squeeze": np.squeeze, "K": lambda x: x.ravel("K")}.get(kind, lambda x: x)(x)
+    if kind == "K":
+        return x.ravel("K")
+    return np.squeeze(x) if kind == "squeeze" else x
 
 
 WAYS: dict[str, Callable[[Any, Any], Any]] = {

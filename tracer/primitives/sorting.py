@@ -17,7 +17,7 @@ from .indexing import ALL, gather
 from .structure import all_batched, broadcast, iota, reshape
 
 Array = np.ndarray[Any, Any]
-COMPLEX = ("c128", "c64")
+ORDERED = tuple(x for x in ALL if not x.startswith("c"))
 
 
 def gather_last(x: Tracer, positions: Tracer) -> Tracer:
@@ -49,7 +49,7 @@ sort: Primitive = register(
         "sort",
         _infer_sort,
         lambda x: np.sort(x, -1, kind="stable"),
-        Domain(CASES, low=-9.0, high=9.0, dtypes=(*ALL, *COMPLEX), smooth=False),
+        Domain(CASES, low=-9.0, high=9.0, dtypes=ALL, smooth=False),
         jvp=_sort_jvp,
         batch=lambda batched, x: sort(x),
     )
@@ -60,7 +60,7 @@ argsort: Primitive = register(
         "argsort",
         lambda x: _infer_sort(x).with_dtype(INT64),
         lambda x: np.argsort(x, -1, kind="stable"),
-        Domain(CASES, low=-9.0, high=9.0, dtypes=(*ALL, *COMPLEX)),
+        Domain(CASES, low=-9.0, high=9.0, dtypes=ALL),
         batch=lambda batched, x: argsort(x),
     )
 )
@@ -106,7 +106,7 @@ searchsorted: Primitive = register(
                 (((0,), (3,)), {"side": "right"}),
                 (((2, 1), (2, 9)), {"side": "right"}),
             ),
-            dtypes=ALL,
+            dtypes=ORDERED,
         ),
         batch=_searchsorted_batch,
     )
