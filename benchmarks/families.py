@@ -115,6 +115,16 @@ def samples(n: int) -> Inputs:
     return random(n), np.linspace(-3.0, 3.0, n)
 
 
+def gaussian_process(n: int) -> Inputs:
+    x, rng = np.linspace(0.0, 10.0, n), np.random.default_rng(0)
+    y = np.sin(x) + 0.1 * rng.standard_normal(n)
+    return np.array([0.1, 0.2, -2.0]), (x[:, None] - x) ** 2, y
+
+
+def systems(count: int, n: int) -> Inputs:
+    return random(count, n, n) + 4 * np.eye(n), random(count, n, 1, seed=1)
+
+
 def rows_of_table(count: int, rows: int, columns: int) -> Inputs:
     return random(rows, columns), integers(rows, count), random(count, columns, seed=2)
 
@@ -196,5 +206,20 @@ FAMILIES = (
         rows_of_table,
         (50_000, 10_000, 64),
         (9, 5, 4),
+    ),
+    Family(
+        "Gaussian process, likelihood of 200 points",
+        programs.gaussian_process,
+        gaussian_process,
+        (200,),
+        (5,),
+    ),
+    Family(
+        "10,000 systems of 4 equations",
+        programs.solutions,
+        systems,
+        (10_000, 4),
+        (3, 2),
+        argnums=(0, 1),
     ),
 )

@@ -82,6 +82,7 @@ def torch() -> Tool:
 
     names = "sum mean sin exp tanh log1p log sqrt logaddexp zeros_like concatenate einsum quantile"
     namespace = SimpleNamespace(**{name: getattr(torch, name) for name in names.split()})
+    namespace.linalg = torch.linalg
     namespace.sort = lambda x: torch.sort(x).values
     programs.use(namespace, torch.erf, torch.logsumexp)
 
