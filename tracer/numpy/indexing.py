@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from ..errors import UnsupportedFunctionError, at
+from ..errors import at
 from ..location import user_location
 from ..primitives.elementwise import where
-from ..primitives.indexing import scatter_add
 from ..primitives.structure import reshape
 from ..trace import Tracer, View, lift
 from ..types import DType, Shape
@@ -137,24 +134,3 @@ def _refuse_counted() -> None:
         "what is assigned through a traced mask must not depend on how many elements it selects\n"
         f"  use x = np.where(mask, values, x){at(user_location())}"
     )
-
-
-def add_at(ufunc: np.ufunc, x: Any, index: Any, value: Any = None) -> None:
-    """`np.add.at`: adds in place; of positions that repeat, every one counts.
-
-    Raises:
-        UnsupportedFunctionError: for other ufuncs than add and subtract.
-    """
-    if ufunc not in (np.add, np.subtract) or not isinstance(x, Tracer):
-        raise UnsupportedFunctionError(
-            f"np.{ufunc.__name__}.at has no meaning for traced values; np.add.at on a traced array "
-            f"has{at(user_location())}"
-        )
-    selection = select(completed(items(index), x.ndim), x.shape)
-    update = as_update(value, x.dtype, selection.shape)
-    update = update if ufunc is np.add else -update
-    base = Tracer(x.node)
-    if selection.arrays:
-        x.assign(selection.write(base, update, scatter_add))
-    else:
-        x.assign(selection.write(base, selection.read(base) + update))

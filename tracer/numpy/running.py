@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..errors import at
 from ..location import user_location
 from ..primitives import cumulative as rows
@@ -70,11 +68,3 @@ def _with_initial(function: Callable[..., Tracer], identity: int) -> Callable[..
 
 cumulative_sum = _with_initial(cumsum, 0)
 cumulative_prod = _with_initial(cumprod, 1)
-
-ACCUMULATIONS: dict[str, Callable[..., Any]] = {
-    np.add.__name__: cumsum,
-    np.multiply.__name__: cumprod,
-    np.maximum.__name__: cummax,
-    np.minimum.__name__: cummin,
-}
-"""What ``ufunc.accumulate`` is, by the name of the ufunc."""
