@@ -25,7 +25,7 @@ from pullback.tracer.trace import (
     operand_node,
     tracing,
 )
-from pullback.tracer.transform import as_leaf
+from pullback.tracer.transform import READ_ONLY, as_leaf
 
 from .compiler import Program, Stage, compile_graph
 from .errors import InternalError
@@ -40,6 +40,7 @@ from .signature import (
     put_together,
     take_apart,
 )
+from .writing import check_targets, write_back
 
 CHAIN_LIMIT = 16
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
@@ -62,12 +63,26 @@ class Compiled:
     native: NativeCallable
     direct: bool
     converted: tuple[np.ndarray[Any, Any], ...]
+    writes: tuple[int, ...]
     seconds: float
 
     @property
     def findable(self) -> bool:
-        """Whether machine code alone can tell that a call is for it."""
-        return not self.contents and not self.converted
+        """Whether machine code alone can tell that a call is for it, and finish it."""
+        return not self.contents and not self.converted and not self.writes
+
+    def call(self, call: Call, args: Sequence[Any]) -> Any:
+        """The result; what the function writes to its arguments is in them."""
+        if not self.writes:
+            return self.native(*_native_arguments(self, call, args))
+        captures = cast("tuple[Any, ...]", self.specialisation.captures)
+        targets = check_targets(call.given, self.writes, (*captures, *self.converted))
+        found = self.native(*_native_arguments(self, call, args))
+        if found is _MISSED:
+            return found
+        result, values = found
+        write_back(targets, values)
+        return result
 
     def current(self) -> bool:
         """Whether all that the code was made of outside the function still is what it was."""
@@ -107,12 +122,14 @@ class Function(NativeCallable):
         wrapped: Callable[..., Any],
         static_argnums: Sequence[int] = (),
         static_argnames: Sequence[str] = (),
+        writing: bool = False,
     ) -> None:
         functools.update_wrapper(self, wrapped)
         self.__wrapped__ = wrapped
         self._body = body
         self._static_argnums = tuple(static_argnums)
         self._static_argnames = tuple(static_argnames)
+        self._writing = writing
         self._versions: dict[Signature, list[Compiled]] = {}
         self._by_structure: dict[tree.TreeSpec, _Flat] = {}
         self._lock = threading.RLock()
@@ -173,7 +190,7 @@ class Function(NativeCallable):
             raise TypeError(f"a ShapeDtype has no values to compute with{at(user_location())}")
         for _ in range(ATTEMPTS):
             compiled = self._compiled(call)
-            result = compiled.native(*_native_arguments(compiled, call, args))
+            result = compiled.call(call, args)
             if result is not _MISSED:
                 return result
         raise InternalError("compiled code refused arguments of its own signature")
@@ -189,7 +206,7 @@ class Function(NativeCallable):
                 if compiled.current():
                     return compiled
             try:
-                compiled = _compile(self._body, self.__wrapped__, call)
+                compiled = _compile(self._body, self.__wrapped__, call, self._writing)
             except BaseException:
                 if not versions:
                     del self._versions[call.signature]
@@ -234,14 +251,18 @@ def _direct_arguments(call: Call, args: Sequence[Any]) -> list[Any]:
     return [x if i in static else next(leaves) for i, x in enumerate(args)]
 
 
-def _compile(body: Callable[..., Any], wrapped: Callable[..., Any], call: Call) -> Compiled:
+def _compile(
+    body: Callable[..., Any], wrapped: Callable[..., Any], call: Call, writing: bool
+) -> Compiled:
     start = time.perf_counter()
-    graph, captures, spec = trace_signature(body, call.signature)
+    graph, captures, spec, writes = _traced(body, call.signature, writing)
     traced = time.perf_counter() - start
     guards, contents = guards_of(wrapped)
     objects: list[Any] = [value for _, value in call.signature.static]
     leaves = iter(range(len(graph.outputs)))
     result = _result_tree(spec, leaves, objects)
+    if writes:
+        result = Group("tuple", (result, Group("tuple", tuple(map(Leaf, leaves)))))
     graph, converted, captures = _converted_first(graph, captures)
     outside = [Argument("array", p.type) for p in graph.parameters[len(call.leaves) :]]
     arguments = call.direct
@@ -263,7 +284,15 @@ def _compile(body: Callable[..., Any], wrapped: Callable[..., Any], call: Call) 
     seconds = time.perf_counter() - start
     direct = call.direct is not None
     return Compiled(
-        call.signature, program, specialisation, contents, native, direct, converted, seconds
+        call.signature,
+        program,
+        specialisation,
+        contents,
+        native,
+        direct,
+        converted,
+        writes,
+        seconds,
     )
 
 
@@ -300,32 +329,44 @@ def _missed(*args: Any) -> object:
 def trace_signature(
     body: Callable[..., Any], signature: Signature
 ) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec]:
-    """The graph, the captured arrays that it uses, and the structure of the result."""
+    """The graph, the captured arrays that it uses, and the structure of the result.
+
+    Raises:
+        ValueError: when the function writes to an argument.
+    """
+    return _traced(body, signature, writing=False)[:3]
+
+
+def _traced(
+    body: Callable[..., Any], signature: Signature, writing: bool
+) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec, tuple[int, ...]]:
+    """The same, and which arguments are written to: the graph gives them after the results."""
     with new_trace() as trace:
         parameters: list[Node] = []
         tracers: list[Tracer] = []
+        storages: list[Storage] = []
         for argument in signature.arguments:
             node = trace.builder.parameter(argument.type)
             weak = PYTHON_TYPES.get(argument.kind)
-            storage = Storage(node, read_only=READ_ONLY)
+            storage = Storage(node, read_only=None if writing else READ_ONLY)
             parameters.append(node)
+            storages.append(storage)
             tracers.append(Tracer(node, weak, storage))
         args, kwargs = put_together(signature, tracers)
         leaves, spec = tree.flatten(body(*args, **kwargs))
-        graph = trace.builder.graph([operand_node(as_leaf(x)) for x in leaves])
+        pairs = enumerate(zip(storages, parameters, strict=True))
+        writes = tuple(i for i, (storage, before) in pairs if storage.node is not before)
+        results = [operand_node(as_leaf(x)) for x in leaves]
+        graph = trace.builder.graph([*results, *(storages[i].node for i in writes)])
         used = reachable(graph.outputs)
         outside = graph.parameters[len(parameters) :]
         captures = [x for x, p in zip(trace.captures, outside, strict=True) if p in used]
         kept = tuple(p for p in outside if p in used)
-        return Graph((*parameters, *kept), graph.nodes, graph.outputs), tuple(captures), spec
+        whole = Graph((*parameters, *kept), graph.nodes, graph.outputs)
+        return whole, tuple(captures), spec, writes
 
 
 PYTHON_TYPES = {"complex": complex, "float": float, "int": int, "bool": bool}
-
-READ_ONLY = (
-    "assignment to an argument of a compiled function would change the caller's array\n"
-    "  copy it first: x = x.copy()"
-)
 
 
 def _result_tree(spec: tree.TreeSpec, leaves: Any, objects: list[Any]) -> Tree:

@@ -64,12 +64,14 @@ class Signature:
 class Call:
     """A call of a compiled function, taken apart.
 
+    ``leaves`` are the arguments in the form that machine code reads, ``given`` as they came.
     ``direct`` are the arguments as machine code takes them, when all are positional leaves or
     static values; None otherwise.
     """
 
     signature: Signature
     leaves: list[Any]
+    given: list[Any]
     direct: tuple[Argument | Static, ...] | None
 
 
@@ -104,7 +106,7 @@ def take_apart(
         direct = tuple(
             Static(next(order)) if i in numbers else next(kinds) for i in range(len(args))
         )
-    return Call(signature, [value for _, value in pairs], direct)
+    return Call(signature, [value for _, value in pairs], leaves, direct)
 
 
 def put_together(signature: Signature, leaves: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -510,8 +510,11 @@ def test_writing_into_an_argument():
 
     for function, text in ((f, "x[0] ="), (g, "x +=")):
         x = X.copy()
+        for transform in (pb.jacfwd(function), pb.jacrev(function), pb.jit(pb.jacrev(function))):
+            with Mistake(ValueError, r"copy\(\)", line=line_of(function, text)):
+                transform(x)
         with Mistake(ValueError, r"copy\(\)", line=line_of(function, text)):
-            pb.jit(function)(x)
+            pb.trace(function, x)
         assert_array_equal(x, X)
 
 

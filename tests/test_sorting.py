@@ -212,8 +212,12 @@ def test_sorting_in_place():
         return y, np.sort(z, 0), x.argsort(0, kind="stable")
 
     compare(f, drawn((4, 5), "f8"))
+    argument = drawn((7,), "f8")
+    want = np.sort(argument)
+    pb.jit(lambda x: x.sort())(argument)
+    same(argument, want)
     with pytest.raises(ValueError, match="argument"):
-        pb.jit(lambda x: x.sort())(np.ones(3))
+        pb.vmap(lambda x: x.sort())(np.ones((2, 3)))
 
 
 def test_partitions_hold_what_they_promise():

@@ -19,6 +19,7 @@ from .ir import Graph, Node, replay
 from .location import user_location
 from .passes import adjoint, tangent
 from .trace import (
+    Storage,
     Tracer,
     current_trace,
     lift,
@@ -61,10 +62,20 @@ def as_leaf(value: Any) -> Tracer:
     )
 
 
+READ_ONLY = (
+    "assignment to an argument of a transformed function would change the caller's array, which "
+    "only pullback.jit does\n  copy it first: x = x.copy()"
+)
+
+
 def trace_function(function: Callable[..., Any], arguments: Sequence[Tracer]) -> Flat:
     """Trace ``function(*leaves)`` on parameters of the arguments' types."""
     with new_trace() as trace:
-        parameters = [Tracer(trace.builder.parameter(x.type), x.weak) for x in arguments]
+        nodes = [trace.builder.parameter(x.type) for x in arguments]
+        parameters = [
+            Tracer(node, x.weak, Storage(node, read_only=READ_ONLY))
+            for node, x in zip(nodes, arguments, strict=True)
+        ]
         leaves, spec = tree.flatten(function(*parameters))
         outputs = [as_leaf(x) for x in leaves]
         graph = trace.builder.graph([operand_node(x) for x in outputs])

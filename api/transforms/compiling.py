@@ -42,6 +42,9 @@ def jit(
         A `Function`: call it with arrays; ``.ir() .llvm() .asm() .plan() .stages()`` show the
         stages. 0-d results are NumPy scalars.
 
+    What the function writes to an argument is in the caller's array when the call returns, as in
+    NumPy; a call that raises changes nothing.
+
     >>> @pb.jit
     ... def normalize(x):
     ...     return x / np.sqrt(np.sum(x * x))
@@ -51,7 +54,7 @@ def jit(
 
     def make(fun: Callable[..., Any]) -> Function:
         names = (static_argnames,) if isinstance(static_argnames, str) else static_argnames
-        return Function(fun, fun, as_tuple(static_argnums), tuple(names))
+        return Function(fun, fun, as_tuple(static_argnums), tuple(names), writing=True)
 
     return decorator(make, fun)
 
