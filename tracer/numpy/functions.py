@@ -95,7 +95,7 @@ _implement_all(
 _implement_all(logic, "isclose allclose array_equal array_equiv isposinf isneginf")
 _implement_all(
     numeric,
-    "round fix cross sinc apply_along_axis apply_over_axes",
+    "round fix cross sinc i0 apply_along_axis apply_over_axes",
 )
 _implement_all(polynomials, "polyval polyadd polysub polymul polydiv polyder polyint polyfit poly")
 _implement_all(products, "dot inner outer vdot tensordot kron")
@@ -164,6 +164,7 @@ CREATION: dict[str, Callable[..., Any]] = {
     "asanyarray": creation.asarray,
     "asfortranarray": creation.asarray,
     "require": creation.require,
+    "kaiser": numeric.kaiser,
     "full": creation.full,
 }
 """Functions that real NumPy does not dispatch: `pullback.numpy` has them."""

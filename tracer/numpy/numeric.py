@@ -9,9 +9,10 @@ import numpy as np
 from ..errors import UnsupportedTypeError, at
 from ..location import user_location
 from ..primitives import elementwise as rows
+from ..primitives.special import i0 as bessel_i0
 from ..primitives.structure import permute, reshape
 from ..trace import Tracer
-from ..types import BOOL, is_inexact, normalize_axis
+from ..types import BOOL, FLOAT64, is_complex, is_inexact, normalize_axis
 from .creation import asarray
 from .joining import stack
 from .products import promoted
@@ -69,6 +70,27 @@ def sinc(x: Any) -> Tracer:
     nothing = value == 0.0
     safe = where(nothing, 1.0, value)
     return where(nothing, 1.0, np.sin(safe) / safe)
+
+
+def i0(x: Any) -> Tracer:
+    """`np.i0`: the modified Bessel function of the first kind of order 0.
+
+    Raises:
+        TypeError: for complex values.
+    """
+    value = asarray(x)
+    if is_complex(value.dtype):
+        raise TypeError(f"i0 not supported for complex values{at(user_location())}")
+    return bessel_i0(value if is_inexact(value.dtype) else as_dtype(value, FLOAT64))
+
+
+def kaiser(M: Any, beta: Any) -> Tracer:
+    """`np.kaiser`: the window of a known length, for a traced shape."""
+    count, shape = int(M), asarray(beta)
+    middle = (count - 1) / 2.0
+    places = (np.arange(count) - middle) / middle if count > 1 else np.zeros(max(count, 0))
+    height: Any = i0(shape * np.sqrt(1 - places**2)) / i0(shape)
+    return asarray(height)
 
 
 def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Tracer:
