@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,11 +92,14 @@ DRAWS: list[Callable[..., Any]] = [
     random.cauchy,
     random.bernoulli,
     random.bits,
+    partial(random.gamma, shape=0.7),
+    partial(random.beta, a=0.5, b=2.0),
 ]
 
 
-def _name(draw: Callable[..., Any]) -> str:
-    return draw.__name__
+def _name(draw: Any) -> str:
+    name: str = getattr(draw, "func", draw).__name__
+    return name
 
 
 @pytest.mark.parametrize("draw", DRAWS, ids=_name)
@@ -166,11 +170,22 @@ KNOWN: list[tuple[Callable[..., Any], Any]] = [
     (random.laplace, stats.laplace),
     (random.logistic, stats.logistic),
     (random.cauchy, stats.cauchy),
+    (partial(random.gamma, shape=0.3), stats.gamma(0.3)),
+    (partial(random.gamma, shape=40.0), stats.gamma(40.0)),
+    (partial(random.chisquare, df=3.0), stats.chi2(3.0)),
+    (partial(random.standard_t, df=2.5), stats.t(2.5)),
+    (partial(random.beta, a=0.6, b=2.0), stats.beta(0.6, 2.0)),
+    (partial(random.weibull, a=1.7), stats.weibull_min(1.7)),
+    (partial(random.pareto, a=1.7), stats.pareto(1.7, loc=-1.0)),
+    (random.lognormal, stats.lognorm(1.0)),
+    (random.rayleigh, stats.rayleigh),
+    (partial(random.truncated_normal, lower=-1.0, upper=2.0), stats.truncnorm(-1.0, 2.0)),
+    (partial(random.truncated_normal, lower=5.0, upper=np.inf), stats.truncnorm(5.0, np.inf)),
 ]
 
 
 @pytest.mark.parametrize("dtype", WIDTHS)
-@pytest.mark.parametrize(("draw", "known"), KNOWN, ids=[x.__name__ for x, _ in KNOWN])
+@pytest.mark.parametrize(("draw", "known"), KNOWN, ids=[_name(x) for x, _ in KNOWN])
 def test_distribution(draw: Callable[..., Any], known: Any, dtype: Any, key: Array):
     """Kolmogorov and Smirnov's test, of values and of tails; neighbours do not correlate."""
     x = draw(key, size=COUNT, dtype=dtype)
@@ -182,6 +197,35 @@ def test_distribution(draw: Callable[..., Any], known: Any, dtype: Any, key: Arr
     tail = places[places < 0.01] * 100
     assert stats.kstest(tail, "uniform").pvalue > 1e-3
     assert abs(np.corrcoef(places[1:], places[:-1])[0, 1]) < 4 / np.sqrt(COUNT)
+
+
+def test_vectors(key: Array):
+    alpha = np.array([0.001, 1.0, 4.0])
+    x = random.dirichlet(key, alpha, size=COUNT)
+    np.testing.assert_allclose(x.sum(-1), 1.0, rtol=1e-14)
+    assert np.all(np.isfinite(x))
+    for place, a in enumerate(alpha[1:], 1):
+        assert stats.kstest(x[:, place], stats.beta(a, alpha.sum() - a).cdf).pvalue > 1e-3
+    mean, cov = np.array([1.0, -2.0]), np.array([[2.0, 0.9], [0.9, 1.0]])
+    z = random.multivariate_normal(key, mean, cov, size=COUNT)
+    assert z.shape == (COUNT, 2)
+    np.testing.assert_allclose(np.cov(z.T), cov, atol=0.06)
+    np.testing.assert_allclose(z.mean(0), mean, atol=0.03)
+    many = random.multivariate_normal(key, np.zeros((5, 1, 2)), np.stack([cov] * 3))
+    assert many.shape == (5, 3, 2)
+    with pytest.raises(np.linalg.LinAlgError):
+        random.multivariate_normal(key, mean, -cov)
+    with pytest.raises(ValueError, match="do not belong together"):
+        random.multivariate_normal(key, mean, np.eye(3))
+
+
+def test_trials(key: Array):
+    x = random.geometric(key, 0.3, size=COUNT)
+    assert x.dtype == np.int64
+    counts = np.bincount(x)[1:11]
+    expected = stats.geom(0.3).pmf(np.arange(1, 11))
+    assert stats.chisquare(counts, expected / expected.sum() * counts.sum()).pvalue > 1e-3
+    assert np.all(random.geometric(key, 1.0, size=9) == 1)
 
 
 def test_moments_of_normal_numbers(key: Array):
@@ -342,6 +386,23 @@ def test_derivatives_pass_through_parameters(key: Array):
     for draw in (random.normal, random.gumbel, random.laplace, random.logistic, random.cauchy):
         check_grads(lambda m, s, draw=draw: np.sin(draw(key, m, s)), (np.ones(3), np.full(3, 0.5)))
     check_grads(lambda s: random.exponential(key, s), (np.ones(3),))
+    shapes = np.array([0.4, 1.0, 7.0])
+    first: list[Callable[..., Any]] = [
+        random.gamma, random.chisquare, random.standard_t, random.weibull, random.pareto,
+        random.dirichlet,
+    ]  # fmt: skip
+    for draw in first:
+        check_grads(lambda a, draw=draw: draw(key, a), (shapes,), order=1)
+    check_grads(lambda a, b: random.beta(key, a, b), (shapes, shapes + 1.0), order=1)
+    bounds, scales = np.array([-1.0, 0.5, 3.0]), np.full(3, 0.5)
+    check_grads(
+        lambda a, b, m, s: random.truncated_normal(key, a, b, m, s),
+        (bounds, bounds + 2.0, np.ones(3), scales),
+    )
+    check_grads(
+        lambda m, r: random.multivariate_normal(key, m, r @ r.T + np.eye(3)),
+        (np.ones(3), np.arange(9.0).reshape(3, 3) / 9),
+    )
     check_grads(lambda a, b: random.uniform(key, a, b), (np.zeros(3), np.ones(3)))
 
 

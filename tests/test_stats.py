@@ -244,3 +244,49 @@ def test_gradients_are_those_of_jax(name: str, jax: Any) -> None:
     want = jax.grad(lambda *a: jax.numpy.sum(theirs(x, *a)), places)(*given)
     got = pb.grad(lambda *a: np.sum(ours(x, *a)), places)(*given)
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+
+
+def test_multivariate_normal() -> None:
+    rng = np.random.default_rng(0)
+    points, mean, root = rng.normal(size=(5, 1, 3)), rng.normal(size=3), rng.normal(size=(3, 3))
+    cov = root @ root.T + np.eye(3)
+    cases: list[tuple[Any, ...]] = [
+        (points, mean, cov),
+        (points[0, 0], mean, cov),
+        (points, mean),
+        (points, mean, np.array([1.0, 2.0, 0.5])),
+        (points, None, cov),
+        (points[:, 0, 0], 0.5, 2.0),
+        (1.5,),
+    ]
+    for case in cases:
+        want = scipy_stats.multivariate_normal.logpdf(*case)
+        got = jit(stats.multivariate_normal.logpdf)(*case)
+        assert np.shape(got) == np.shape(want)
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+    np.testing.assert_allclose(
+        jit(lambda c: stats.multivariate_normal(mean, c).pdf(points))(cov),
+        scipy_stats.multivariate_normal.pdf(points, mean, cov),
+        rtol=1e-12,
+    )
+    np.testing.assert_allclose(
+        jit(stats.multivariate_normal.entropy)(mean, cov),
+        scipy_stats.multivariate_normal.entropy(mean, cov),
+        rtol=1e-12,
+    )
+    pb.testing.check_grads(
+        lambda x, m, r: stats.multivariate_normal.logpdf(x, m, r @ r.T + np.eye(3)),
+        (points, mean, root),
+    )
+
+
+def test_multivariate_normal_that_is_none() -> None:
+    logpdf = jit(stats.multivariate_normal.logpdf)
+    with pytest.raises(np.linalg.LinAlgError):
+        logpdf(np.zeros(2), np.zeros(2), np.array([[1.0, 2.0], [2.0, 1.0]]))
+    with pytest.raises(ValueError, match="covariance of shape"):
+        logpdf(np.zeros(2), np.zeros(2), np.eye(3))
+    with pytest.raises(ValueError, match="2 coordinates"):
+        logpdf(np.zeros(3), np.zeros(2), np.eye(2))
+    with pytest.raises(UnsupportedFunctionError, match="allow_singular"):
+        jit(lambda x: stats.multivariate_normal.logpdf(x, allow_singular=True))(np.zeros(2))

@@ -29,27 +29,39 @@ from pullback.runtime.function import Function
 from pullback.tracer.errors import at
 from pullback.tracer.location import user_location
 from pullback.tracer.numpy import random as traced
-from pullback.tracer.numpy import sampling
+from pullback.tracer.numpy import sampling, skewed
 from pullback.tracer.numpy.creation import contains_tracer
 from pullback.tracer.trace import tracing
 
 __all__ = [
     "bernoulli",
+    "beta",
     "bits",
     "categorical",
     "cauchy",
+    "chisquare",
     "choice",
+    "dirichlet",
     "exponential",
     "fold_in",
+    "gamma",
+    "geometric",
     "gumbel",
     "key",
     "laplace",
     "logistic",
+    "lognormal",
+    "multivariate_normal",
     "normal",
+    "pareto",
     "permutation",
     "randint",
+    "rayleigh",
     "split",
+    "standard_t",
+    "truncated_normal",
     "uniform",
+    "weibull",
 ]
 
 Draw = Callable[..., Any]
@@ -300,3 +312,138 @@ def cauchy(key: Any, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, dtype: 
     array([-0.24989117,  1.26374912])
     """
     return _draw(traced.cauchy, _shape_and_dtype(size, dtype), key=key, loc=loc, scale=scale)
+
+
+# -- distributions of shape --------------------------------------------------------------------
+
+
+def gamma(key: Any, shape: Any, scale: Any = 1.0, size: Any = None, dtype: Any = None) -> Any:
+    """Numbers of the gamma distribution with the mean ``shape * scale``.
+
+    By the inverse of the incomplete gamma function, which derivatives by ``shape`` pass through.
+
+    >>> pb.random.gamma(pb.random.key(7), [0.5, 5.0])
+    array([1.00680953, 4.28241232])
+    """
+    return _draw(skewed.gamma, _shape_and_dtype(size, dtype), key=key, shape=shape, scale=scale)
+
+
+def chisquare(key: Any, df: Any, size: Any = None, dtype: Any = None) -> Any:
+    """Sums of the squares of ``df`` normal numbers; ``df`` may be a fraction.
+
+    >>> pb.random.chisquare(pb.random.key(7), 3.0, size=2)
+    array([5.22725372, 1.99310232])
+    """
+    return _draw(skewed.chisquare, _shape_and_dtype(size, dtype), key=key, df=df)
+
+
+def standard_t(key: Any, df: Any, size: Any = None, dtype: Any = None) -> Any:
+    """Numbers of Student's distribution with ``df`` degrees of freedom.
+
+    >>> pb.random.standard_t(pb.random.key(7), 3.0, size=2)
+    array([-0.58162521, -1.54388312])
+    """
+    return _draw(skewed.standard_t, _shape_and_dtype(size, dtype), key=key, df=df)
+
+
+def beta(key: Any, a: Any, b: Any, size: Any = None, dtype: Any = None) -> Any:
+    """Numbers of the beta distribution with the mean ``a / (a + b)``.
+
+    What one of two gamma variables is of their sum; derivatives pass through both.
+
+    >>> pb.random.beta(pb.random.key(7), 2.0, 3.0, size=2)
+    array([0.08811112, 0.57043876])
+    """
+    return _draw(skewed.beta, _shape_and_dtype(size, dtype), key=key, a=a, b=b)
+
+
+def dirichlet(key: Any, alpha: Any, size: Any = None, dtype: Any = None) -> Any:
+    """Vectors along a last axis, positive with the sum 1, of means proportional to ``alpha``.
+
+    >>> pb.random.dirichlet(pb.random.key(7), [1.0, 2.0, 3.0]).round(3)
+    array([0.279, 0.218, 0.503])
+    """
+    return _draw(skewed.dirichlet, _shape_and_dtype(size, dtype), key=key, alpha=alpha)
+
+
+def weibull(key: Any, a: Any, size: Any = None, dtype: Any = None) -> Any:
+    """Numbers of the Weibull distribution of shape ``a`` and scale 1.
+
+    >>> pb.random.weibull(pb.random.key(7), 2.0, size=2)
+    array([1.36329934, 0.74525526])
+    """
+    return _draw(skewed.weibull, _shape_and_dtype(size, dtype), key=key, a=a)
+
+
+def pareto(key: Any, a: Any, size: Any = None, dtype: Any = None) -> Any:
+    """Numbers of the Pareto distribution of shape ``a``, less 1, as NumPy's.
+
+    >>> pb.random.pareto(pb.random.key(7), 2.0, size=2)
+    array([1.53271675, 0.32009368])
+    """
+    return _draw(skewed.pareto, _shape_and_dtype(size, dtype), key=key, a=a)
+
+
+def lognormal(
+    key: Any, mean: Any = 0.0, sigma: Any = 1.0, size: Any = None, dtype: Any = None
+) -> Any:
+    """Numbers whose logarithms are normal with ``mean`` and standard deviation ``sigma``.
+
+    >>> pb.random.lognormal(pb.random.key(7), size=2)
+    array([1.74832147, 0.38139481])
+    """
+    return _draw(skewed.lognormal, _shape_and_dtype(size, dtype), key=key, mean=mean, sigma=sigma)
+
+
+def rayleigh(key: Any, scale: Any = 1.0, size: Any = None, dtype: Any = None) -> Any:
+    """Lengths of vectors of two normal numbers of standard deviation ``scale``.
+
+    >>> pb.random.rayleigh(pb.random.key(7), size=2)
+    array([1.92799641, 1.0539501 ])
+    """
+    return _draw(skewed.rayleigh, _shape_and_dtype(size, dtype), key=key, scale=scale)
+
+
+def geometric(key: Any, p: Any, size: Any = None) -> Any:
+    """How many trials the first success takes, each of probability ``p``: integers from 1 on.
+
+    >>> pb.random.geometric(pb.random.key(7), 0.2, size=4)
+    array([1, 4, 2, 3])
+    """
+    return _draw(skewed.geometric, {"size": _size(size)}, key=key, p=p)
+
+
+def truncated_normal(
+    key: Any,
+    lower: Any,
+    upper: Any,
+    loc: Any = 0.0,
+    scale: Any = 1.0,
+    size: Any = None,
+    dtype: Any = None,
+) -> Any:
+    """``loc + scale * z`` for normal numbers z between ``lower`` and ``upper``.
+
+    Derivatives pass through all four parameters.
+
+    >>> pb.random.truncated_normal(pb.random.key(7), 4.0, np.inf, size=2)
+    array([4.03992704, 4.19744717])
+    """
+    values = {"lower": lower, "upper": upper, "loc": loc, "scale": scale}
+    return _draw(skewed.truncated_normal, _shape_and_dtype(size, dtype), key=key, **values)
+
+
+def multivariate_normal(key: Any, mean: Any, cov: Any, size: Any = None, dtype: Any = None) -> Any:
+    """Normal vectors along a last axis with a mean and a covariance, by its Cholesky factor.
+
+    ``mean`` and ``cov`` may have batches in front, which ``size`` replaces if it is given.
+
+    Raises:
+        ValueError: when the shapes do not belong together.
+        LinAlgError: when the covariance is not positive definite.
+
+    >>> pb.random.multivariate_normal(pb.random.key(7), [0.0, 9.0], [[1.0, 0.9], [0.9, 1.0]])
+    array([0.55865617, 9.08262748])
+    """
+    static = _shape_and_dtype(size, dtype)
+    return _draw(skewed.multivariate_normal, static, key=key, mean=mean, cov=cov)

@@ -80,7 +80,7 @@ class _frozen:
     def __getattr__(self, name: str) -> Any:
         if name in self._of.traced_methods:
             method = getattr(self._of, name)
-            return lambda x: method(x, *self._args, **self._kwargs)
+            return lambda *x: method(*x, *self._args, **self._kwargs)
         return getattr(self._frozen, name)
 
 

@@ -119,7 +119,7 @@ def uniform(
     """Numbers from ``low`` on to below ``high``."""
     wanted, shape = of_parameters(size, dtype, low, high)
     drawn = fraction(words(asarray(key), shape), wanted)
-    low, high = _parameter(low), _parameter(high)
+    low, high = parameter(low), parameter(high)
     return placed(drawn, low, high if _is(low, 0.0) else high - low)
 
 
@@ -197,7 +197,7 @@ def high_product(x: Tracer, y: Tracer) -> Tracer:
 
 def of_parameters(size: Any, dtype: Any, *parameters: Any) -> tuple[DType, Shape]:
     """The dtype and the shape of draws, one key's, from a distribution with these parameters."""
-    values = [_parameter(x) for x in parameters]
+    values = [parameter(x) for x in parameters]
     wanted = common_dtype([*values, 1.0], "this distribution") if dtype is None else dtype
     wanted = as_numpy_dtype(wanted)
     if not is_float(wanted):
@@ -213,13 +213,14 @@ def _is(value: Any, number: float) -> bool:
 def placed(drawn: Tracer, loc: Any, scale: Any) -> Tracer:
     """``loc + scale * drawn``; derivatives by both pass through."""
     if not _is(scale, 1.0):
-        drawn = prepare(_parameter(scale), drawn.dtype, drawn.shape) * drawn
+        drawn = prepare(parameter(scale), drawn.dtype, drawn.shape) * drawn
     if not _is(loc, 0.0):
-        drawn = prepare(_parameter(loc), drawn.dtype, drawn.shape) + drawn
+        drawn = prepare(parameter(loc), drawn.dtype, drawn.shape) + drawn
     return drawn
 
 
-def _parameter(value: Any) -> Any:
+def parameter(value: Any) -> Any:
+    """A parameter as a Python number or a traced array."""
     return value if python_type(value) is not None else asarray(value)
 
 
