@@ -54,6 +54,7 @@ CHEAP = frozenset(
         "mul",
         "abs",
         "copysign",
+        "nextafter",
         "sign",
         "floor",
         "ceil",

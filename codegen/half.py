@@ -39,9 +39,10 @@ MOVES = frozenset(
         "cummin",
         "sort",
         "argsort",
+        "nextafter",
     )
 )
-"""Rows that only move or choose values; all others compute."""
+"""Rows that move or choose values, or have a form of their own; all others compute."""
 
 
 def widen_half(graph: Graph) -> Graph:

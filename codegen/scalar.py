@@ -8,7 +8,7 @@ from typing import Any
 
 from pullback.tracer.errors import LoweringError
 from pullback.tracer.ir import Node
-from pullback.tracer.types import is_unsigned
+from pullback.tracer.types import FLOAT16, is_unsigned
 
 from . import integers
 from . import math as functions
@@ -21,8 +21,10 @@ from .assembly import (
     intrinsic_suffix,
     lanes,
 )
-from .elements import ELEMENTS, convert, is_float
+from .elements import ELEMENTS, convert, from_memory, is_float, to_memory
 from .integers import integer_predicate
+from .math.number import Number
+from .math.rounding import next_number
 from .math.special import SPECIAL
 
 Lowering = Callable[[FunctionWriter, Node, list[Value]], Value]
@@ -152,6 +154,19 @@ def _convert(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
     return convert(w, xs[0], node.operands[0].type.dtype, node.params["dtype"])
 
 
+def _nextafter(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
+    if node.type.dtype != FLOAT16:
+        return functions.FUNCTIONS["nextafter"](w, *xs)
+    a, b = (Number(w, x) for x in xs)
+    bits = [Number(w, to_memory(w, x, FLOAT16)) for x in xs]
+
+    def floats(bits: Number) -> Number:
+        return Number(w, from_memory(w, bits.value, FLOAT16))
+
+    # Of equal numbers NumPy has the first here, where C has the second.
+    return next_number(a, b, bits[0], bits[1], floats, same=a).value
+
+
 INLINED = 8
 """How often a module has the text of one elementary function before it is called instead."""
 
@@ -216,6 +231,7 @@ LOWERINGS: dict[str, Lowering] = {
     "bit_count": _bit_count,
     "where": _where,
     "convert": _convert,
+    "nextafter": _nextafter,
     "stop_gradient": lambda w, node, xs: xs[0],
     **{
         name: _function(name)

@@ -21,9 +21,14 @@ Emit = Callable[..., Value]
 ELEMENTS = {"f64": "double", "f32": "float"}
 DTYPES: dict[str, Any] = {"f64": np.float64, "f32": np.float32}
 NATIVE_LANES = {"f64": 8, "f32": 16}
-TWO_OPERANDS = {"pow", "atan2", "logaddexp", "hypot", "copysign", "remainder", "floor_divide"}
+TWO_OPERANDS = {
+    "pow", "atan2", "logaddexp", "hypot", "copysign", "nextafter", "remainder", "floor_divide",
+}  # fmt: skip
 # Exact by definition: every bit is NumPy's.
-EXACT = {"sqrt", "floor", "ceil", "trunc", "round", "copysign", "remainder", "floor_divide"}
+EXACT = {
+    "sqrt", "floor", "ceil", "trunc", "round", "copysign", "nextafter", "remainder",
+    "floor_divide",
+}  # fmt: skip
 MEASURED = [name for name in FUNCTIONS if name not in EXACT]
 # Whether NumPy's long double is extended precision, which not all machines have.
 EXTENDED = np.finfo(np.longdouble).nmant >= 63

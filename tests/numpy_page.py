@@ -51,9 +51,7 @@ NOT_TRACED = {
         "seterr seterrcall shares_memory show_config show_runtime test"
     ),
     "about dates": ("busday_count busday_offset datetime_as_string datetime_data is_busday isnat"),
-    "about the bits of numbers": "nextafter spacing",
     "an old name of `vstack`": "row_stack",
-    "about complex numbers": "sort_complex",
 }
 """Why functions are not in the registry; what is there needs no reason, listed here or not."""
 METHODS_NOT_TRACED = {

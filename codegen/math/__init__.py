@@ -11,7 +11,7 @@ from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .inverse_trigonometric import acos, asin, atan, atan2
 from .logarithm import log, log1p, log2, log10
 from .power import cbrt, hypot, logaddexp, pow, sqrt
-from .rounding import ceil, copysign, floor, floor_divide, remainder, round, trunc
+from .rounding import ceil, copysign, floor, floor_divide, nextafter, remainder, round, trunc
 from .trigonometric import cos, sin, sincos, tan
 
 __all__ = ["FUNCTIONS", "sincos"]
@@ -50,6 +50,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "trunc": trunc,
     "round": round,
     "copysign": copysign,
+    "nextafter": nextafter,
     "remainder": remainder,
     "floor_divide": floor_divide,
 }

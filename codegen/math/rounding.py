@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..assembly import FunctionWriter, Value
 from .number import Number, choose
 from .number import fma as fused
@@ -31,6 +33,33 @@ def round(w: FunctionWriter, x: Value) -> Value:
 def copysign(w: FunctionWriter, x: Value, y: Value) -> Value:
     """``|x|`` with the sign bit of y."""
     return w.intrinsic("copysign", x, y)
+
+
+def nextafter(w: FunctionWriter, x: Value, y: Value) -> Value:
+    """The number next to x on the way to y; y where they are equal, as in C."""
+    a, b = Number(w, x), Number(w, y)
+    return next_number(a, b, a.bits(), b.bits(), Number.floats, same=b).value
+
+
+def next_number(
+    a: Number,
+    b: Number,
+    a_bits: Number,
+    b_bits: Number,
+    floats: Callable[[Number], Number],
+    same: Number,
+) -> Number:
+    """The number next to a on the way to b, from the bits of both; ``same`` where they are equal.
+
+    The patterns of numbers of one sign are ordered as their magnitudes. ``floats`` makes numbers of
+    patterns.
+    """
+    outward = (b > a) ^ (a < 0.0)
+    moved = choose(outward, a_bits + 1, a_bits - 1)
+    sign_bit = -1 << (int(a_bits.element[1:]) - 1)
+    smallest = (b_bits & sign_bit) | 1
+    result = floats(choose(a.equals(0.0), smallest, moved))
+    return choose(a.differs(a) | b.differs(b), a + b, choose(a.equals(b), same, result))
 
 
 def truncated_remainder(x: Number, y: Number) -> Number:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import (
+    bits,
     calculus,
     complexes,
     counting,
@@ -56,6 +57,7 @@ def _implement_all(module: ModuleType, names: str, owner: Any = np) -> None:
 
 
 FUNCTIONS.update(refused.REFUSALS)
+_implement_all(bits, "packbits unpackbits")
 _implement_all(creation, "astype full_like zeros_like ones_like empty_like")
 _implement_all(ranges, "linspace logspace geomspace meshgrid ix_ vander")
 _implement_all(
@@ -128,7 +130,9 @@ implement(
 )
 implement(np.linalg.matrix_transpose, shaping.matrix_transpose)
 
-_implement_all(sorting, "sort argsort partition argpartition lexsort searchsorted digitize")
+_implement_all(
+    sorting, "sort sort_complex argsort partition argpartition lexsort searchsorted digitize"
+)
 _implement_all(quantiles, "median nanmedian quantile percentile nanquantile nanpercentile")
 _implement_all(
     sets,

@@ -16,7 +16,7 @@ from ..primitives import elementwise as rows
 from ..primitives.complexes import conj
 from ..primitives.elementwise import broadcast_scalar, where
 from ..trace import Tracer
-from ..types import BOOL, INT32, UINT64, is_unsigned
+from ..types import BOOL, FLOAT16, INT32, UINT64, is_unsigned
 from .complexes import direction
 from .products import matmul, matvec, vecdot, vecmat
 from .promotion import as_dtype, common_shape, number, spread, strong
@@ -159,6 +159,15 @@ def _ldexp(x: Tracer, exponent: Tracer) -> Tracer:
     return x * rows.exp2(as_dtype(half, x.dtype)) * rows.exp2(as_dtype(rest, x.dtype))
 
 
+def _spacing(x: Tracer) -> Tracer:
+    outward = infinite = broadcast_scalar(math.inf, x)
+    if x.dtype != FLOAT16:  # there NumPy goes upwards from negative numbers too
+        outward = rows.copysign(infinite, x)
+    smallest = broadcast_scalar(float(np.finfo(x.dtype).smallest_subnormal), x)
+    distance = where(rows.is_inf(x), x - x, rows.nextafter(x, outward) - x)
+    return where(rows.eq(x, broadcast_scalar(0.0, x)), smallest, distance)
+
+
 LN2 = math.log(2.0)
 
 ELEMENTWISE: dict[str, Rule] = {
@@ -221,6 +230,8 @@ ELEMENTWISE: dict[str, Rule] = {
     "fmax": _by_kind(b=rows.bit_or, i=rows.maximum, f=_other_than_nan(rows.maximum)),
     "fmin": _by_kind(b=rows.bit_and, i=rows.minimum, f=_other_than_nan(rows.minimum)),
     "copysign": rows.copysign,
+    "nextafter": rows.nextafter,
+    "spacing": _spacing,
     "signbit": _signbit,
     "ldexp": _ldexp,
     "equal": _comparison(rows.eq, below=False, above=False),

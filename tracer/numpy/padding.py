@@ -17,6 +17,7 @@ from . import reductions
 from .creation import asarray, contains_tracer
 from .moments import mean
 from .promotion import number, prepare
+from .quantiles import median
 from .ranges import linspace
 from .selection import take, where
 from .shaping import part
@@ -32,7 +33,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Tr
     Raises:
         TypeError: for widths that are no integers.
         ValueError: for negative widths, unknown modes, and options that a mode does not have.
-        UnsupportedFunctionError: for the mode "median", and for functions as modes.
+        UnsupportedFunctionError: for functions as modes.
     """
     x = asarray(array)
     widths = _widths(pad_width, x.ndim)
@@ -78,9 +79,9 @@ def _pairs(values: Any, ndim: int) -> list[Pair]:
 
 def _option(mode: Any, kwargs: dict[str, Any]) -> tuple[str, Any]:
     """The option that a mode has, and its default."""
-    if callable(mode) or mode == "median":
+    if callable(mode):
         raise UnsupportedFunctionError(
-            f"np.pad with mode={mode!r} is not traced; the other modes are{at(user_location())}"
+            f"np.pad with a function as mode is not traced{at(user_location())}"
         )
     if mode not in OPTIONS:
         raise ValueError(f"mode '{mode}' is not supported{at(user_location())}")
@@ -173,13 +174,14 @@ MODES: dict[str, Mode] = {
     "maximum": _statistic(reductions.max),
     "minimum": _statistic(reductions.min),
     "mean": _statistic(mean),
+    "median": _statistic(median),
     "linear_ramp": _linear_ramp,
 }
 OPTIONS: dict[str, tuple[str, Any]] = {
     **dict.fromkeys(("empty", "edge", "wrap"), ("", None)),
     "constant": ("constant_values", 0),
     "linear_ramp": ("end_values", 0),
-    **dict.fromkeys(("maximum", "minimum", "mean"), ("stat_length", None)),
+    **dict.fromkeys(("maximum", "minimum", "mean", "median"), ("stat_length", None)),
     **dict.fromkeys(("reflect", "symmetric"), ("reflect_type", "even")),
 }
 BY_PAIRS = frozenset({"constant_values", "end_values", "stat_length"})

@@ -14,7 +14,6 @@ from ..errors import TracedValueError, at
 from ..location import user_location
 
 _TEXT = "text: return the array and print the result"
-_BITS = "bits are put together by shifts and sums"
 
 REFUSED: dict[str, str] = {
     "trim_zeros": "the length of the result depends on the values: slice with known bounds",
@@ -26,8 +25,6 @@ REFUSED: dict[str, str] = {
     "savez_compressed": "a file: return the array and save the result",
     "savetxt": "a file: return the array and save the result",
     "roots": "the eigenvalues of a matrix without symmetry, which are complex, are needed",
-    "packbits": _BITS,
-    "unpackbits": _BITS,
 }
 """Name of the function -> why not, and what to use instead."""
 

@@ -12,7 +12,7 @@ from ..location import user_location
 from ..primitives import sorting as rows
 from ..primitives.structure import flip, reshape
 from ..trace import Tracer
-from ..types import normalize_axis
+from ..types import COMPLEX64, COMPLEX128, is_complex, normalize_axis
 from .creation import asarray, zeros
 from .promotion import as_dtype, common_dtype
 from .selection import take_along_axis, where
@@ -49,6 +49,13 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
     """`np.sort`: NaN last; of equal values, such as zeros of both signs, the first one first."""
     _check_kind(kind, order, stable)
     return _along(rows.sort, a, axis)
+
+
+def sort_complex(a: Any) -> Tracer:
+    """`np.sort_complex`: sorted along the last axis, and complex."""
+    ordered: Tracer = sort(a)
+    wanted = COMPLEX64 if ordered.dtype.char in "bhBH" else COMPLEX128
+    return ordered if is_complex(ordered.dtype) else as_dtype(ordered, wanted)
 
 
 def argsort(

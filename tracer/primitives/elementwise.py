@@ -301,6 +301,15 @@ atanh = _row(
     low=-0.8,
     high=0.8,
 )
+nextafter = _row(
+    "nextafter",
+    np.nextafter,
+    lambda out, x, y: (broadcast_scalar(1.0, x), None),
+    2,
+    smooth=False,
+)
+"""The number next to x on the way to y; the derivative is that of x."""
+
 hypot = _row("hypot", np.hypot, lambda out, x, y: (x / out, y / out), 2, low=0.2)
 
 TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
