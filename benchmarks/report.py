@@ -26,7 +26,7 @@ ours, the best of a round each, median over the rounds: the machine is shared, s
 than times."""
 
 FUNCTIONS = """\
-One million elements, compiled and by NumPy in turn; * marks what takes more than 1.2 times as long."""
+A million elements, compiled and by NumPy in turn; * marks what takes over 1.2 times as long."""
 
 
 def seconds(x: float) -> str:

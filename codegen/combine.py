@@ -13,7 +13,11 @@ from .integers import integer_predicate
 from .scalar import extremum
 
 ARG = ("argmax", "argmin")
+NOWHERE = 2**62
+"""The place in a state that holds the identity alone, or elements equal to it.
 
+Where that is so in the end, all elements are equal to the identity, and the first one's place is 0.
+"""
 
 SCANNED = {
     "cumsum": "reduce_sum",
@@ -50,14 +54,37 @@ def start_state(name: str, type: str, first: float | int | bool) -> list[Value]:
     """What an accumulator holds before anything is combined."""
     state = [constant(type, first)]
     if name in ARG:
-        # A place beyond every true one: the first element wins, equal to the identity or not.
-        state.append(constant(like(type, I64), 2**62))
+        state.append(constant(like(type, I64), NOWHERE))
     return state
 
 
-def state_result(name: str, state: Sequence[Value]) -> Value:
+def state_result(w: FunctionWriter, name: str, state: Sequence[Value]) -> Value:
     """The result that a state stands for."""
-    return state[-1] if name in ARG else state[0]
+    if name not in ARG:
+        return state[0]
+    place = state[-1]
+    none = w.compare("eq", place, constant(place.type, NOWHERE))
+    return w.select(none, constant(place.type, 0), place)
+
+
+def combine_next(
+    w: FunctionWriter, node: Node, old: Sequence[Value], new: Sequence[Value]
+) -> list[Value]:
+    """The state with one more element, whose place is after those in the state."""
+    name = combiner(node)
+    if name not in ARG:
+        return combine_pair(w, node, old, new)
+    (a, at_a), (b, at_b) = old, new
+    if is_float(a):
+        # Better, or NaN where the state is none.
+        better = w.compare("ugt" if name == "argmax" else "ult", b, a)
+        take = w.op("and", better, w.compare("ord", a, a))
+    else:
+        predicate = integer_predicate(
+            "sgt" if name == "argmax" else "slt", is_unsigned(node.operands[0].type.dtype)
+        )
+        take = w.compare(predicate, b, a)
+    return [w.select(take, b, a), w.select(take, at_b, at_a)]
 
 
 def combine_pair(

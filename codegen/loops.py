@@ -17,7 +17,14 @@ from pullback.tracer.types import INT64, is_float
 from .access import Access, Place
 from .assembly import I64, FunctionWriter, Value, constant, lanes, vector
 from .bufferize import identity, reduces_in_registers, register_depth
-from .combine import combine_across_lanes, combine_pair, continued, start_state, state_result
+from .combine import (
+    combine_across_lanes,
+    combine_next,
+    combine_pair,
+    continued,
+    start_state,
+    state_result,
+)
 from .elements import ELEMENTS, convert, memory_element
 from .entry import Site
 from .fuse import MOVES, SCANS, weight
@@ -331,7 +338,7 @@ class Nest:
         if name in ("argmax", "argmin"):
             new.append(lane_numbers(self.w, place.index, 1, place.width))
         old = self.accumulators[number][copy]
-        merged = combine_pair(w, sink.node, old, new)
+        merged = combine_next(w, sink.node, old, new)
         if place.mask is not None:
             merged = [w.select(place.mask, a, b) for a, b in zip(merged, old, strict=True)]
         self.accumulators[number][copy] = merged
@@ -376,7 +383,7 @@ class Nest:
         total = states[0]
         for state in states[1:]:
             total = combine_pair(w, sink.node, total, state)
-        result = state_result(name, combine_across_lanes(w, sink.node, total))
+        result = state_result(w, name, combine_across_lanes(w, sink.node, total))
         place = Place(constant(I64, 0), 1)
         pointer = self.access.address(sink.buffer, sink.index, place)
         if not reduces_in_registers(self.kernel, sink):

@@ -21,6 +21,7 @@ from pullback.codegen.fuse import elements, fuse
 from pullback.codegen.half import widen_half
 from pullback.codegen.kernel import Copy, Fill, Kernel, LoopKernel, Plan, Product, Routine
 from pullback.codegen.orders import share_orders
+from pullback.codegen.outer_places import lower_outer_places
 from pullback.codegen.routines import routine_work
 from pullback.codegen.short_axes import lower_short_axes
 from pullback.tracer.ir import Graph
@@ -41,6 +42,7 @@ LOWERING: tuple[Callable[[Graph], Graph], ...] = (
     share_orders,
     widen_half,
     lower_products,
+    lower_outer_places,
     lower_short_axes,
 )
 """Passes from a graph to one that kernels are made for, in order."""

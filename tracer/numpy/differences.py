@@ -27,7 +27,7 @@ DIFFERENCES: dict[str, str] = {
     "minimum": "operands that tie share the derivative",
     "nanargmax": "0 where all are NaN, no error",
     "nanargmin": "0 where all are NaN, no error",
-    "pad": 'not with a function as mode',
+    "pad": "not with a function as mode",
     "piecewise": "functions get the whole array, not the elements chosen",
     "place": "without values it raises even where nothing is chosen",
     "poly": "of zeros, not of a matrix",
