@@ -109,7 +109,7 @@ OF_MATRICES = frozenset(
 )
 """Rows whose errors are relative to the largest element of the result, not to each."""
 
-OF_PAIRS = frozenset({"mul", "div", "sqrt", "abs"})
+OF_PAIRS = frozenset({"cumprod", "mul", "div", "sqrt", "abs"})
 """Rows that are exact for real numbers, but formulas of several steps for complex ones."""
 
 OF_COMPLEX = frozenset({"complex", "real", "imag", "conj", "fft", "rfft", "irfft"})

@@ -16,6 +16,7 @@ from pullback.tracer.primitive import TABLE, Primitive
 from pullback.tracer.primitives import (
     complexes,
     contraction,
+    cumulative,
     elementwise,
     fourier,
     indexing,
@@ -28,7 +29,7 @@ from pullback.tracer.trace import Tracer, current_trace, literal
 from pullback.tracer.types import BOOL, ArrayType, is_complex, real_dtype
 
 from ..rewrite import Rule, rewritten
-from . import arithmetic, functions, order, reduce
+from . import arithmetic, functions, order, reduce, running
 from .pair import Pair, joined, pair
 
 
@@ -261,6 +262,10 @@ FORMULAS: dict[Primitive, Callable[..., Pair | Tracer]] = {
     reductions.reduce_min: reduce.min,
     reductions.argmax: reduce.argmax,
     reductions.argmin: reduce.argmin,
+    cumulative.cumprod: running.cumprod,
+    cumulative.cummax: running.cummax,
+    cumulative.cummin: running.cummin,
+    cumulative.recurrence: running.recurrence,
     sorting.sort: order.sort,
     sorting.argsort: order.argsort,
 }

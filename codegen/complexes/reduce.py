@@ -61,12 +61,12 @@ def _extremum(x: Pair, axes: Axes, row: Extremum, least: float) -> Pair:
     flat = Pair(last_axis(x.re, axes), last_axis(x.im, axes))
     last = flat.re.ndim - 1
     place = _position(flat, last, row, least)
-    here = _numbers(flat.re.shape, last) == spread(place, flat.re, (last,))
+    here = numbers(flat.re.shape, last) == spread(place, flat.re, (last,))
     parts = (reduction.reduce_max(choose(here, part, -math.inf), axes=(last,)) for part in flat)
     return Pair(*parts)
 
 
-def _numbers(shape: tuple[int, ...], axis: int) -> Tracer:
+def numbers(shape: tuple[int, ...], axis: int) -> Tracer:
     """The position along an axis."""
     return broadcast(iota(size=shape[axis], dtype=INT64), shape=shape, axes=(axis,))
 
@@ -80,6 +80,6 @@ def _position(x: Pair, axis: int, row: Extremum, least: float) -> Tracer:
     best = best & (im == spread(row(among, axes=(axis,)), im, (axis,)))
     any_missing = spread(reduction.reduce_any(missing, axes=(axis,)), missing, (axis,))
     chosen = (any_missing & missing) | (~any_missing & best)
-    number = _numbers(x.re.shape, axis)
+    number = numbers(x.re.shape, axis)
     last = rows.broadcast_scalar(x.re.shape[axis], number)
     return reduction.reduce_min(rows.where(chosen, number, last), axes=(axis,))

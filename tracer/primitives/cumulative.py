@@ -18,7 +18,7 @@ from .structure import all_batched, pad, slice
 
 Array = np.ndarray[Any, Any]
 NUMBERS = (
-    "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8",
+    "f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "c128", "c64",
 )  # fmt: skip
 
 CASES = (
@@ -30,10 +30,10 @@ CASES = (
 )
 
 
-def before(x: Tracer, axis: int, reverse: bool, fill: float) -> Tracer:
-    """What stood one place before along an axis; ``fill`` before the first."""
-    low = tuple(int(a == axis and not reverse) for a in range(x.ndim))
-    high = tuple(int(a == axis and reverse) for a in range(x.ndim))
+def before(x: Tracer, axis: int, reverse: bool, fill: float, distance: int = 1) -> Tracer:
+    """What stood some places before along an axis; ``fill`` before the first."""
+    low = tuple(distance * int(a == axis and not reverse) for a in range(x.ndim))
+    high = tuple(distance * int(a == axis and reverse) for a in range(x.ndim))
     padded = pad(x, literal(fill, x.dtype), low=low, high=high, interior=(0,) * x.ndim)
     return slice(padded, starts=high, sizes=x.shape, steps=(1,) * x.ndim)
 
