@@ -29,13 +29,13 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Family:
-    """A program, differentiated.
+    """A program, differentiated or not.
 
     Attributes:
         program: for ``fresh`` ones, what makes a new program from a number.
         inputs: the arguments for a size.
         size: the size measured; `tiny` is for tests.
-        argnums: which arguments it is differentiated by.
+        argnums: which arguments it is differentiated by; none, and only its value is computed.
         value: whether the value is asked for as well as the gradient.
         one_thread: whether tools get one thread even where a run allows them all.
         fresh: measure the first call of a new function each time.
@@ -66,6 +66,10 @@ def integers(high: int, *shape: int, seed: int = 1) -> Array:
 
 def vector(n: int) -> Inputs:
     return (random(n),)
+
+
+def two_vectors(n: int) -> Inputs:
+    return random(n), random(n, seed=1)
 
 
 def classes(n: int, count: int) -> Inputs:
@@ -150,6 +154,16 @@ FAMILIES = (
         value=False,
         fresh=True,
         requirement=Requirement(20e-3),
+    ),
+    Family(
+        "first call: 100 operations",
+        programs.hundred_with,
+        two_vectors,
+        (1000,),
+        (10,),
+        argnums=(),
+        fresh=True,
+        requirement=Requirement(60e-3),
     ),
     Family(
         "tanh exp sin log1p, 1e6",

@@ -34,6 +34,18 @@ def small_with(constant: float) -> Callable[[Any], Any]:
     return program
 
 
+def hundred_with(constant: float) -> Callable[[Any, Any], Any]:
+    """A hundred operations in a row, with a constant that no tool has seen."""
+
+    def program(x: Any, y: Any) -> Any:
+        for n in range(16):
+            x = xp.sin(x) * y + constant * n
+            y = x / (1 + y * y)
+        return xp.sum(x * y)
+
+    return program
+
+
 def transcendental(x: Any) -> Any:
     return xp.sum(xp.tanh(x) * xp.exp(-x * x) + xp.sin(x) * xp.log1p(x * x))
 

@@ -20,7 +20,10 @@ Call = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Tool:
-    """``prepare(program, inputs, argnums, value)`` gives a call that computes and waits."""
+    """``prepare(program, inputs, argnums, value)`` gives a call that computes and waits.
+
+    Without ``argnums`` the program itself is called.
+    """
 
     prepare: Callable[[Program, Sequence[Array], tuple[int, ...], bool], Call]
 
@@ -50,6 +53,8 @@ def pullback() -> Tool:
     def prepare(
         program: Program, inputs: Sequence[Array], argnums: tuple[int, ...], value: bool
     ) -> Call:
+        if not argnums:
+            return functools.partial(pb.jit(program), *inputs)
         transform = pb.value_and_grad if value else pb.grad
         return functools.partial(transform(program, _argument(argnums)), *inputs)
 
@@ -66,7 +71,7 @@ def jax(on_device: bool = True) -> Tool:
         program: Program, inputs: Sequence[Array], argnums: tuple[int, ...], value: bool
     ) -> Call:
         transform = jax.value_and_grad if value else jax.grad
-        function = jax.jit(transform(program, _argument(argnums)))
+        function = jax.jit(transform(program, _argument(argnums)) if argnums else program)
         if not on_device:
             return lambda: np.asarray(function(*inputs))
         arrays = jax.block_until_ready([jax.device_put(x) for x in inputs])
@@ -94,6 +99,8 @@ def torch() -> Tool:
 
         def call() -> Any:
             result = program(*tensors)
+            if not wanted:
+                return result
             gradients = torch.autograd.grad(result, wanted)
             return (result.detach(), *gradients) if value else gradients
 
