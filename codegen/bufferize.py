@@ -45,7 +45,7 @@ from .kernel import (
     reads,
     writes,
 )
-from .routines import ROUTINES
+from .routines import routine_scratch
 from .schedule import schedule
 from .steps import Body, identity_rows
 from .unroll import small_runs, unrolled_kernel
@@ -349,7 +349,7 @@ def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
 def _routine_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     if root.type.size == 0:
         return []
-    size = ROUTINES[root.primitive.name].scratch(root)
+    size = routine_scratch(root)
     scratch = None
     if size:
         target = buffers[root]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from pullback.tracer.types import BOOL, FLOAT16, DType, is_integer, is_unsigned
+from pullback.tracer.types import (
+    BOOL,
+    COMPLEX64,
+    COMPLEX128,
+    FLOAT16,
+    DType,
+    is_integer,
+    is_unsigned,
+)
 
 from .assembly import FLOATS, FunctionWriter, Value, constant, element, like
 from .integers import bits_of
@@ -25,8 +33,17 @@ ELEMENTS: dict[DType, str] = {
 }
 """The LLVM type of a value in a register; that of a float16 is a float32 which is one as well."""
 
-MEMORY_ELEMENTS: dict[DType, str] = {**ELEMENTS, BOOL: "i8", FLOAT16: "i16"}
-"""The LLVM type of a value in memory; the bits of a float16 are moved as an integer's."""
+MEMORY_ELEMENTS: dict[DType, str] = {
+    **ELEMENTS,
+    BOOL: "i8",
+    FLOAT16: "i16",
+    COMPLEX64: "[2 x float]",
+    COMPLEX128: "[2 x double]",
+}
+"""The LLVM type of a value in memory; the bits of a float16 are moved as an integer's.
+
+Of complex numbers, which only routines know, it is good for addresses.
+"""
 
 
 def memory_element(dtype: DType) -> str:

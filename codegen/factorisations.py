@@ -18,20 +18,23 @@ import numpy as np
 
 from pullback.tracer.ir import Graph, Node
 from pullback.tracer.primitive import Primitive
-from pullback.tracer.primitives import decompositions, matrix_functions, systems
+from pullback.tracer.primitives import complexes, decompositions, matrix_functions, systems
 from pullback.tracer.primitives import elementwise as rows
+from pullback.tracer.primitives import general_eigenvalues as general
 from pullback.tracer.primitives.linear_algebra import (
     columns_before,
     columns_scaled,
+    conjugate,
     diagonal,
     identity,
     matrix_product,
     matrix_transposed,
+    real_part,
 )
 from pullback.tracer.primitives.reduction import reduce_max, reduce_prod, reduce_sum
 from pullback.tracer.primitives.structure import broadcast, reshape, slice, zeros
 from pullback.tracer.trace import Tracer
-from pullback.tracer.types import FLOAT32, FLOAT64, INT32, INT64, ArrayType
+from pullback.tracer.types import FLOAT32, FLOAT64, INT32, INT64, ArrayType, is_complex, real_dtype
 
 from .rewrite import rewritten
 
@@ -66,10 +69,17 @@ def _infer_svd(transposes: ArrayType, *, vectors: str) -> ArrayType:
     return transposes.with_shape((*batch, k + of_u * m + of_v * n))
 
 
+def _infer_geev(transposes: ArrayType, *, vectors: bool) -> ArrayType:
+    *batch, n, _ = transposes.shape
+    of_values = 1 if is_complex(transposes.dtype) else 2
+    return transposes.with_shape((*batch, of_values + n * vectors, n))
+
+
 lu = _packed("lu", _infer_lu)
 lu_solve = _packed("lu_solve", lambda factors, sides, *, transposed, checked: sides)
 qr = _packed("qr", _infer_qr)
 eigh = _packed("eigh", _infer_eigh)
+geev = _packed("geev", _infer_geev)
 svd = _packed("svd", _infer_svd)
 squared = _packed("squared", lambda x, times: x)
 
@@ -204,11 +214,43 @@ def _packed_eigh(part: _Part, a: Tracer) -> Tracer:
 
 
 def _eigenvalues(part: _Part, a: Tracer) -> Tracer:
-    return _row(_packed_eigh(part, a), 0, a.shape[-1])
+    return real_part(_row(_packed_eigh(part, a), 0, a.shape[-1]))
 
 
 def _eigenvectors(part: _Part, a: Tracer) -> Tracer:
     return matrix_transposed(_rows(_packed_eigh(part, a), 1, a.shape[-1]))
+
+
+def _packed_geev(part: _Part, a: Tracer) -> Tracer:
+    vectors = part.asks(general.general_eigenvectors)
+    return geev(matrix_transposed(a), vectors=vectors)
+
+
+def _general_values(part: _Part, a: Tracer) -> Tracer:
+    if not a.size:
+        return zeros(part.node.type)
+    packed, n = _packed_geev(part, a), a.shape[-1]
+    first = _row(packed, 0, n)
+    if is_complex(a.dtype):
+        return first
+    return complexes.complex(first, _row(packed, packed.shape[-2] - 1, n))
+
+
+def _general_vectors(part: _Part, a: Tracer) -> Tracer:
+    """Of a conjugate pair of real matrices LAPACK gives the real parts, then the imaginary ones."""
+    if not a.size:
+        return zeros(part.node.type)
+    packed, n = _packed_geev(part, a), a.shape[-1]
+    if is_complex(a.dtype):
+        return matrix_transposed(_rows(packed, 1, n))
+    before, here, after = (_rows(packed, start, n) for start in (0, 1, 2))
+    imaginary = _row(packed, n + 1, n)
+    imaginary = broadcast(imaginary, shape=here.shape, axes=tuple(range(a.ndim - 1)))
+    first, second = imaginary > 0.0, imaginary < 0.0
+    zero = rows.broadcast_scalar(0.0, here)
+    re = rows.where(second, before, here)
+    im = rows.where(first, after, rows.where(second, -here, zero))
+    return matrix_transposed(complexes.complex(re, im))
 
 
 SIDES = decompositions.left_singular_vectors, decompositions.right_singular_vectors
@@ -227,9 +269,9 @@ def _packed_svd(part: _Part, a: Tracer) -> tuple[Tracer, int, int]:
 def _values(part: _Part, a: Tracer) -> Tracer:
     shape = (*a.shape[:-2], min(a.shape[-2:]))
     if not a.size:
-        return zeros(a.type.with_shape(shape))
+        return zeros(ArrayType(shape, real_dtype(a.dtype)))
     packed, _, _ = _packed_svd(part, a)
-    return reshape(_numbers(packed, 0, (1, shape[-1])), shape=shape)
+    return real_part(reshape(_numbers(packed, 0, (1, shape[-1])), shape=shape))
 
 
 def _left_transposed(part: _Part, a: Tracer, columns: int) -> Tracer:
@@ -240,7 +282,7 @@ def _left_transposed(part: _Part, a: Tracer, columns: int) -> Tracer:
 def _right(part: _Part, a: Tracer, columns: int) -> Tracer:
     packed, of_u, of_v = _packed_svd(part, a)
     m, n = a.shape[-2:]
-    return columns_before(_numbers(packed, min(m, n) + of_u * m, (n, of_v)), columns)
+    return conjugate(columns_before(_numbers(packed, min(m, n) + of_u * m, (n, of_v)), columns))
 
 
 def _left_vectors(part: _Part, a: Tracer) -> Tracer:
@@ -259,7 +301,7 @@ def _unit(part: _Part, a: Tracer) -> Tracer:
 
 
 def _pinv(part: _Part, a: Tracer) -> Tracer:
-    """``V S^-1 U^T``, where ``S`` is large enough."""
+    """``V S^-1 U^H``, where ``S`` is large enough."""
     if not a.size:
         return zeros(part.node.type)
     values, count = _values(part, a), min(a.shape[-2:])
@@ -269,7 +311,7 @@ def _pinv(part: _Part, a: Tracer) -> Tracer:
     one, zero = (rows.broadcast_scalar(x, values) for x in (1.0, 0.0))
     inverses = rows.where(large, one / rows.where(large, values, one), zero)
     right = columns_scaled(_right(part, a, count), inverses)
-    return matrix_product(right, _left_transposed(part, a, count))
+    return matrix_product(right, conjugate(_left_transposed(part, a, count)))
 
 
 # -- the exponential ---------------------------------------------------------------------------
@@ -303,6 +345,7 @@ def _norm(a: Tracer) -> Tracer:
 
 
 def _spread(numbers: Tracer, like: Tracer) -> Tracer:
+    numbers = rows.convert(numbers, dtype=like.dtype)
     return broadcast(numbers, shape=like.shape, axes=tuple(range(numbers.ndim)))
 
 
@@ -314,7 +357,7 @@ def _exponential(a: Tracer) -> Tracer:
     """
     if not a.size:
         return a
-    size = _norm(a) / LARGEST[a.dtype]
+    size = _norm(a) / LARGEST[real_dtype(a.dtype)]
     zero = rows.broadcast_scalar(0.0, size)
     most = rows.broadcast_scalar(float(np.finfo(a.dtype).maxexp), size)
     halvings = rows.minimum(rows.ceil(rows.log2(rows.where(size > 1.0, size, zero + 1.0))), most)
@@ -360,6 +403,8 @@ PARTS: dict[Primitive, Callable[..., Tracer]] = {
     decompositions.qr_r: _qr_r,
     decompositions.eigenvalues: _eigenvalues,
     decompositions.eigenvectors: _eigenvectors,
+    general.general_eigenvalues: _general_values,
+    general.general_eigenvectors: _general_vectors,
     decompositions.singular_values: _values,
     decompositions.left_singular_vectors: _left_vectors,
     decompositions.right_singular_vectors: _right_vectors,

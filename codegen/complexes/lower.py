@@ -20,14 +20,17 @@ from pullback.tracer.primitives import (
     elementwise,
     fourier,
     indexing,
+    linear_algebra,
     sorting,
     structure,
+    systems,
 )
 from pullback.tracer.primitives import reduction as reductions
 from pullback.tracer.primitives.structure import concatenate, reshape, slice
 from pullback.tracer.trace import Tracer, current_trace, literal
 from pullback.tracer.types import BOOL, ArrayType, is_complex, real_dtype
 
+from .. import factorisations
 from ..rewrite import Rule, rewritten
 from . import arithmetic, functions, order, reduce, running
 from .pair import Pair, joined, pair
@@ -166,21 +169,25 @@ def _sum(x: Tracer | None, y: Tracer | None, row: Primitive) -> Tracer | None:
     return row(x, y)
 
 
-def _infer_packed(x: ArrayType, *, result: ArrayType, **params: Any) -> ArrayType:
-    return result
+def _infer_packed(
+    *operands: ArrayType, complex_types: tuple[ArrayType, ...], **params: Any
+) -> ArrayType:
+    result = complex_types[0]
+    return _packed_type(result) if is_complex(result.dtype) else result
 
 
-def _transform(name: str) -> Rule:
-    """A Fourier transform of arrays in memory, complex ones with a last axis of two."""
+def _routine(name: str) -> Rule:
+    """A routine on arrays in memory, complex ones with a last axis of two.
+
+    ``complex_types``, of the result and the operands, tell the routine what they stand for.
+    """
     row = Primitive(name, _infer_packed, _no_reference)
 
     def rule(node: Node, operands: Sequence[Tracer]) -> Tracer:
-        (x,) = operands
-        packed = is_complex(node.type.dtype)
-        result = _packed_type(node.type) if packed else node.type
-        x = _packed(x) if is_complex(x.dtype) else x
-        out = row(x, result=result, **node.params)
-        return _unpacked(out, node.type) if packed else out
+        types = (node.type, *(x.type for x in operands))
+        arrays = [_packed(x) if is_complex(x.dtype) else x for x in operands]
+        out = row(*arrays, complex_types=types, **node.params)
+        return _unpacked(out, node.type) if is_complex(node.type.dtype) else out
 
     return rule
 
@@ -189,9 +196,17 @@ def _no_reference(*operands: Any, **params: Any) -> Any:
     raise AssertionError("lowered graphs are not interpreted")
 
 
+TRANSFORMS = fourier.fft, fourier.rfft, fourier.irfft
+FACTORISATIONS = (
+    *(linear_algebra.triangular_solve, systems.cholesky, factorisations.lu),
+    *(factorisations.lu_solve, factorisations.qr, factorisations.eigh, factorisations.svd),
+    *(factorisations.geev, factorisations.squared),
+)
+
+
 def _rules() -> dict[Primitive, Rule]:
     rules: dict[Primitive, Rule] = {LITERAL: _literal, structure.iota: _iota}
-    rules |= {row: _transform(row.name) for row in (fourier.fft, fourier.rfft, fourier.irfft)}
+    rules |= {row: _routine(row.name) for row in (*TRANSFORMS, *FACTORISATIONS)}
     rules |= {contraction.dot: _dot, elementwise.convert: _convert}
     for row in (
         *(structure.broadcast, structure.reshape, structure.permute, structure.slice),

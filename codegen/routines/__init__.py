@@ -13,8 +13,8 @@ from pullback.tracer.ir import Node
 from ..assembly import FunctionWriter, Value
 from ..entry import Site
 from ..kernel import Buffer, Routine
-from . import factoring, fourier, searching, sorting, triangular
-from .writer import RoutineLowering, RoutineWriter
+from . import factoring, fourier, searching, sorting, spectra, triangular
+from .writer import RoutineLowering, RoutineWriter, meant
 
 ROUTINES: dict[str, RoutineLowering] = {
     "triangular_solve": triangular.SOLVE,
@@ -31,13 +31,19 @@ ROUTINES: dict[str, RoutineLowering] = {
     "qr": factoring.QR,
     "eigh": factoring.EIGH,
     "svd": factoring.SVD,
+    "geev": spectra.GEEV,
     "squared": factoring.SQUARED,
 }
 
 
 def routine_work(node: Node) -> int:
     """A rough count of the steps that a routine takes."""
-    return ROUTINES[node.primitive.name].work(node)
+    return ROUTINES[node.primitive.name].work(meant(node))
+
+
+def routine_scratch(node: Node) -> int:
+    """How many bytes of memory a routine needs beside its operands and its result."""
+    return ROUTINES[node.primitive.name].scratch(meant(node))
 
 
 def emit_routine(
@@ -51,7 +57,6 @@ def emit_routine(
     """Write the body of a routine's function."""
     operands = tuple(pointers[b] for b in kernel.operands)
     scratch = pointers[kernel.scratch] if kernel.scratch is not None else None
-    routine = RoutineWriter(
-        w, kernel.node, operands, pointers[kernel.target], scratch, sites, status, vector_bytes
-    )
+    target, node = pointers[kernel.target], meant(kernel.node)
+    routine = RoutineWriter(w, node, operands, target, scratch, sites, status, vector_bytes)
     ROUTINES[kernel.node.primitive.name].emit(routine)

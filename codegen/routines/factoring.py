@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from pullback.tracer.ir import Node
+from pullback.tracer.types import is_complex
 
 from ..assembly import I64, Value, constant
 from ..elements import memory_element
@@ -18,11 +19,11 @@ BLOCK = 64
 """No smaller than the blocks of columns that LAPACK's routines work in."""
 
 
-def _bytes(node: Node, numbers: int, integers: int = 0) -> int:
+def bytes_of(node: Node, numbers: int, integers: int = 0) -> int:
     return numbers * node.type.dtype.itemsize + 4 * integers
 
 
-def _cube(node: Node) -> int:
+def cube(node: Node) -> int:
     *batch, m, n = node.operands[0].type.shape
     return math.prod(batch) * m * n * min(m, n)
 
@@ -40,26 +41,26 @@ def _emit_cholesky(r: RoutineWriter) -> None:
         r.clear_behind_diagonal(a, n, n)
 
 
-CHOLESKY = RoutineLowering(_emit_cholesky, work=_cube)
+CHOLESKY = RoutineLowering(_emit_cholesky, work=cube)
 
 # -- LU ----------------------------------------------------------------------------------------
 
 
 def _emit_lu(r: RoutineWriter) -> None:
     """The factors, and in a last row the pivots as numbers."""
-    w, number = r.w, memory_element(r.node.type.dtype)
+    w = r.w
     *batch, n, m = r.node.operands[0].type.shape
     count = min(m, n)
     with r.batch(math.prod(batch)) as index:
         a = r.item(r.target, index, (n + 1) * m, r.node.type)
-        r.copy(a, r.item(r.operands[0], index, n * m, r.node.type), _bytes(r.node, n * m))
+        r.copy(a, r.item(r.operands[0], index, n * m, r.node.type), bytes_of(r.node, n * m))
         r.lapack("getrf", m, n, a, m, r.scratch_at(0))
         with w.loop(0, count) as loop:
             pivot = w.load("i32", w.address(r.scratch_at(0), loop.index, "i32"), 4)
             pivot = w.op("sub", pivot, constant("i32", 1))
             place = r.element(a, w.add_index(loop.index, n * m))
-            w.store(w.cast("sitofp", pivot, number), place, r.node.type.dtype.itemsize)
-        r.clear(r.element(a, n * m + count), constant(I64, _bytes(r.node, m - count)))
+            r.store_real(w.cast("sitofp", pivot, r.number), place)
+        r.clear(r.element(a, n * m + count), constant(I64, bytes_of(r.node, m - count)))
 
 
 def _lu_scratch(node: Node) -> int:
@@ -67,12 +68,12 @@ def _lu_scratch(node: Node) -> int:
     return 4 * min(m, n)
 
 
-LU = RoutineLowering(_emit_lu, _lu_scratch, _cube)
+LU = RoutineLowering(_emit_lu, _lu_scratch, cube)
 
 
 def _emit_lu_solve(r: RoutineWriter) -> None:
     """Right-hand sides, each a row, in place."""
-    w, number = r.w, memory_element(r.node.type.dtype)
+    w = r.w
     *batch, count, n = r.node.type.shape
     r.copy(r.target, r.operands[1], r.node.type.nbytes)
     with r.batch(math.prod(batch)) as index:
@@ -80,8 +81,8 @@ def _emit_lu_solve(r: RoutineWriter) -> None:
         b = r.item(r.target, index, count * n, r.node.type)
         with w.loop(0, n) as loop:
             place = r.element(factors, w.add_index(loop.index, n * n))
-            pivot = w.load(number, place, r.node.type.dtype.itemsize)
-            pivot = w.op("add", w.cast("fptosi", pivot, "i32"), constant("i32", 1))
+            pivot = w.cast("fptosi", r.load_real(place), "i32")
+            pivot = w.op("add", pivot, constant("i32", 1))
             w.store(pivot, w.address(r.scratch_at(0), loop.index, "i32"), 4)
         if r.node.params["checked"]:
             r.fail_if(_is_singular(r, factors, n), "Singular matrix", "numpy.LinAlgError")
@@ -91,11 +92,13 @@ def _emit_lu_solve(r: RoutineWriter) -> None:
 
 def _is_singular(r: RoutineWriter, factors: Value, n: int) -> Value:
     """Whether a pivot is zero."""
-    w, number = r.w, memory_element(r.node.type.dtype)
+    w = r.w
     with w.loop(0, n, carried=[Value("i1", "false")]) as loop:
         pivot = r.element(factors, w.scale_index(loop.index, n + 1))
-        value = w.load(number, pivot, r.node.type.dtype.itemsize)
-        zero = w.compare("oeq", value, constant(number, 0.0))
+        zero = w.compare("oeq", r.load_real(pivot), constant(r.number, 0.0))
+        if r.complex:
+            other = r.load_real(w.address(pivot, 1, r.number))
+            zero = w.op("and", zero, w.compare("oeq", other, constant(r.number, 0.0)))
         loop.carried[0] = w.op("or", loop.carried[0], zero)
     return loop.carried[0]
 
@@ -161,90 +164,97 @@ def _emit_qr(r: RoutineWriter) -> None:
         q = r.item(r.target, index, (columns + n) * m, r.node.type)
         factors = r.element(q, columns * m)
         a = r.item(r.operands[0], index, n * m, r.node.type)
-        r.copy(factors, a, _bytes(r.node, n * m))
+        r.copy(factors, a, bytes_of(r.node, n * m))
         r.lapack("geqrf", m, n, factors, m, tau, work, lwork)
-        r.copy(q, factors, _bytes(r.node, count * m))
+        r.copy(q, factors, bytes_of(r.node, count * m))
         r.lapack("orgqr", m, columns, count, q, m, tau, work, lwork)
         r.clear_behind_diagonal(factors, n, m)
 
 
 def _qr_scratch(node: Node) -> int:
     m, n, columns = _qr_extents(node)
-    return _bytes(node, min(m, n) + BLOCK * max(n, columns))
+    return bytes_of(node, min(m, n) + BLOCK * max(n, columns))
 
 
-QR = RoutineLowering(_emit_qr, _qr_scratch, _cube)
+QR = RoutineLowering(_emit_qr, _qr_scratch, cube)
 
 # -- eigenvalues of symmetric matrices ---------------------------------------------------------
 
 
-def _check_finite(
+def check_finite(
     r: RoutineWriter, a: Value, shape: tuple[int, int], triangle: str, failure: str
 ) -> None:
     """Fail where there is a NaN or infinity, with which LAPACK may iterate for ever.
 
     Of square matrices only the triangle counts that is read: "U" or "L" in the order of LAPACK.
     """
-    w, number = r.w, memory_element(r.node.type.dtype)
+    w, parts = r.w, 2 if r.complex else 1
     lines, size = shape
-    zero = constant(number, 0.0)
+    zero = constant(r.number, 0.0)
     with w.loop(0, lines, carried=[zero]) as outer:
-        start = outer.index if triangle == "L" else constant(I64, 0)
-        stop = w.add_index(outer.index, 1) if triangle == "U" else constant(I64, size)
+        line = w.scale_index(outer.index, parts)
+        start = line if triangle == "L" else constant(I64, 0)
+        stop = w.add_index(line, parts) if triangle == "U" else constant(I64, size * parts)
         with w.loop(start, stop, carried=outer.carried) as inner:
-            place = w.add_index(w.scale_index(outer.index, size), inner.index)
-            value = w.load(number, r.element(a, place), r.node.type.dtype.itemsize)
+            place = w.add_index(w.scale_index(outer.index, size * parts), inner.index)
+            value = r.load_real(w.address(a, place, r.number))
             inner.carried[0] = w.op("fadd", inner.carried[0], w.op("fmul", value, zero))
         outer.carried[0] = inner.carried[0]
     # What is multiplied by zero is zero, or else NaN.
     r.fail_if(w.compare("uno", outer.carried[0], zero), failure, "numpy.LinAlgError")
 
 
-def _eigh_room(node: Node) -> tuple[int, int]:
-    """The numbers and integers that ``syevd`` works with."""
-    n = node.type.shape[-1]
-    if node.params["vectors"]:
-        return 1 + (BLOCK + 6) * n + 2 * n * n, 3 + 5 * n
-    return 1 + (BLOCK + 2) * n, 1
+def _eigh_room(node: Node) -> tuple[int, int, int]:
+    """The elements, further real numbers and integers that ``syevd`` and ``heevd`` work with."""
+    n, vectors = node.type.shape[-1], node.params["vectors"]
+    integers = 3 + 5 * n if vectors else 1
+    if is_complex(node.type.dtype):
+        numbers = 1 + (BLOCK + 2) * n + (n * n if vectors else 0)
+        return numbers, 1 + 5 * n + 2 * n * n if vectors else n, integers
+    return 1 + (BLOCK + 6) * n + (2 * n * n if vectors else 0), 0, integers
 
 
 def _emit_eigh(r: RoutineWriter) -> None:
     """A row of eigenvalues, then each eigenvector as a row."""
     *batch, rows, n = r.node.type.shape
     vectors = r.node.params["vectors"]
-    numbers, integers = _eigh_room(r.node)
+    numbers, reals, integers = _eigh_room(r.node)
     start = 0 if vectors else n * n
-    work, iwork = r.scratch_at(start), r.scratch_at(start + numbers)
+    work, rwork = r.scratch_at(start), r.scratch_at(start + numbers)
+    iwork = r.scratch_at(start + numbers + -(-reals // 2))
     flags = "V" if vectors else "N", "L" if r.node.params["lower"] else "U"
     with r.batch(math.prod(batch)) as index:
         values = r.item(r.target, index, rows * n, r.node.type)
         a = r.element(values, n) if vectors else r.scratch_at(0)
-        r.copy(a, r.item(r.operands[0], index, n * n, r.node.type), _bytes(r.node, n * n))
+        r.copy(a, r.item(r.operands[0], index, n * n, r.node.type), bytes_of(r.node, n * n))
         failure = "Eigenvalues did not converge"
-        _check_finite(r, a, (n, n), flags[1], failure)
-        sizes = work, numbers, iwork, integers
+        check_finite(r, a, (n, n), flags[1], failure)
+        real = (rwork, reals) if r.complex else ()
+        sizes = work, numbers, *real, iwork, integers
         r.lapack("syevd", *flags, n, a, n, values, *sizes, failure=failure)
+        r.spread_reals(values, n)
 
 
 def _eigh_scratch(node: Node) -> int:
-    numbers, integers = _eigh_room(node)
+    numbers, reals, integers = _eigh_room(node)
     copied = 0 if node.params["vectors"] else node.type.shape[-1] ** 2
-    return _bytes(node, copied + numbers, integers)
+    return bytes_of(node, copied + numbers + -(-reals // 2), integers)
 
 
-EIGH = RoutineLowering(_emit_eigh, _eigh_scratch, _cube)
+EIGH = RoutineLowering(_emit_eigh, _eigh_scratch, cube)
 
 # -- singular values ---------------------------------------------------------------------------
 
 
-def _svd_room(node: Node) -> tuple[int, int]:
-    """The numbers and integers that ``gesdd`` works with."""
+def _svd_room(node: Node) -> tuple[int, int, int]:
+    """The elements, further real numbers and integers that ``gesdd`` works with."""
     *_, n, m = node.operands[0].type.shape
     small, large = min(m, n), max(m, n)
-    numbers = 7 * small + BLOCK * (large + small)
+    numbers, reals = 7 * small + BLOCK * (large + small), 7 * small
     if node.params["vectors"] != "N":
         numbers += 4 * small * small
-    return numbers, 8 * small
+        reals = 5 * small * small + 2 * large * small + 5 * small
+    return numbers, reals if is_complex(node.type.dtype) else 0, 8 * small
 
 
 def _emit_svd(r: RoutineWriter) -> None:
@@ -252,26 +262,29 @@ def _emit_svd(r: RoutineWriter) -> None:
     *_, n, m = r.node.operands[0].type.shape
     job, count = r.node.params["vectors"], min(m, n)
     of_u, of_v = {"N": (0, 1), "S": (count, count), "A": (m, n)}[job]
-    numbers, _ = _svd_room(r.node)
-    a, work, iwork = r.scratch_at(0), r.scratch_at(n * m), r.scratch_at(n * m + numbers)
+    numbers, reals, _ = _svd_room(r.node)
+    a, work, rwork = r.scratch_at(0), r.scratch_at(n * m), r.scratch_at(n * m + numbers)
+    iwork = r.scratch_at(n * m + numbers + -(-reals // 2))
+    room = work, numbers, *((rwork,) if r.complex else ()), iwork
     with r.batch(math.prod(r.node.type.shape[:-1])) as index:
         values = r.item(r.target, index, r.node.type.shape[-1], r.node.type)
         u = r.element(values, count) if of_u else values
         v = r.element(values, count + of_u * m) if of_u else values
-        r.copy(a, r.item(r.operands[0], index, n * m, r.node.type), _bytes(r.node, n * m))
+        r.copy(a, r.item(r.operands[0], index, n * m, r.node.type), bytes_of(r.node, n * m))
         vectors = values, u, m, v, of_v
         failure = "SVD did not converge"
-        _check_finite(r, a, (n, m), "", failure)
-        r.lapack("gesdd", job, m, n, a, m, *vectors, work, numbers, iwork, failure=failure)
+        check_finite(r, a, (n, m), "", failure)
+        r.lapack("gesdd", job, m, n, a, m, *vectors, *room, failure=failure)
+        r.spread_reals(values, count)
 
 
 def _svd_scratch(node: Node) -> int:
     *_, n, m = node.operands[0].type.shape
-    numbers, integers = _svd_room(node)
-    return _bytes(node, n * m + numbers, integers)
+    numbers, reals, integers = _svd_room(node)
+    return bytes_of(node, n * m + numbers + -(-reals // 2), integers)
 
 
-SVD = RoutineLowering(_emit_svd, _svd_scratch, _cube)
+SVD = RoutineLowering(_emit_svd, _svd_scratch, cube)
 
 # -- powers ------------------------------------------------------------------------------------
 
@@ -280,7 +293,7 @@ def _emit_squared(r: RoutineWriter) -> None:
     """Each matrix multiplied by itself, then the product by itself, as often as is told."""
     w = r.w
     *batch, n, _ = r.node.type.shape
-    size = _bytes(r.node, n * n)
+    size = bytes_of(r.node, n * n)
     r.copy(r.target, r.operands[0], r.node.type.nbytes)
     with r.batch(math.prod(batch)) as index:
         x = r.item(r.target, index, n * n, r.node.type)
@@ -292,7 +305,7 @@ def _emit_squared(r: RoutineWriter) -> None:
 
 
 def _squared_scratch(node: Node) -> int:
-    return _bytes(node, node.type.shape[-1] ** 2)
+    return bytes_of(node, node.type.shape[-1] ** 2)
 
 
-SQUARED = RoutineLowering(_emit_squared, _squared_scratch, _cube)
+SQUARED = RoutineLowering(_emit_squared, _squared_scratch, cube)

@@ -5,25 +5,23 @@ from __future__ import annotations
 import math
 
 from pullback.tracer.ir import Node
-from pullback.tracer.types import SHORT_NAMES
+from pullback.tracer.types import SHORT_NAMES, real_dtype
 
 from ..assembly import I64, PTR, Value, constant
 from ..elements import memory_element
 from .writer import RoutineLowering, RoutineWriter
 
 
-def _emit(r: RoutineWriter, ufunc: str, lengths: tuple[int, int], widths: tuple[int, int]) -> None:
-    """One call for the whole batch: addresses, counts and strides as generalised ufuncs take them.
-
-    ``lengths`` and ``widths`` are those of the operand and the result: how many elements a
-    transform has, and of how many numbers an element is.
-    """
-    w, dtype = r.w, r.node.type.dtype
+def _emit(r: RoutineWriter, ufunc: str) -> None:
+    """One call for the whole batch: addresses, counts, strides as generalised ufuncs take them."""
+    w, dtype = r.w, real_dtype(r.node.type.dtype)
+    types = r.node.operands[0].type, r.node.type
+    lengths = [x.shape[-1] for x in types]
     kind, size = memory_element(dtype), dtype.itemsize
     factor = w.alloca(kind)
     w.store(constant(kind, r.node.params["factor"]), factor, size)
-    batch = r.node.type.size // (lengths[1] * widths[1])
-    inner = [size * width for width in widths]
+    batch = r.node.type.size // lengths[1]
+    inner = [x.dtype.itemsize for x in types]
     outer = [step * length for step, length in zip(inner, lengths, strict=True)]
     arrays = _table(r, PTR, [r.operands[0], factor, r.target])
     counts = _table(r, I64, [constant(I64, n) for n in (batch, *lengths)])
@@ -42,18 +40,15 @@ def _table(r: RoutineWriter, kind: str, values: list[Value]) -> Value:
 
 
 def _emit_fft(r: RoutineWriter) -> None:
-    n = r.node.type.shape[-2]
-    _emit(r, "ifft" if r.node.params["inverse"] else "fft", (n, n), (2, 2))
+    _emit(r, "ifft" if r.node.params["inverse"] else "fft")
 
 
 def _emit_rfft(r: RoutineWriter) -> None:
-    n, count = r.node.operands[0].type.shape[-1], r.node.type.shape[-2]
-    _emit(r, "rfft_n_odd" if n % 2 else "rfft_n_even", (n, count), (1, 2))
+    _emit(r, "rfft_n_odd" if r.node.operands[0].type.shape[-1] % 2 else "rfft_n_even")
 
 
 def _emit_irfft(r: RoutineWriter) -> None:
-    count, n = r.node.operands[0].type.shape[-2], r.node.type.shape[-1]
-    _emit(r, "irfft", (count, n), (2, 1))
+    _emit(r, "irfft")
 
 
 def _work(node: Node) -> int:

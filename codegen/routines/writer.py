@@ -8,11 +8,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pullback.tracer.ir import Node
-from pullback.tracer.types import ArrayType
+from pullback.tracer.types import ArrayType, is_complex, real_dtype
 
 from ..assembly import I64, FunctionWriter, Value, constant
 from ..elements import memory_element
 from ..entry import Site
+
+COMPLEX_NAMES = {"orgqr": "ungqr", "syevd": "heevd"}
+"""What LAPACK calls differently for complex matrices."""
+
+
+def meant(node: Node) -> Node:
+    """The node of complex arrays that one of pairs stands for; any other node itself.
+
+    Complex numbers are pairs in memory, to LAPACK as to us: a routine sees complex types again.
+    """
+    params = dict(node.params)
+    types = params.pop("complex_types", None)
+    if types is None:
+        return node
+    operands = zip(node.operands, types[1:], strict=True)
+    given = tuple(Node(x.primitive, x.operands, x.params, type) for x, type in operands)
+    return Node(node.primitive, given, params, types[0], node.where)
 
 
 @dataclass(slots=True)
@@ -53,10 +70,46 @@ class RoutineWriter:
             with self.w.loop(0, count) as loop:
                 yield loop.index
 
+    @property
+    def complex(self) -> bool:
+        """Whether an element of the node is a pair of numbers."""
+        return is_complex(self.node.type.dtype)
+
+    @property
+    def number(self) -> str:
+        """The LLVM type of an element's real part."""
+        return memory_element(real_dtype(self.node.type.dtype))
+
+    @property
+    def align(self) -> int:
+        """The bytes of an element's real part."""
+        return real_dtype(self.node.type.dtype).itemsize
+
+    def spread_reals(self, array: Value, count: int) -> None:
+        """Make elements of the real numbers that stand side by side at their beginning."""
+        w = self.w
+        if not self.complex or not count:
+            return
+        with w.loop(0, count) as loop:
+            place = w.op("sub", constant(I64, count - 1), loop.index)
+            value = self.load_real(w.address(array, place, self.number))
+            self.store_real(value, self.element(array, place))
+
     def item(self, array: Value, index: Value, size: int, type: ArrayType) -> Value:
         """Where an item of ``size`` elements of an array begins."""
         offset = self.w.scale_index(index, size)
         return self.w.address(array, offset, memory_element(type.dtype))
+
+    def load_real(self, place: Value) -> Value:
+        """The real part of an element."""
+        return self.w.load(self.number, place, self.align)
+
+    def store_real(self, value: Value, place: Value) -> None:
+        """Make an element of a real number."""
+        self.w.store(value, place, self.align)
+        if self.complex:
+            zero = constant(self.number, 0.0)
+            self.w.store(zero, self.w.address(place, 1, self.number), self.align)
 
     def copy(self, target: Value, source: Value, size: int) -> None:
         """Copy bytes that do not overlap."""
@@ -69,9 +122,8 @@ class RoutineWriter:
         An ``int`` is a 32-bit integer, a ``float`` a number of the node's dtype. ``name`` has ``?``
         for the letter of the dtype: ``blas.?trsm``.
         """
-        dtype = self.node.type.dtype
-        letter = {"f": "s", "d": "d"}[dtype.char]
-        given = [self._by_address(x, dtype.itemsize) for x in arguments]
+        letter = {"f": "s", "d": "d", "F": "c", "D": "z"}[self.node.type.dtype.char]
+        given = [self._by_address(x) for x in arguments]
         self.w.call(name.replace("?", letter), "void", given)
 
     def lapack(
@@ -83,13 +135,14 @@ class RoutineWriter:
         """
         w = self.w
         info = w.alloca("i32")
+        name = COMPLEX_NAMES.get(name, name) if self.complex else name
         self.fortran(f"lapack.?{name}", *arguments, info)
         if failure is not None:
             failed = w.compare("ne", w.load("i32", info, 4), constant("i32", 0))
             self.fail_if(failed, failure, "numpy.LinAlgError")
 
     def scratch_at(self, elements: int) -> Value:
-        """Scratch memory behind so many numbers of the node's dtype."""
+        """Scratch memory behind so many elements of the node's dtype."""
         assert self.scratch is not None
         return self.w.address(self.scratch, elements, memory_element(self.node.type.dtype))
 
@@ -112,17 +165,18 @@ class RoutineWriter:
             rest = w.op("sub", constant(I64, columns - 1), loop.index)
             self.clear(self.element(array, place), w.scale_index(rest, size))
 
-    def _by_address(self, x: Value | int | float | str, itemsize: int) -> Value:
+    def _by_address(self, x: Value | int | float | str) -> Value:
         w = self.w
         if isinstance(x, Value):
             return x
         if isinstance(x, str):
             return w.module.bytes(x.encode())
-        kind, size = ("i32", 4) if isinstance(x, int) else ("double", 8)
-        if kind == "double" and itemsize == 4:
-            kind, size = "float", 4
-        slot = w.alloca(kind)
-        w.store(constant(kind, x), slot, size)
+        if isinstance(x, int):
+            slot = w.alloca("i32")
+            w.store(constant("i32", x), slot, 4)
+        else:
+            slot = w.alloca(self.number, 2 if self.complex else 1)
+            self.store_real(constant(self.number, x), slot)
         return slot
 
 

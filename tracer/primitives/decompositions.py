@@ -14,18 +14,21 @@ import numpy as np
 from ..errors import UnsupportedFunctionError, at
 from ..primitive import Primitive, register
 from ..trace import Tracer, here
-from ..types import ArrayType
-from .elementwise import broadcast_scalar, where
+from ..types import ArrayType, is_complex, real_dtype
+from .complexes import complex, imag
+from .elementwise import broadcast_scalar, convert, where
 from .linear_algebra import (
     batch_of_matrices,
     columns_before,
     columns_scaled,
     diagonal,
     floating_matrices,
+    matrix_adjoint,
     matrix_product,
     matrix_transposed,
     on_diagonal,
     positive_definite,
+    real_part,
     rows_scaled,
     square_matrices,
     symmetric_part,
@@ -72,10 +75,11 @@ def _infer_r(a: ArrayType) -> ArrayType:
 
 
 def _rotation(change: Tracer, a: Tracer) -> tuple[Tracer, Tracer]:
-    """``dA R^-1`` and the antisymmetric ``S`` whose product with ``Q`` turns it.
+    """``dA R^-1`` and the anti-Hermitian ``S`` whose product with ``Q`` turns it.
 
-    ``W = Q^T dA R^-1`` is the sum of ``S`` and of an upper triangle: ``S`` is the lower triangle of
-    ``W`` less its transpose (Walter & Lehmann 2012). Only the columns that ``Q`` comes from count.
+    ``W = Q^H dA R^-1`` is the sum of ``S`` and of an upper triangle with a real diagonal, as that
+    of ``R`` is: ``S`` is the lower triangle of ``W`` less its adjoint, and the imaginary diagonal
+    (Walter & Lehmann 2012). Only the columns that ``Q`` comes from count.
     """
     q, r = qr_q(a, complete=False), qr_r(a)
     k = q.shape[-1]
@@ -85,22 +89,31 @@ def _rotation(change: Tracer, a: Tracer) -> tuple[Tracer, Tracer]:
             square, matrix_transposed(leading), lower=False, transposed=True, unit_diagonal=False
         )
     )
-    below = triangle(matrix_product(matrix_transposed(q), solved), lower=True, strict=True)
-    return solved, below - matrix_transposed(below)
+    inner = matrix_product(matrix_adjoint(q), solved)
+    below = triangle(inner, lower=True, strict=True)
+    turned = below - matrix_adjoint(below)
+    return solved, turned + _imaginary_diagonal(inner) if is_complex(a.dtype) else turned
+
+
+def _imaginary_diagonal(x: Tracer) -> Tracer:
+    """The imaginary parts on the diagonal of complex matrices, as imaginary numbers."""
+    parts = imag(x)
+    zero = broadcast_scalar(0.0, parts)
+    return complex(zero, where(on_diagonal(x, x.shape[-1]), parts, zero))
 
 
 def _q_jvp(tangents: Sequence[Tracer | None], out: Tracer, a: Tracer, *, complete: bool) -> Tracer:
     if complete and a.shape[-2] > a.shape[-1]:
         raise _not_unique("the columns of Q")
     solved, turned = _rotation(_change(tangents), a)
-    inner = matrix_product(matrix_transposed(out), solved)
+    inner = matrix_product(matrix_adjoint(out), solved)
     return solved + matrix_product(out, turned - inner)
 
 
 def _r_jvp(tangents: Sequence[Tracer | None], out: Tracer, a: Tracer) -> Tracer:
     change = _change(tangents)
     _, turned = _rotation(change, a)
-    seen = matrix_product(matrix_transposed(qr_q(a, complete=False)), change)
+    seen = matrix_product(matrix_adjoint(qr_q(a, complete=False)), change)
     return triangle(seen - matrix_product(turned, out), lower=False)
 
 
@@ -136,32 +149,33 @@ qr_r: Primitive = register(
 
 def _infer_eigenvalues(a: ArrayType, *, lower: bool) -> ArrayType:
     square_matrices("eigenvalues", a)
-    return a.with_shape(a.shape[:-1])
+    return ArrayType(a.shape[:-1], real_dtype(a.dtype))
 
 
 def _in_basis(change: Tracer, vectors: Tracer) -> Tracer:
-    """``V^T dA V`` of the symmetric part of a change."""
-    return matrix_product(
-        matrix_transposed(vectors), matrix_product(symmetric_part(change), vectors)
-    )
+    """``V^H dA V`` of the symmetric part of a change."""
+    return matrix_product(matrix_adjoint(vectors), matrix_product(symmetric_part(change), vectors))
 
 
 def _eigenvalues_jvp(
     tangents: Sequence[Tracer | None], out: Tracer, a: Tracer, *, lower: bool
 ) -> Tracer:
-    return diagonal(_in_basis(_change(tangents), eigenvectors(a, lower=lower)))
+    return real_part(diagonal(_in_basis(_change(tangents), eigenvectors(a, lower=lower))))
 
 
 def _eigenvectors_jvp(
     tangents: Sequence[Tracer | None], out: Tracer, a: Tracer, *, lower: bool
 ) -> Tracer:
-    """Giles 2008, "Collected matrix derivative results for forward and reverse mode", 3.1."""
-    gaps = _differences(eigenvalues(a, lower=lower))
-    turned = _over_gaps(_in_basis(_change(tangents), out), gaps)
+    """Giles 2008, "Collected matrix derivative results for forward and reverse mode", 3.1.
+
+    A complex vector keeps its phase: nothing of the change is along it.
+    """
+    gaps = differences(eigenvalues(a, lower=lower))
+    turned = over_gaps(_in_basis(_change(tangents), out), gaps)
     return matrix_product(out, turned)
 
 
-def _differences(values: Tracer) -> Tracer:
+def differences(values: Tracer) -> Tracer:
     """``v_j - v_i`` at ``i, j``."""
     n, axis = values.shape[-1], values.ndim - 1
     batch, shape = tuple(range(axis)), (*values.shape, n)
@@ -169,10 +183,10 @@ def _differences(values: Tracer) -> Tracer:
     return broadcast(values, shape=shape, axes=(*batch, axis + 1)) - of_rows
 
 
-def _over_gaps(x: Tracer, gaps: Tracer) -> Tracer:
+def over_gaps(x: Tracer, gaps: Tracer) -> Tracer:
     """Divided by the gaps, with zeros on the diagonal."""
     same = on_diagonal(gaps, gaps.shape[-1])
-    divided = x / where(same, broadcast_scalar(1.0, gaps), gaps)
+    divided = x / convert(where(same, broadcast_scalar(1.0, gaps), gaps), dtype=x.dtype)
     return where(same, broadcast_scalar(0.0, x), divided)
 
 
@@ -189,9 +203,9 @@ eigenvalues: Primitive = register(
         batch=batch_of_matrices(lambda: eigenvalues),
     )
 )
-"""Of symmetric matrices, rising; the lower or the upper triangle is read.
+"""Of symmetric or Hermitian matrices, rising; the lower or the upper triangle is read.
 
-The derivative is by symmetric matrices: that of the operand's symmetric part.
+The derivative is by such matrices: that of the operand's symmetric (Hermitian) part.
 """
 
 eigenvectors: Primitive = register(
@@ -214,7 +228,7 @@ eigenvectors: Primitive = register(
 
 def _infer_singular_values(a: ArrayType) -> ArrayType:
     m, n = floating_matrices("singular_values", a)
-    return a.with_shape((*a.shape[:-2], min(m, n)))
+    return ArrayType((*a.shape[:-2], min(m, n)), real_dtype(a.dtype))
 
 
 def _infer_vectors(side: int) -> Infer:
@@ -228,12 +242,13 @@ def _infer_vectors(side: int) -> Infer:
 
 def _vectors_reference(a: Array, full: bool, side: int) -> Array:
     u, _, vh = np.linalg.svd(a, full)
-    return u if side == 0 else np.swapaxes(vh, -1, -2)
+    return u if side == 0 else np.conj(np.swapaxes(vh, -1, -2))
 
 
 def _singular_values_jvp(tangents: Sequence[Tracer | None], out: Tracer, a: Tracer) -> Tracer:
     u, v = left_singular_vectors(a, full=False), right_singular_vectors(a, full=False)
-    return diagonal(matrix_product(matrix_transposed(u), matrix_product(_change(tangents), v)))
+    moved = matrix_product(matrix_adjoint(u), matrix_product(_change(tangents), v))
+    return real_part(diagonal(moved))
 
 
 def _vectors_tangent(change: Tracer, u: Tracer, s: Tracer, v: Tracer) -> Tracer:
@@ -241,9 +256,9 @@ def _vectors_tangent(change: Tracer, u: Tracer, s: Tracer, v: Tracer) -> Tracer:
     decomposition"): within their span, and out of it where they do not span everything.
     """
     seen = matrix_product(change, v)
-    inner = matrix_product(matrix_transposed(u), seen)
-    mixed = columns_scaled(inner, s) + rows_scaled(matrix_transposed(inner), s)
-    turned = _over_gaps(mixed, _differences(s) * _sums(s))
+    inner = matrix_product(matrix_adjoint(u), seen)
+    mixed = columns_scaled(inner, s) + rows_scaled(matrix_adjoint(inner), s)
+    turned = over_gaps(mixed, differences(s) * _sums(s))
     moved = matrix_product(u, turned)
     if u.shape[-2] > u.shape[-1]:
         moved = moved + columns_scaled(seen - matrix_product(u, inner), 1.0 / s)
@@ -260,15 +275,20 @@ def _sums(values: Tracer) -> Tracer:
 def _left_jvp(tangents: Sequence[Tracer | None], out: Tracer, a: Tracer, *, full: bool) -> Tracer:
     if full and a.shape[-2] > a.shape[-1]:
         raise _not_unique("left singular vectors")
-    v = right_singular_vectors(a, full=False)
-    return _vectors_tangent(_change(tangents), out, singular_values(a), v)
+    change, s, v = _change(tangents), singular_values(a), right_singular_vectors(a, full=False)
+    if not is_complex(a.dtype):
+        return _vectors_tangent(change, out, s, v)
+    # Where left and right vectors turn against each other, the left ones take it all.
+    inner = matrix_product(matrix_adjoint(out), matrix_product(change, v))
+    turned = matrix_product(out, columns_scaled(_imaginary_diagonal(inner), 1.0 / s))
+    return _vectors_tangent(change, out, s, v) + turned
 
 
 def _right_jvp(tangents: Sequence[Tracer | None], out: Tracer, a: Tracer, *, full: bool) -> Tracer:
     if full and a.shape[-1] > a.shape[-2]:
         raise _not_unique("right singular vectors")
     u = left_singular_vectors(a, full=False)
-    return _vectors_tangent(matrix_transposed(_change(tangents)), out, singular_values(a), u)
+    return _vectors_tangent(matrix_adjoint(_change(tangents)), out, singular_values(a), u)
 
 
 singular_values: Primitive = register(
@@ -326,7 +346,7 @@ def _pinv_jvp(tangents: Sequence[Tracer | None], out: Tracer, a: Tracer, *, rcon
     problems whose variables separate", theorem 4.3: where the rank stays as it is.
     """
     change = _change(tangents)
-    flipped, back = matrix_transposed(change), matrix_transposed(out)
+    flipped, back = matrix_adjoint(change), matrix_adjoint(out)
     moved = -matrix_product(out, matrix_product(change, out))
     of_columns = matrix_product(matrix_product(out, back), flipped)
     of_rows = matrix_product(flipped, matrix_product(back, out))

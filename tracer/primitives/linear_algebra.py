@@ -13,12 +13,15 @@ import numpy as np
 
 from ..primitive import Domain, Primitive, register
 from ..trace import Tracer, literal
-from ..types import INT64, ArrayType, is_float
+from ..types import INT64, ArrayType, is_complex, is_inexact
+from .complexes import conj, real
 from .contraction import dot
-from .elementwise import broadcast_scalar, eq, ge, gt, where
+from .elementwise import broadcast_scalar, convert, eq, ge, gt, where
 from .structure import all_batched, broadcast, iota, permute, reshape, slice
 
 Array = np.ndarray[Any, Any]
+FIELD = ("f64", "f32", "c128", "c64")
+"""The dtypes that LAPACK knows."""
 
 
 def matrix_product(x: Tracer, y: Tracer) -> Tracer:
@@ -30,6 +33,21 @@ def matrix_product(x: Tracer, y: Tracer) -> Tracer:
 def matrix_transposed(x: Tracer) -> Tracer:
     """The last two axes swapped."""
     return permute(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def conjugate(x: Tracer) -> Tracer:
+    """The conjugates; real values themselves."""
+    return conj(x) if is_complex(x.dtype) else x
+
+
+def matrix_adjoint(x: Tracer) -> Tracer:
+    """The conjugate transposes."""
+    return conjugate(matrix_transposed(x))
+
+
+def real_part(x: Tracer) -> Tracer:
+    """The real parts; real values themselves."""
+    return real(x) if is_complex(x.dtype) else x
 
 
 def triangle(x: Tracer, lower: bool, strict: bool = False) -> Tracer:
@@ -72,17 +90,20 @@ def diagonal(x: Tracer) -> Tracer:
 def columns_scaled(x: Tracer, factors: Tracer) -> Tracer:
     """Each column times a factor: the product with a diagonal matrix from the right."""
     axes = (*range(x.ndim - 2), x.ndim - 1)
-    return x * broadcast(factors, shape=x.shape, axes=axes)
+    return x * broadcast(convert(factors, dtype=x.dtype), shape=x.shape, axes=axes)
 
 
 def rows_scaled(x: Tracer, factors: Tracer) -> Tracer:
     """Each row times a factor: the product with a diagonal matrix from the left."""
-    return x * broadcast(factors, shape=x.shape, axes=tuple(range(x.ndim - 1)))
+    spread = broadcast(
+        convert(factors, dtype=x.dtype), shape=x.shape, axes=tuple(range(x.ndim - 1))
+    )
+    return x * spread
 
 
 def symmetric_part(x: Tracer) -> Tracer:
-    """Half the sum of matrices and their transposes."""
-    return (x + matrix_transposed(x)) * 0.5
+    """Half the sum of matrices and their conjugate transposes."""
+    return (x + matrix_adjoint(x)) * 0.5
 
 
 def columns_before(x: Tracer, stop: int, start: int = 0) -> Tracer:
@@ -99,7 +120,7 @@ def floating_matrices(name: str, a: ArrayType) -> tuple[int, int]:
         TypeError: when they are not of floating-point numbers.
         ValueError: when there are less than two axes.
     """
-    if not is_float(a.dtype):
+    if not is_inexact(a.dtype):
         raise TypeError(f"{name} takes floating-point matrices, got {a}")
     if a.ndim < 2:
         raise ValueError(f"{name} takes matrices, got {a}")
@@ -164,8 +185,8 @@ def well_conditioned(x: Any) -> Any:
 
 
 def positive_definite(x: Any) -> tuple[Any]:
-    """Symmetric, and as far from singular."""
-    return (well_conditioned((x + np.swapaxes(x, -1, -2)) * 0.5),)
+    """Symmetric or Hermitian, and as far from singular."""
+    return (well_conditioned((x + np.conj(np.swapaxes(x, -1, -2))) * 0.5),)
 
 
 def first_well_conditioned(x: Any, *others: Any) -> tuple[Any, ...]:
@@ -230,7 +251,7 @@ triangular_solve: Primitive = register(
         "triangular_solve",
         infer_system("triangular_solve"),
         _solve_reference,
-        Domain(_solve_cases(), low=(0.5, -2.0), high=(1.5, 2.0)),
+        Domain(_solve_cases(), low=(0.5, -2.0), high=(1.5, 2.0), dtypes=FIELD),
         transpose=_solve_transpose,
         jvp=_solve_jvp,
         linear=(1,),

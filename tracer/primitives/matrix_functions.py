@@ -41,7 +41,7 @@ def _expm_reference(a: Array) -> Array:
         return a
     norm = np.max(np.sum(np.abs(a), -2))
     halvings = max(int(np.log2(norm)) + 4, 0) if 0 < norm < np.inf else 0
-    x = np.asarray(a, np.longdouble) / 2**halvings
+    x = np.asarray(a, np.result_type(a.dtype, np.longdouble)) / 2**halvings
     result = term = np.zeros_like(x) + np.eye(a.shape[-1])
     for n in range(1, 25):
         term = term @ x / n

@@ -14,10 +14,11 @@ import numpy as np
 
 from ..primitive import Domain, Primitive, register
 from ..trace import Tracer
-from ..types import INT32, INT64, ArrayType, Shape, is_integer
+from ..types import INT32, INT64, ArrayType, Shape, is_integer, real_dtype
 from .elementwise import broadcast_scalar, convert, eq, stop_gradient, where
 from .indexing import gather
 from .linear_algebra import (
+    FIELD,
     batch_of_matrices,
     batch_of_systems,
     columns_before,
@@ -26,10 +27,12 @@ from .linear_algebra import (
     floating_matrices,
     identity,
     infer_system,
+    matrix_adjoint,
     matrix_product,
     matrix_transposed,
     on_diagonal,
     positive_definite,
+    real_part,
     rows_scaled,
     square_matrices,
     symmetric_part,
@@ -53,10 +56,10 @@ def same_square(name: str) -> Infer:
     return infer
 
 
-def _infer_number(name: str) -> Infer:
+def _infer_number(name: str, real: bool = False) -> Infer:
     def infer(a: ArrayType) -> ArrayType:
         square_matrices(name, a)
-        return a.with_shape(a.shape[:-2])
+        return ArrayType(a.shape[:-2], real_dtype(a.dtype) if real else a.dtype)
 
     return infer
 
@@ -67,7 +70,7 @@ def one_operand(*shapes: Shape, **params: Any) -> tuple[tuple[tuple[Shape], dict
 
 
 SQUARE = ((3, 3), (2, 4, 4), (1, 1), (0, 0), (2, 0, 3, 3))
-small = partial(Domain, low=-0.3, high=0.3)
+small = partial(Domain, low=-0.3, high=0.3, dtypes=FIELD)
 
 # -- cholesky ----------------------------------------------------------------------------------
 
@@ -77,7 +80,7 @@ def _cholesky_jvp(tangents: Sequence[Tracer | None], out: Tracer, a: Tracer) -> 
     (change,) = tangents
     assert change is not None
     solve = partial(triangular_solve, out, lower=True, transposed=False, unit_diagonal=False)
-    inner = triangle(solve(matrix_transposed(solve(symmetric_part(change)))), lower=True)
+    inner = triangle(solve(matrix_adjoint(solve(symmetric_part(change)))), lower=True)
     halved = where(on_diagonal(inner, inner.shape[-1]), inner * 0.5, inner)
     return matrix_product(out, halved)
 
@@ -94,7 +97,7 @@ cholesky: Primitive = register(
 )
 """The lower factor; of the operand the lower triangle is read.
 
-The derivative is by symmetric matrices: that of the operand's symmetric part.
+The derivative is by symmetric (Hermitian) matrices: that of the operand's symmetric part.
 """
 
 # -- systems -----------------------------------------------------------------------------------
@@ -342,6 +345,7 @@ def adjugate(a: Tracer) -> Tracer:
     others = reduce_prod(where(chosen, one, pivots), axes=(last,)) * parity(lu_pivots(a), a)
     largest = reduce_max(abs(pivots), axes=(last,))
     largest = stop_gradient(where(largest == 0.0, broadcast_scalar(1.0, largest), largest))
+    largest = convert(largest, dtype=a.dtype)
     instead = broadcast(largest, shape=pivots.shape, axes=tuple(range(last)))
     changed = where(chosen | (pivots == 0.0), instead, pivots)
     unit = identity(a, n)
@@ -377,7 +381,7 @@ def _determinant_jvp(tangents: Sequence[Tracer | None], out: Tracer, a: Tracer) 
 def _log_determinant_jvp(tangents: Sequence[Tracer | None], out: Tracer, a: Tracer) -> Tracer:
     (change,) = tangents
     assert change is not None
-    return _trace_of_product(inverse(a, checked=False), change)
+    return real_part(_trace_of_product(inverse(a, checked=False), change))
 
 
 determinant: Primitive = register(
@@ -394,7 +398,7 @@ determinant: Primitive = register(
 log_determinant: Primitive = register(
     Primitive(
         "log_determinant",
-        _infer_number("log_determinant"),
+        _infer_number("log_determinant", real=True),
         lambda a: np.linalg.slogdet(a)[1],
         small(one_operand(*SQUARE), prepare=first_well_conditioned),
         jvp=_log_determinant_jvp,

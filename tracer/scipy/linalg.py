@@ -18,9 +18,10 @@ from ..numpy.creation import asarray
 from ..numpy.linalg.decompositions import with_rows
 from ..numpy.linalg.matrices import (
     as_columns,
+    elements,
+    hermitian_from,
     in_one_batch,
     matrices,
-    real_floating,
     squares,
     symmetric_from,
 )
@@ -30,8 +31,9 @@ from ..numpy.shaping import atleast_2d
 from ..primitives import decompositions, matrix_functions, systems
 from ..primitives.elementwise import eq
 from ..primitives.linear_algebra import (
+    conjugate,
+    matrix_adjoint,
     matrix_product,
-    matrix_transposed,
     rows_scaled,
     triangle,
     triangular_solve,
@@ -39,6 +41,7 @@ from ..primitives.linear_algebra import (
 from ..primitives.reduction import argmax
 from ..primitives.structure import broadcast, concatenate, flip, iota, pad, reshape
 from ..trace import Tracer, literal
+from ..types import real_dtype
 
 NUMPY = numpy_linalg.LINALG
 
@@ -65,8 +68,9 @@ def solve_triangular(
     **memory: Any,
 ) -> Tracer:
     """`scipy.linalg.solve_triangular`; a zero on the diagonal gives infinities or NaN."""
-    x, sides, shape = as_columns(squares(a), real_floating(b), "solve_triangular")
+    x, sides, shape = as_columns(squares(a), elements(b), "solve_triangular")
     transposed = _is_transposed(trans)
+    x = conjugate(x) if trans in (2, "C") else x
     return reshape(_triangular(x, sides, lower, transposed, unit_diagonal), shape=shape)
 
 
@@ -95,9 +99,13 @@ def cho_factor(a: Any, lower: bool = False, **memory: Any) -> tuple[Tracer, bool
 def cho_solve(c_and_lower: Any, b: Any, **memory: Any) -> Tracer:
     """`scipy.linalg.cho_solve`."""
     factor, lower = c_and_lower
-    x, sides, shape = as_columns(squares(factor), real_floating(b), "cho_solve")
-    first = _triangular(x, sides, lower, transposed=not lower)
-    return reshape(_triangular(x, first, lower, transposed=bool(lower)), shape=shape)
+    x, sides, shape = as_columns(squares(factor), elements(b), "cho_solve")
+    back = conjugate(x)
+    if lower:
+        first = _triangular(x, sides, lower=True, transposed=False)
+        return reshape(_triangular(back, first, lower=True, transposed=True), shape=shape)
+    first = _triangular(back, sides, lower=False, transposed=True)
+    return reshape(_triangular(x, first, lower=False, transposed=False), shape=shape)
 
 
 def solve(
@@ -116,12 +124,13 @@ def solve(
     Raises:
         ValueError: for a structure that SciPy does not know.
     """
-    x, sides, shape = as_columns(squares(a), real_floating(b), "solve")
+    x, sides, shape = as_columns(squares(a), elements(b), "solve")
     match assume_a:
         case None | "gen" | "general" | "diagonal" | "tridiagonal" | "banded":
             solved = systems.solve(x, sides, transposed=transposed, checked=True)
         case "sym" | "symmetric" | "her" | "hermitian":
-            symmetric = symmetric_from(x, lower)
+            whole = symmetric_from if assume_a.startswith("sym") else hermitian_from
+            symmetric = whole(x, lower)
             solved = systems.solve(symmetric, sides, transposed=False, checked=True)
         case "pos" | "positive definite":
             return reshape(cho_solve(cho_factor(x, lower), sides), shape=shape)
@@ -197,7 +206,7 @@ def lu(
         return systems.rows_in_order(left, _inverse_order(order)), right
     if p_indices:
         return _inverse_order(order).astype(np.int32), left, right
-    return _order_matrix(order).astype(x.dtype), left, right
+    return _order_matrix(order).astype(real_dtype(x.dtype)), left, right
 
 
 def lu_factor(a: Any, *memory: Any, **more_memory: Any) -> tuple[Tracer, Tracer]:
@@ -213,8 +222,9 @@ def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, **memory: Any) -> Tracer:
         IndexError: for pivots that name no row.
     """
     factors, pivots = squares(lu_and_piv[0]), asarray(lu_and_piv[1])
-    x, sides, shape = as_columns(factors, real_floating(b), "lu_solve")
+    x, sides, shape = as_columns(factors, elements(b), "lu_solve")
     n = x.shape[-1]
+    x = conjugate(x) if trans in (2, "C") else x
     order = spread(systems.permutation(pivots, size=n), x.shape[:-1])
     if not _is_transposed(trans):
         moved = systems.rows_in_order(sides, order)
@@ -291,15 +301,15 @@ def eigh(
     if b is None:
         values = decompositions.eigenvalues(x, lower=lower)
         return values if eigvals_only else (values, decompositions.eigenvectors(x, lower=lower))
-    x, other = in_one_batch(symmetric_from(x, lower), symmetric_from(squares(b), lower))
+    x, other = in_one_batch(hermitian_from(x, lower), hermitian_from(squares(b), lower))
     factor = systems.cholesky(other)
     half = _triangular(factor, x, lower=True, transposed=False)
-    whole = _triangular(factor, matrix_transposed(half), lower=True, transposed=False)
+    whole = _triangular(factor, matrix_adjoint(half), lower=True, transposed=False)
     values = decompositions.eigenvalues(whole, lower=True)
     if eigvals_only:
         return values
     vectors = decompositions.eigenvectors(whole, lower=True)
-    return values, _triangular(factor, vectors, lower=True, transposed=True)
+    return values, _triangular(conjugate(factor), vectors, lower=True, transposed=True)
 
 
 def eigvalsh(a: Any, b: Any = None, **options: Any) -> Tracer:
@@ -321,8 +331,8 @@ def polar(a: Any, side: str = "right") -> tuple[Tracer, Tracer]:
     u = decompositions.left_singular_vectors(x, full=False)
     v = decompositions.right_singular_vectors(x, full=False)
     of_side = v if side == "right" else u
-    stretch = matrix_product(of_side, rows_scaled(matrix_transposed(of_side), values))
-    return matrix_product(u, matrix_transposed(v)), stretch
+    stretch = matrix_product(of_side, rows_scaled(matrix_adjoint(of_side), values))
+    return matrix_product(u, matrix_adjoint(v)), stretch
 
 
 def expm(A: Any) -> Tracer:
@@ -352,7 +362,7 @@ def _vectors(values: Any) -> Tracer:
 def toeplitz(c: Any, r: Any = None) -> Tracer:
     """`scipy.linalg.toeplitz`: the first column, and the first row but for its first element."""
     column = _vectors(c)
-    row = column if r is None else _vectors(r)
+    row = conjugate(column) if r is None else _vectors(r)
     dtype = np.result_type(column.dtype, row.dtype)
     column, row = column.astype(dtype), row.astype(dtype)
     last = column.ndim - 1

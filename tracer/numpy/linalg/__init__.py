@@ -13,7 +13,7 @@ LINALG: dict[str, Callable[..., Any]] = {
         (norms, "norm vector_norm matrix_norm cond matrix_rank"),
         (systems, "cholesky solve inv det slogdet pinv lstsq tensorsolve tensorinv"),
         (systems, "matrix_power multi_dot diagonal trace"),
-        (decompositions, "qr eigh eigvalsh svd svdvals"),
+        (decompositions, "qr eig eigvals eigh eigvalsh svd svdvals"),
     )
     for name in names.split()
 }

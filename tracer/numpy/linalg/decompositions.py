@@ -9,12 +9,14 @@ import numpy as np
 from ...errors import UnsupportedFunctionError, at
 from ...location import user_location
 from ...primitives import decompositions as rows
-from ...primitives.linear_algebra import matrix_transposed
+from ...primitives import general_eigenvalues as general
+from ...primitives.linear_algebra import matrix_adjoint
 from ...primitives.structure import pad
 from ...trace import Tracer, literal
-from .matrices import matrices, squares, symmetric_from
+from .matrices import hermitian_from, matrices, squares
 
 QRResult: Any = type(np.linalg.qr(np.eye(1)))
+EigResult: Any = type(np.linalg.eig(np.eye(1)))
 EighResult: Any = type(np.linalg.eigh(np.eye(1)))
 SVDResult: Any = type(np.linalg.svd(np.eye(1)))
 
@@ -56,11 +58,27 @@ def _lower(UPLO: str) -> bool:
     return letter == "L"
 
 
+def eig(a: Any) -> Any:
+    """`np.linalg.eig`: always complex, where NumPy has real results if all of them are.
+
+    The derivative keeps the norm of each vector and its largest element real, as the function does.
+    Vectors whose eigenvalues are equal have none: it is infinite or NaN, of the values too where
+    the vectors are dependent.
+    """
+    x = squares(a)
+    return EigResult(general.general_eigenvalues(x), general.general_eigenvectors(x))
+
+
+def eigvals(a: Any) -> Tracer:
+    """`np.linalg.eigvals`: always complex, where NumPy has real results if all of them are."""
+    return general.general_eigenvalues(squares(a))
+
+
 def eigh(a: Any, UPLO: str = "L") -> Any:
     """`np.linalg.eigh`: one triangle is read.
 
-    The derivative is that of the operand's symmetric part, so gradients are symmetric. Vectors
-    whose eigenvalues are equal have none: it is NaN.
+    The derivative is that of the operand's symmetric (Hermitian) part, so gradients are symmetric.
+    Vectors whose eigenvalues are equal have none: it is NaN.
     """
     lower, x = _lower(UPLO), squares(a)
     return EighResult(rows.eigenvalues(x, lower=lower), rows.eigenvectors(x, lower=lower))
@@ -78,12 +96,12 @@ def svd(
     """`np.linalg.svd`: singular vectors have a derivative where all singular values differ, and
     those beyond the smaller extent have none.
     """
-    x = symmetric_from(squares(a), lower=True) if hermitian else matrices(a)
+    x = hermitian_from(squares(a), lower=True) if hermitian else matrices(a)
     if not compute_uv:
         return rows.singular_values(x)
     u = rows.left_singular_vectors(x, full=bool(full_matrices))
     v = rows.right_singular_vectors(x, full=bool(full_matrices))
-    return SVDResult(u, rows.singular_values(x), matrix_transposed(v))
+    return SVDResult(u, rows.singular_values(x), matrix_adjoint(v))
 
 
 def svdvals(x: Any, /) -> Tracer:

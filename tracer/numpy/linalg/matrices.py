@@ -6,12 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UnsupportedTypeError, at
+from ...errors import at
 from ...location import user_location
-from ...primitives.linear_algebra import matrix_transposed, triangle
+from ...primitives.complexes import complex
+from ...primitives.elementwise import broadcast_scalar, where
+from ...primitives.linear_algebra import (
+    matrix_adjoint,
+    matrix_transposed,
+    on_diagonal,
+    real_part,
+    triangle,
+)
 from ...primitives.structure import reshape
 from ...trace import Tracer
-from ...types import FLOAT32, FLOAT64, Shape, is_complex, is_inexact
+from ...types import FLOAT16, FLOAT64, Shape, is_complex, is_inexact
 from ..creation import asarray
 from ..promotion import as_dtype, common_dtype, common_shape, spread
 
@@ -27,31 +35,25 @@ def floating(value: Any) -> Tracer:
     return x if is_inexact(x.dtype) else as_dtype(x, FLOAT64)
 
 
-def real_floating(value: Any) -> Tracer:
-    """In the dtype that NumPy computes with: integers become f64, f32 stays.
+def elements(value: Any) -> Tracer:
+    """In the dtype that NumPy computes with: integers become f64, f32 and complex ones stay.
 
     Raises:
         TypeError: for half precision, as NumPy has it.
-        UnsupportedTypeError: for complex numbers.
     """
     x = floating(value)
-    if is_complex(x.dtype):
-        raise UnsupportedTypeError(
-            f"systems and factorisations of {x.dtype} matrices are not traced, real ones are"
-            f"{at(user_location())}"
-        )
-    if x.dtype not in (FLOAT32, FLOAT64):
+    if x.dtype == FLOAT16:
         raise TypeError(f"array type {x.dtype} is unsupported in linalg{at(user_location())}")
     return x
 
 
 def matrices(value: Any) -> Tracer:
-    """At least two axes, real.
+    """At least two axes.
 
     Raises:
         numpy.linalg.LinAlgError: for fewer.
     """
-    x = real_floating(value)
+    x = elements(value)
     if x.ndim < 2:
         raise refused(f"{x.ndim}-dimensional array given. Array must be at least two-dimensional")
     return x
@@ -106,3 +108,15 @@ def symmetric_from(a: Tracer, lower: bool) -> Tracer:
     """The symmetric matrices whose lower or upper triangle is read."""
     kept = triangle(a, lower)
     return kept + matrix_transposed(triangle(a, lower, strict=True))
+
+
+def hermitian_from(a: Tracer, lower: bool) -> Tracer:
+    """The Hermitian matrices whose lower or upper triangle is read, but for imaginary diagonals."""
+    if not is_complex(a.dtype):
+        return symmetric_from(a, lower)
+    half = triangle(a, lower, strict=True)
+    parts = real_part(a)
+    zero = broadcast_scalar(0.0, parts)
+    return (
+        half + matrix_adjoint(half) + complex(where(on_diagonal(a, a.shape[-1]), parts, zero), zero)
+    )

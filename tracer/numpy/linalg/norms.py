@@ -85,7 +85,7 @@ def _spectral_norm(x: Tracer, ord: Any) -> Tracer:
     """The largest, the smallest, or the sum of the singular values."""
     values = singular_values(matrices(x))
     if not values.shape[-1]:
-        return zeros(x.type.with_shape(x.shape[:-2]))
+        return zeros(values.type.with_shape(x.shape[:-2]))
     row = {2: reduce_max, -2: reduce_min, "nuc": reduce_sum}[ord]
     return row(values, axes=(values.ndim - 1,))
 

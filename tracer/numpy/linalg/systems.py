@@ -18,7 +18,8 @@ from ...primitives.linear_algebra import identity, matrix_product, matrix_transp
 from ...primitives.reduction import reduce_any, reduce_max, reduce_prod, reduce_sum
 from ...primitives.structure import reshape, zeros
 from ...trace import Tracer
-from ...types import INT32
+from ...types import INT32, ArrayType, is_complex, real_dtype
+from ..complexes import direction, squared_size
 from ..creation import asarray
 from ..einsum import einsum
 from ..products import dot, matmul
@@ -30,12 +31,12 @@ from ..selection import where
 from ..shaping import moveaxis
 from .matrices import (
     as_columns,
+    elements,
+    hermitian_from,
     matrices,
     of_one_type,
-    real_floating,
     refused,
     squares,
-    symmetric_from,
 )
 
 SlogdetResult: Any = type(np.linalg.slogdet(np.eye(1)))
@@ -54,7 +55,7 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Tracer:
 
 def solve(a: Any, b: Any) -> Tracer:
     """`np.linalg.solve`; the factorisation serves the derivative too."""
-    x, sides, shape = as_columns(squares(a), real_floating(b), "solve")
+    x, sides, shape = as_columns(squares(a), elements(b), "solve")
     return reshape(rows.solve(x, sides, transposed=False, checked=True), shape=shape)
 
 
@@ -72,8 +73,11 @@ def slogdet(a: Any) -> Any:
     """`np.linalg.slogdet`; at singular matrices the derivative is infinite or NaN."""
     x = squares(a)
     axes = (x.ndim - 2,)
-    pivots = diagonal_of(stop_gradient(rows.lu_factors(x)))
-    signs = as_dtype(where(pivots < 0.0, -1.0, 1.0), x.dtype)
+    pivots = diagonal_of(rows.lu_factors(x))
+    if is_complex(x.dtype):
+        signs = direction(pivots)
+    else:
+        signs = as_dtype(where(stop_gradient(pivots) < 0.0, -1.0, 1.0), x.dtype)
     sign = reduce_prod(signs, axes=axes) * rows.parity(rows.lu_pivots(x), x)
     sign = where(reduce_any(pivots == 0.0, axes=axes), 0.0, sign)
     return SlogdetResult(sign, rows.log_determinant(x))
@@ -93,7 +97,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_V
         rcond = 1e-15 if rtol is NO_VALUE else smallest if rtol is None else rtol
     elif rtol is not NO_VALUE:
         raise ValueError(f"`rtol` and `rcond` can't be both set.{at(user_location())}")
-    return pinv_row(symmetric_from(x, lower=True) if hermitian else x, rcond=_number(rcond))
+    return pinv_row(hermitian_from(x, lower=True) if hermitian else x, rcond=_number(rcond))
 
 
 def _number(rcond: Any) -> float:
@@ -113,7 +117,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Tracer, Tracer, Tracer, Tr
     Raises:
         numpy.linalg.LinAlgError: when the operands do not fit.
     """
-    x, sides = of_one_type(matrices(a), real_floating(b))
+    x, sides = of_one_type(matrices(a), elements(b))
     if x.ndim != 2:
         raise refused(f"{x.ndim}-dimensional array given. Array must be two-dimensional")
     if sides.ndim not in (1, 2):
@@ -125,10 +129,10 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Tracer, Tracer, Tracer, Tr
     limit = eps * max(m, n) if rcond is None else eps if rcond == -1 else _number(rcond)
     columns = sides if sides.ndim == 2 else reshape(sides, shape=(m, 1))
     solution = matrix_product(pinv_row(x, rcond=limit), columns)
-    residuals = zeros(x.type.with_shape((0,)))
+    residuals = zeros(ArrayType((0,), real_dtype(x.dtype)))
     if m > n:
         missing = columns - matrix_product(x, solution)
-        residuals = reduce_sum(missing * missing, axes=(0,))
+        residuals = reduce_sum(squared_size(missing), axes=(0,))
     values = singular_values(x)
     rank = zeros(x.type.with_shape(()).with_dtype(INT32))
     if values.size:
