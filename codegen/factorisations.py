@@ -2,25 +2,21 @@
 
 A pass from graph to graph. A primitive such as `eigenvalues` is one result of a routine that has
 several, and those of one matrix shall come from one call. So here they become slices of a packed
-array, which `lu`, `qr`, `eigh` or `svd` makes: primitives of this module alone, whose routines are
-in ``codegen/routines/factoring.py``. Equal nodes are shared, and so are the factorisations, between
+array, which `lu`, `qr`, `eigh` or `svd` makes: primitives of codegen alone, whose routines are in
+``codegen/routines/factoring.py``. Equal nodes are shared, and so are the factorisations, between
 a function and its derivatives too. LAPACK counts by columns: what is packed is of the transposes.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pullback.tracer.ir import Graph, Node
 from pullback.tracer.primitive import Primitive
-from pullback.tracer.primitives import complexes, decompositions, matrix_functions, systems
+from pullback.tracer.primitives import decompositions, matrix_functions, systems
 from pullback.tracer.primitives import elementwise as rows
-from pullback.tracer.primitives import general_eigenvalues as general
 from pullback.tracer.primitives.linear_algebra import (
     columns_before,
     columns_scaled,
@@ -32,19 +28,13 @@ from pullback.tracer.primitives.linear_algebra import (
     real_part,
 )
 from pullback.tracer.primitives.reduction import reduce_max, reduce_prod, reduce_sum
-from pullback.tracer.primitives.structure import broadcast, reshape, slice, zeros
+from pullback.tracer.primitives.structure import broadcast, reshape, zeros
 from pullback.tracer.trace import Tracer
-from pullback.tracer.types import FLOAT32, FLOAT64, INT32, INT64, ArrayType, is_complex, real_dtype
+from pullback.tracer.types import FLOAT32, FLOAT64, INT32, INT64, ArrayType, real_dtype
 
+from . import spectra
+from .packed import Part, matrix_of, packed_primitive, row_of, rows_of
 from .rewrite import rewritten
-
-
-def _no_reference(*operands: Any, **params: Any) -> Any:
-    raise AssertionError("a packed factorisation is made after graphs are evaluated")
-
-
-def _packed(name: str, infer: Any) -> Primitive:
-    return Primitive(name, infer, _no_reference)
 
 
 def _infer_lu(transposes: ArrayType) -> ArrayType:
@@ -69,19 +59,12 @@ def _infer_svd(transposes: ArrayType, *, vectors: str) -> ArrayType:
     return transposes.with_shape((*batch, k + of_u * m + of_v * n))
 
 
-def _infer_geev(transposes: ArrayType, *, vectors: bool) -> ArrayType:
-    *batch, n, _ = transposes.shape
-    of_values = 1 if is_complex(transposes.dtype) else 2
-    return transposes.with_shape((*batch, of_values + n * vectors, n))
-
-
-lu = _packed("lu", _infer_lu)
-lu_solve = _packed("lu_solve", lambda factors, sides, *, transposed, checked: sides)
-qr = _packed("qr", _infer_qr)
-eigh = _packed("eigh", _infer_eigh)
-geev = _packed("geev", _infer_geev)
-svd = _packed("svd", _infer_svd)
-squared = _packed("squared", lambda x, times: x)
+lu = packed_primitive("lu", _infer_lu)
+lu_solve = packed_primitive("lu_solve", lambda factors, sides, *, transposed, checked: sides)
+qr = packed_primitive("qr", _infer_qr)
+eigh = packed_primitive("eigh", _infer_eigh)
+svd = packed_primitive("svd", _infer_svd)
+squared = packed_primitive("squared", lambda x, times: x)
 
 
 def lower_factorisations(graph: Graph) -> Graph:
@@ -93,44 +76,9 @@ def lower_factorisations(graph: Graph) -> Graph:
     )
 
     def rule(node: Node, operands: Sequence[Tracer]) -> Tracer:
-        return PARTS[node.primitive](_Part(node, asked), *operands)
+        return PARTS[node.primitive](Part(node, asked), *operands)
 
     return rewritten(graph, dict.fromkeys(PARTS, rule))
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A node to be lowered, and what else the graph asks for: primitive, operand, params."""
-
-    node: Node
-    asked: frozenset[tuple[Any, ...]]
-
-    def asks(self, primitive: Primitive, *params: Any) -> bool:
-        """Whether the graph has another part, of the same operand."""
-        return (primitive, self.node.operands[0], *params) in self.asked
-
-
-def _rows(packed: Tracer, start: int, size: int) -> Tracer:
-    """Some of the rows of packed matrices."""
-    *batch, _, n = packed.shape
-    starts = (*(0 for _ in batch), start, 0)
-    return slice(packed, starts=starts, sizes=(*batch, size, n), steps=(1,) * packed.ndim)
-
-
-def _row(packed: Tracer, place: int, size: int) -> Tracer:
-    """The first numbers of one row."""
-    *batch, _, _ = packed.shape
-    starts = (*(0 for _ in batch), place, 0)
-    row = slice(packed, starts=starts, sizes=(*batch, 1, size), steps=(1,) * packed.ndim)
-    return reshape(row, shape=(*batch, size))
-
-
-def _numbers(packed: Tracer, start: int, shape: tuple[int, int]) -> Tracer:
-    """A matrix out of flat numbers."""
-    *batch, _ = packed.shape
-    starts, sizes = (*(0 for _ in batch), start), (*batch, math.prod(shape))
-    flat = slice(packed, starts=starts, sizes=sizes, steps=(1,) * packed.ndim)
-    return reshape(flat, shape=(*batch, *shape))
 
 
 # -- LU ----------------------------------------------------------------------------------------
@@ -138,24 +86,24 @@ def _numbers(packed: Tracer, start: int, shape: tuple[int, int]) -> Tracer:
 
 def _pivots(factors: Tracer, transposes: Tracer) -> Tracer:
     *_, n, m = transposes.shape
-    return rows.convert(_row(factors, n, min(m, n)), dtype=INT32)
+    return rows.convert(row_of(factors, n, min(m, n)), dtype=INT32)
 
 
-def _lu_factors(part: _Part, a: Tracer) -> Tracer:
+def _lu_factors(part: Part, a: Tracer) -> Tracer:
     if not a.size:
         return a
     transposes = matrix_transposed(a)
-    return matrix_transposed(_rows(lu(transposes), 0, a.shape[-1]))
+    return matrix_transposed(rows_of(lu(transposes), 0, a.shape[-1]))
 
 
-def _lu_pivots(part: _Part, a: Tracer) -> Tracer:
+def _lu_pivots(part: Part, a: Tracer) -> Tracer:
     if not a.size:
         return zeros(ArrayType((*a.shape[:-2], min(a.shape[-2:])), INT32))
     transposes = matrix_transposed(a)
     return _pivots(lu(transposes), transposes)
 
 
-def _solve(part: _Part, a: Tracer, b: Tracer) -> Tracer:
+def _solve(part: Part, a: Tracer, b: Tracer) -> Tracer:
     return _solution(a, b, **part.node.params)
 
 
@@ -170,93 +118,61 @@ def _solution(a: Tracer, b: Tracer, *, transposed: bool, checked: bool) -> Trace
 
 
 def _diagonal_of_factors(a: Tracer) -> Tracer:
-    return diagonal(_rows(lu(matrix_transposed(a)), 0, a.shape[-1]))
+    return diagonal(rows_of(lu(matrix_transposed(a)), 0, a.shape[-1]))
 
 
-def _determinant(part: _Part, a: Tracer) -> Tracer:
+def _determinant(part: Part, a: Tracer) -> Tracer:
     product = reduce_prod(_diagonal_of_factors(a), axes=(a.ndim - 2,))
     return product * systems.parity(_lu_pivots(part, a), a)
 
 
-def _log_determinant(part: _Part, a: Tracer) -> Tracer:
+def _log_determinant(part: Part, a: Tracer) -> Tracer:
     return reduce_sum(rows.log(abs(_diagonal_of_factors(a))), axes=(a.ndim - 2,))
 
 
 # -- QR ----------------------------------------------------------------------------------------
 
 
-def _packed_qr(part: _Part, a: Tracer) -> Tracer:
+def _packed_qr(part: Part, a: Tracer) -> Tracer:
     m, n = a.shape[-2:]
     columns = m if part.asks(decompositions.qr_q, True) else min(m, n)
     return qr(matrix_transposed(a), columns=columns)
 
 
-def _qr_q(part: _Part, a: Tracer) -> Tracer:
+def _qr_q(part: Part, a: Tracer) -> Tracer:
     columns = part.node.type.shape[-1]
-    return matrix_transposed(_rows(_packed_qr(part, a), 0, columns)) if a.size else _unit(part, a)
+    return matrix_transposed(rows_of(_packed_qr(part, a), 0, columns)) if a.size else _unit(part, a)
 
 
-def _qr_r(part: _Part, a: Tracer) -> Tracer:
+def _qr_r(part: Part, a: Tracer) -> Tracer:
     if not a.size:
         return zeros(part.node.type)
     packed, (m, n) = _packed_qr(part, a), a.shape[-2:]
-    columns = _rows(packed, packed.shape[-2] - n, n)
+    columns = rows_of(packed, packed.shape[-2] - n, n)
     return matrix_transposed(columns_before(columns, min(m, n)))
 
 
 # -- eigenvalues, singular values --------------------------------------------------------------
 
 
-def _packed_eigh(part: _Part, a: Tracer) -> Tracer:
+def _packed_eigh(part: Part, a: Tracer) -> Tracer:
     lower = part.node.params["lower"]
     vectors = part.asks(decompositions.eigenvectors, lower)
     return eigh(matrix_transposed(a), lower=lower, vectors=vectors)
 
 
-def _eigenvalues(part: _Part, a: Tracer) -> Tracer:
-    return real_part(_row(_packed_eigh(part, a), 0, a.shape[-1]))
+def _eigenvalues(part: Part, a: Tracer) -> Tracer:
+    return real_part(row_of(_packed_eigh(part, a), 0, a.shape[-1]))
 
 
-def _eigenvectors(part: _Part, a: Tracer) -> Tracer:
-    return matrix_transposed(_rows(_packed_eigh(part, a), 1, a.shape[-1]))
-
-
-def _packed_geev(part: _Part, a: Tracer) -> Tracer:
-    vectors = part.asks(general.general_eigenvectors)
-    return geev(matrix_transposed(a), vectors=vectors)
-
-
-def _general_values(part: _Part, a: Tracer) -> Tracer:
-    if not a.size:
-        return zeros(part.node.type)
-    packed, n = _packed_geev(part, a), a.shape[-1]
-    first = _row(packed, 0, n)
-    if is_complex(a.dtype):
-        return first
-    return complexes.complex(first, _row(packed, packed.shape[-2] - 1, n))
-
-
-def _general_vectors(part: _Part, a: Tracer) -> Tracer:
-    """Of a conjugate pair of real matrices LAPACK gives the real parts, then the imaginary ones."""
-    if not a.size:
-        return zeros(part.node.type)
-    packed, n = _packed_geev(part, a), a.shape[-1]
-    if is_complex(a.dtype):
-        return matrix_transposed(_rows(packed, 1, n))
-    before, here, after = (_rows(packed, start, n) for start in (0, 1, 2))
-    imaginary = _row(packed, n + 1, n)
-    imaginary = broadcast(imaginary, shape=here.shape, axes=tuple(range(a.ndim - 1)))
-    first, second = imaginary > 0.0, imaginary < 0.0
-    zero = rows.broadcast_scalar(0.0, here)
-    re = rows.where(second, before, here)
-    im = rows.where(first, after, rows.where(second, -here, zero))
-    return matrix_transposed(complexes.complex(re, im))
+def _eigenvectors(part: Part, a: Tracer) -> Tracer:
+    return matrix_transposed(rows_of(_packed_eigh(part, a), 1, a.shape[-1]))
 
 
 SIDES = decompositions.left_singular_vectors, decompositions.right_singular_vectors
 
 
-def _packed_svd(part: _Part, a: Tracer) -> tuple[Tracer, int, int]:
+def _packed_svd(part: Part, a: Tracer) -> tuple[Tracer, int, int]:
     """The packed array, and the numbers of left and of right vectors in it."""
     m, n = a.shape[-2:]
     every = m != n and any(part.asks(side, True) for side in SIDES)
@@ -266,41 +182,41 @@ def _packed_svd(part: _Part, a: Tracer) -> tuple[Tracer, int, int]:
     return packed, *((m, n) if every else (min(m, n), min(m, n)))
 
 
-def _values(part: _Part, a: Tracer) -> Tracer:
+def _values(part: Part, a: Tracer) -> Tracer:
     shape = (*a.shape[:-2], min(a.shape[-2:]))
     if not a.size:
         return zeros(ArrayType(shape, real_dtype(a.dtype)))
     packed, _, _ = _packed_svd(part, a)
-    return real_part(reshape(_numbers(packed, 0, (1, shape[-1])), shape=shape))
+    return real_part(reshape(matrix_of(packed, 0, (1, shape[-1])), shape=shape))
 
 
-def _left_transposed(part: _Part, a: Tracer, columns: int) -> Tracer:
+def _left_transposed(part: Part, a: Tracer, columns: int) -> Tracer:
     packed, _, _ = _packed_svd(part, a)
-    return _numbers(packed, min(a.shape[-2:]), (columns, a.shape[-2]))
+    return matrix_of(packed, min(a.shape[-2:]), (columns, a.shape[-2]))
 
 
-def _right(part: _Part, a: Tracer, columns: int) -> Tracer:
+def _right(part: Part, a: Tracer, columns: int) -> Tracer:
     packed, of_u, of_v = _packed_svd(part, a)
     m, n = a.shape[-2:]
-    return conjugate(columns_before(_numbers(packed, min(m, n) + of_u * m, (n, of_v)), columns))
+    return conjugate(columns_before(matrix_of(packed, min(m, n) + of_u * m, (n, of_v)), columns))
 
 
-def _left_vectors(part: _Part, a: Tracer) -> Tracer:
+def _left_vectors(part: Part, a: Tracer) -> Tracer:
     columns = part.node.type.shape[-1]
     return matrix_transposed(_left_transposed(part, a, columns)) if a.size else _unit(part, a)
 
 
-def _right_vectors(part: _Part, a: Tracer) -> Tracer:
+def _right_vectors(part: Part, a: Tracer) -> Tracer:
     return _right(part, a, part.node.type.shape[-1]) if a.size else _unit(part, a)
 
 
-def _unit(part: _Part, a: Tracer) -> Tracer:
+def _unit(part: Part, a: Tracer) -> Tracer:
     """The orthonormal columns that belong to an empty matrix."""
     *_, m, n = part.node.type.shape
     return identity(a, m) if m == n else zeros(part.node.type)
 
 
-def _pinv(part: _Part, a: Tracer) -> Tracer:
+def _pinv(part: Part, a: Tracer) -> Tracer:
     """``V S^-1 U^H``, where ``S`` is large enough."""
     if not a.size:
         return zeros(part.node.type)
@@ -378,11 +294,11 @@ def _approximated(x: Tracer) -> Tracer:
     return _solution(even - odd, even + odd, transposed=False, checked=False)
 
 
-def _expm(part: _Part, a: Tracer) -> Tracer:
+def _expm(part: Part, a: Tracer) -> Tracer:
     return _exponential(a)
 
 
-def _expm_change(part: _Part, a: Tracer, e: Tracer) -> Tracer:
+def _expm_change(part: Part, a: Tracer, e: Tracer) -> Tracer:
     """The upper right block of the exponential of ``[[a, e], [0, a]]``; ``e`` of norm 1 there."""
     if not a.size:
         return e
@@ -403,13 +319,12 @@ PARTS: dict[Primitive, Callable[..., Tracer]] = {
     decompositions.qr_r: _qr_r,
     decompositions.eigenvalues: _eigenvalues,
     decompositions.eigenvectors: _eigenvectors,
-    general.general_eigenvalues: _general_values,
-    general.general_eigenvectors: _general_vectors,
     decompositions.singular_values: _values,
     decompositions.left_singular_vectors: _left_vectors,
     decompositions.right_singular_vectors: _right_vectors,
     decompositions.pinv: _pinv,
     matrix_functions.expm: _expm,
     matrix_functions.expm_change: _expm_change,
+    **spectra.PARTS,
 }
 """What each part is in terms of packed factorisations."""

@@ -96,6 +96,9 @@ OF_SCIPY: list[tuple[str, Function, tuple[Array, ...]]] = [
     ("expm", lambda f, a: f(a), (A,)),
     ("expm_frechet", lambda f, a, e: f(a, e), (A, S[0])),
     ("toeplitz", lambda f, c: f(c), (V,)),
+    ("sqrtm", lambda f, a: f(a), (A,)),
+    ("solve_sylvester", lambda f, a, b, q: f(a, b, q), (A, S[1], draw(3, 3, seed=2))),
+    ("solve_continuous_lyapunov", lambda f, a, q: f(a, q), (A, P)),
 ]
 
 

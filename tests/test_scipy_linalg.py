@@ -36,6 +36,8 @@ A, B, C, P = draw(3, 3), draw(2, 4, 4), draw(1, 1), definite(4, 4)
 TALL, WIDE = draw(5, 3), draw(3, 5)
 MIXED = draw(4, 4)[[2, 0, 3, 1]]
 V, W = draw(4), draw(3)
+SPIRALS = theirs.block_diag([[1.0, 5.0], [-4.0, 2.0]], [[3.0, -6.0], [7.0, 3.5]]) + draw(4, 4)
+"""Two pairs of complex eigenvalues, with positive real parts."""
 
 CASES: list[tuple[str, Function, tuple[Array, ...]]] = [
     ("solve_triangular", lambda f, a, b: f(a, b), (A, W)),
@@ -83,6 +85,11 @@ CASES: list[tuple[str, Function, tuple[Array, ...]]] = [
     ("expm", lambda f, a: f(a), (np.zeros((3, 3)),)),
     ("expm", lambda f, a: f(a), (-30 * A,)),
     ("expm_frechet", lambda f, a, e: f(a, e), (A / 4, draw(3, 3, seed=1))),
+    ("sqrtm", lambda f, a: f(a), (A,)),
+    ("sqrtm", lambda f, a: f(a), (SPIRALS,)),
+    ("sqrtm", lambda f, a: f(a), (np.stack([SPIRALS, P]),)),
+    ("solve_sylvester", lambda f, a, b, q: f(a, b, q), (SPIRALS, A, draw(4, 3))),
+    ("solve_continuous_lyapunov", lambda f, a, q: f(a, q), (SPIRALS, P)),
     ("toeplitz", lambda f, c: f(c), (V,)),
     ("toeplitz", lambda f, c, r: f(c, r), (V, W)),
     ("circulant", lambda f, c: f(c), (V,)),
@@ -183,6 +190,25 @@ def test_exponentials() -> None:
         assert compiled(np.full((2, 2), bad)).shape == (2, 2)
 
 
+def test_square_roots() -> None:
+    """Of large matrices, in single precision, of none, and where there is no real one."""
+    compiled: Any = pb.jit(lambda a: ours.sqrtm(a))
+    x = np.random.default_rng(2).normal(size=(40, 40)) + 12 * np.eye(40)
+    assert_allclose(compiled(x) @ compiled(x), x, atol=1e-12)
+    single = compiled(x.astype(np.float32))
+    assert single.dtype == np.float32
+    assert_allclose(single @ single, x, atol=2e-4)
+    assert_allclose(compiled(np.zeros((3, 3))), np.zeros((3, 3)))
+    assert compiled(np.zeros((0, 0))).shape == (0, 0)
+    for strange in (
+        np.diag([-1.0, 4.0]),
+        np.full((2, 2), np.nan),
+        np.array([[1.0, np.inf], [0, 1]]),
+    ):
+        assert np.isnan(compiled(strange)).any()
+    assert_allclose(compiled(np.diag([-1.0, 4.0]) + 0j), np.diag([1j, 2.0]), atol=1e-15)
+
+
 def test_errors() -> None:
     def message(f: Function, *arguments: Any) -> str:
         compiled: Any = pb.jit(f)
@@ -191,6 +217,8 @@ def test_errors() -> None:
         return str(error.value)
 
     assert "pullback.scipy" in message(lambda a: theirs.expm(a), A)
+    assert "of 3 x 3" in message(lambda a, q: ours.solve_sylvester(a, a, q), A, TALL)
+    assert "same shape" in message(lambda a, q: ours.solve_continuous_lyapunov(a, q), A, TALL)
     assert "scipy.linalg.logm" in message(lambda a: ours.logm(a), A)
     assert "matrix structure" in message(lambda a: ours.solve(a, a, assume_a="x"), A)
     assert "out of bounds" in message(lambda a, p: ours.lu_solve((a, p), a), A, np.array([0, 7, 2]))

@@ -107,6 +107,8 @@ OF_MATRICES = frozenset(
         "expm_change",
         "general_eigenvalues",
         "general_eigenvectors",
+        "sylvester",
+        "square_root",
     )
 )
 """Rows whose errors are relative to the largest element of the result, not to each."""

@@ -30,7 +30,7 @@ from pullback.tracer.primitives.structure import concatenate, reshape, slice
 from pullback.tracer.trace import Tracer, current_trace, literal
 from pullback.tracer.types import BOOL, ArrayType, is_complex, real_dtype
 
-from .. import factorisations
+from .. import factorisations, spectra
 from ..rewrite import Rule, rewritten
 from . import arithmetic, functions, order, reduce, running
 from .pair import Pair, joined, pair
@@ -200,7 +200,8 @@ TRANSFORMS = fourier.fft, fourier.rfft, fourier.irfft
 FACTORISATIONS = (
     *(linear_algebra.triangular_solve, systems.cholesky, factorisations.lu),
     *(factorisations.lu_solve, factorisations.qr, factorisations.eigh, factorisations.svd),
-    *(factorisations.geev, factorisations.squared),
+    factorisations.squared,
+    *(spectra.geev, spectra.schur, spectra.triangular_sylvester, spectra.triangular_root),
 )
 
 

@@ -32,6 +32,9 @@ ROUTINES: dict[str, RoutineLowering] = {
     "eigh": factoring.EIGH,
     "svd": factoring.SVD,
     "geev": spectra.GEEV,
+    "schur": spectra.SCHUR,
+    "triangular_sylvester": spectra.SYLVESTER,
+    "triangular_root": spectra.ROOT,
     "squared": factoring.SQUARED,
 }
 

@@ -188,6 +188,11 @@ def check_finite(
 
     Of square matrices only the triangle counts that is read: "U" or "L" in the order of LAPACK.
     """
+    r.fail_if(not_finite(r, a, shape, triangle), failure, "numpy.LinAlgError")
+
+
+def not_finite(r: RoutineWriter, a: Value, shape: tuple[int, int], triangle: str) -> Value:
+    """Whether there is a NaN or infinity."""
     w, parts = r.w, 2 if r.complex else 1
     lines, size = shape
     zero = constant(r.number, 0.0)
@@ -201,7 +206,7 @@ def check_finite(
             inner.carried[0] = w.op("fadd", inner.carried[0], w.op("fmul", value, zero))
         outer.carried[0] = inner.carried[0]
     # What is multiplied by zero is zero, or else NaN.
-    r.fail_if(w.compare("uno", outer.carried[0], zero), failure, "numpy.LinAlgError")
+    return w.compare("uno", outer.carried[0], zero)
 
 
 def _eigh_room(node: Node) -> tuple[int, int, int]:

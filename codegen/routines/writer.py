@@ -111,10 +111,11 @@ class RoutineWriter:
             zero = constant(self.number, 0.0)
             self.w.store(zero, self.w.address(place, 1, self.number), self.align)
 
-    def copy(self, target: Value, source: Value, size: int) -> None:
+    def copy(self, target: Value, source: Value, size: Value | int) -> None:
         """Copy bytes that do not overlap."""
         no = Value("i1", "false")
-        self.w.call("llvm.memcpy.p0.p0.i64", "void", [target, source, constant(I64, size), no])
+        count = size if isinstance(size, Value) else constant(I64, size)
+        self.w.call("llvm.memcpy.p0.p0.i64", "void", [target, source, count, no])
 
     def fortran(self, name: str, *arguments: Value | int | float | str) -> None:
         """Call a routine of BLAS or LAPACK; numbers and letters are passed by address.

@@ -15,6 +15,7 @@ from . import (
     sorting,
     special,
     structure,
+    sylvester,
     systems,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "sorting",
     "special",
     "structure",
+    "sylvester",
     "systems",
 ]

@@ -19,7 +19,7 @@ from .linear_algebra import (
     diagonal,
     matrix_product,
     square_matrices,
-    well_conditioned,
+    with_complex_pairs,
 )
 from .reduction import argmax, reduce_sum
 from .structure import broadcast, iota, zeros
@@ -83,20 +83,12 @@ def _made_real(vectors: Tracer) -> Tracer:
     return eq(place, broadcast(iota(size=shape[lines], dtype=INT64), shape=shape, axes=(lines,)))
 
 
-def _with_complex_pairs(x: Any) -> tuple[Any]:
-    """Some of whose eigenvalues are far from real, and all from each other."""
-    turned = np.zeros(x.shape[-2:], x.dtype)
-    if x.shape[-1] > 1:
-        turned[0, 1], turned[1, 0] = 3.0, -3.0
-    return (well_conditioned(x) + turned,)
-
-
 general_eigenvalues: Primitive = register(
     Primitive(
         "general_eigenvalues",
         _infer_values,
         lambda a: np.asarray(np.linalg.eigvals(a), complex_dtype(a.dtype)),
-        small(one_operand(*SQUARE), prepare=_with_complex_pairs),
+        small(one_operand(*SQUARE), prepare=with_complex_pairs),
         jvp=_values_jvp,
         batch=batch_of_matrices(lambda: general_eigenvalues),
     )
@@ -108,7 +100,7 @@ general_eigenvectors: Primitive = register(
         "general_eigenvectors",
         _infer_vectors,
         lambda a: np.asarray(np.linalg.eig(a)[1], complex_dtype(a.dtype)),
-        small(one_operand(*SQUARE), prepare=_with_complex_pairs),
+        small(one_operand(*SQUARE), prepare=with_complex_pairs),
         jvp=_vectors_jvp,
         batch=batch_of_matrices(lambda: general_eigenvectors),
     )

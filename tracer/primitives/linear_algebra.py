@@ -184,6 +184,14 @@ def well_conditioned(x: Any) -> Any:
     )
 
 
+def with_complex_pairs(x: Any) -> tuple[Any]:
+    """Some of whose eigenvalues are far from real, and all from each other."""
+    turned = np.zeros(x.shape[-2:], x.dtype)
+    if x.shape[-1] > 1:
+        turned[0, 1], turned[1, 0] = 3.0, -3.0
+    return (well_conditioned(x) + turned,)
+
+
 def positive_definite(x: Any) -> tuple[Any]:
     """Symmetric or Hermitian, and as far from singular."""
     return (well_conditioned((x + np.conj(np.swapaxes(x, -1, -2))) * 0.5),)

@@ -42,6 +42,7 @@ from ..primitives.reduction import argmax
 from ..primitives.structure import broadcast, concatenate, flip, iota, pad, reshape
 from ..trace import Tracer, literal
 from ..types import real_dtype
+from .matrix_equations import solve_continuous_lyapunov, solve_sylvester, sqrtm
 
 NUMPY = numpy_linalg.LINALG
 
@@ -408,6 +409,7 @@ LINALG: dict[str, Callable[..., Any]] = {
         *(solve_triangular, cholesky, cho_factor, cho_solve, solve, inv, det, pinv),
         *(lu, lu_factor, lu_solve, qr, svd, svdvals, eigh, eigvalsh, polar, expm, expm_frechet),
         *(toeplitz, circulant, hankel, block_diag),
+        *(sqrtm, solve_sylvester, solve_continuous_lyapunov),
     )
-} | {"norm": NUMPY["norm"]}
+} | {"norm": NUMPY["norm"], "solve_lyapunov": solve_continuous_lyapunov}
 """The functions by SciPy's names."""
