@@ -73,7 +73,7 @@ def has_derivative(graph: Graph) -> bool:
     """Whether a floating result depends on a floating parameter through differentiable rows."""
     active = {p for p in graph.parameters if p.type.dtype.kind == "f"}
     for node in graph.nodes:
-        follows = node.primitive.differentiable and node.type.dtype.kind == "f"
+        follows = node.primitive.differentiable and node.type.dtype.kind in "fc"
         if follows and any(x in active for x in node.operands):
             active.add(node)
     return any(x in active for x in graph.outputs)

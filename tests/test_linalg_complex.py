@@ -91,6 +91,9 @@ OF_SCIPY: list[tuple[str, Function, tuple[Array, ...]]] = [
     ("lu_solve", lambda f, a, b: f(theirs.lu_factor(A), b + 0 * a[0, 0], 2), (A, V)),
     ("qr", lambda f, a: f(a), (TALL,)),
     ("eigh", lambda f, a, b: f(a, b, eigvals_only=True), (A + adjoint(A), P)),
+    ("eig", lambda f, a: f(a), (A,)),
+    ("eig", lambda f, a: f(a, right=False), (F,)),
+    ("eigvals", lambda f, a: f(a), (A.real,)),
     ("polar", lambda f, a: f(a), (TALL,)),
     ("polar", lambda f, a: f(a, side="left"), (WIDE,)),
     ("expm", lambda f, a: f(a), (A,)),
@@ -268,6 +271,17 @@ def test_eigenvectors_beside_torch() -> None:
 def test_one_factorisation_serves_values_vectors_and_derivatives() -> None:
     plan = str(pb.value_and_grad(lambda x: np.sum(np.abs(linalg.eigvals(x)))).plan(PAIRS))
     assert plan.count(": geev ") == 1
+
+
+def test_roots_move_as_their_polynomial_says() -> None:
+    """By ``-z^(n-k) / p'(z)``, in the convention of complex derivatives; zeros in front raise."""
+    p = np.array([2.0, -1.0, 3.0, 1.5])
+    roots = np.roots(p)
+    by_coefficient = -np.vander(roots, 4) / np.polyval(np.polyder(p), roots)[:, None]
+    got = pb.grad(lambda p: np.sum(np.imag(np.roots(p)) ** 4))(p)
+    assert_allclose(got, np.sum(4 * roots.imag[:, None] ** 3 * by_coefficient.imag, axis=0))
+    with pytest.raises(linalg.LinAlgError, match="test_linalg_complex"):
+        pb.jit(lambda p: np.roots(p))(np.array([0.0, 1.0, 2.0]))
 
 
 def test_equal_eigenvalues() -> None:

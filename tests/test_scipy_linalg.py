@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.testing import assert_allclose
 
 import pullback as pb
 import pullback.scipy
+from pullback.tracer.scipy.linalg import LINALG
 
 Array = np.ndarray[Any, Any]
 Function = Callable[..., Any]
@@ -225,9 +227,24 @@ def test_errors() -> None:
     for f in (
         lambda a: ours.qr(a, pivoting=True),
         lambda a: ours.eigh(a, type=2),
+        lambda a: ours.eig(a, left=True),
+        lambda a: ours.eigvals(a, a),
         lambda a: ours.pinv(a, atol=1e-3),
     ):
         assert "no meaning for traced values" in message(f, A)
+
+
+@pytest.mark.parametrize("name", LINALG)
+def test_arguments_are_those_of_scipy(name: str) -> None:
+    """In SciPy's order, and by SciPy's names."""
+    signature = inspect.signature(getattr(theirs, name))
+    given = [x for x in signature.parameters.values() if x.kind != x.VAR_POSITIONAL]
+    first = [x.name for x in given if x.kind != x.KEYWORD_ONLY]
+    traced = inspect.signature(LINALG[name])
+    bound = traced.bind(*first).arguments
+    assert all(key == value for key, value in bound.items() if key in first)
+    if len(given) == len(signature.parameters):
+        traced.bind(**{x.name: None for x in given})
 
 
 def test_concrete_matrices_are_scipys() -> None:

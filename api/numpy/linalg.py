@@ -3,6 +3,8 @@
 >>> import pullback.numpy as pnp
 >>> pnp.linalg.norm([3.0, 4.0])
 np.float64(5.0)
+>>> pb.jit(lambda a: pnp.linalg.eigvals(a))(np.array([[0.0, 2.0], [-2.0, 0.0]]))
+array([0.+2.j, 0.-2.j])
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ np.float64(-1.0)
 Every name of `scipy.linalg` is here: on concrete arrays all are SciPy's own. On traced ones axes
 before the last two are a batch, and these are differentiable: systems (`solve`, `inv`, `pinv`,
 `solve_triangular`, `cho_solve`, `lu_solve`), factorisations (`cholesky`, `cho_factor`, `lu`,
-`lu_factor`, `qr`, `svd`, `svdvals`, `eigh`, `eigvalsh`, `polar`), `det`, `norm`, `expm`,
-`expm_frechet`, `sqrtm`, `solve_sylvester`, `solve_continuous_lyapunov`, and matrices of a pattern
-(`block_diag`, `circulant`, `hankel`, `toeplitz`).
+`lu_factor`, `qr`, `svd`, `svdvals`, `eig`, `eigvals`, `eigh`, `eigvalsh`, `polar`), `det`, `norm`,
+`expm`, `expm_frechet`, `sqrtm`, `solve_sylvester`, `solve_continuous_lyapunov`, and matrices of a
+pattern (`block_diag`, `circulant`, `hankel`, `toeplitz`).
 
 >>> pb.grad(lambda a: np.sum(psp.linalg.sqrtm(a)))(np.diag([4.0, 9.0])).round(4)
 array([[0.25  , 0.2   ],

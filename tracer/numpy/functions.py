@@ -99,7 +99,9 @@ _implement_all(
     numeric,
     "round fix cross sinc i0 apply_along_axis apply_over_axes",
 )
-_implement_all(polynomials, "polyval polyadd polysub polymul polydiv polyder polyint polyfit poly")
+_implement_all(
+    polynomials, "polyval polyadd polysub polymul polydiv polyder polyint polyfit poly roots"
+)
 _implement_all(products, "dot inner outer vdot tensordot kron")
 _implement_all(complexes, "real imag angle real_if_close iscomplex isreal iscomplexobj isrealobj")
 implement(np.einsum, einsum.einsum)

@@ -11,12 +11,14 @@ import numpy as np
 
 from ..errors import UnsupportedFunctionError, at
 from ..location import user_location
+from ..primitives.complexes import real
 from ..primitives.structure import concatenate, reshape
 from ..trace import Tracer
-from ..types import FLOAT64, is_inexact
+from ..types import FLOAT64, complex_dtype, is_complex, is_inexact
 from .calculus import convolve
 from .creation import asarray, positions
 from .joining import stack
+from .linalg.decompositions import eigvals
 from .promotion import as_dtype, number
 from .ranges import vander
 from .shaping import atleast_1d, part
@@ -109,18 +111,44 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Tracer:
     return Tracer(x.node)
 
 
-def poly(seq_of_zeros: Any) -> Tracer:
-    """`np.poly`: the polynomial with the given zeros.
+def roots(p: Any) -> Tracer:
+    """`np.roots`: the eigenvalues of the companion matrix, always complex.
+
+    A leading coefficient of zero, which NumPy strips, raises `numpy.linalg.LinAlgError`.
 
     Raises:
-        UnsupportedFunctionError: for a matrix, whose eigenvalues would be needed.
+        ValueError: when there is more than one axis.
     """
-    zeros = _coefficients(seq_of_zeros)
-    if zeros.ndim != 1:
-        raise UnsupportedFunctionError(
-            f"np.poly of a matrix is not traced; give it the eigenvalues{at(user_location())}"
-        )
-    zeros = _floating(zeros)
+    coefficients = _floating(_coefficients(p))
+    if coefficients.ndim != 1:
+        raise ValueError(f"Input must be a rank-1 array.{at(user_location())}")
+    degree = max(coefficients.shape[0] - 1, 0)
+    if degree == 0:
+        return number(0.0, complex_dtype(coefficients.dtype), (0,))
+    first = reshape(-coefficients[1:] / coefficients[0], shape=(1, degree))
+    shifts = asarray(np.eye(degree - 1, degree, dtype=coefficients.dtype))
+    return eigvals(concatenate(first, shifts, axis=0))
+
+
+def poly(seq_of_zeros: Any) -> Tracer:
+    """`np.poly`: the polynomial with the given zeros, or with the eigenvalues of a matrix.
+
+    That of complex numbers is complex, where NumPy makes it real if they come in conjugate pairs;
+    that of a real matrix is real.
+
+    Raises:
+        ValueError: for a matrix that is empty or not square, and for more axes.
+    """
+    zeros = _floating(_coefficients(seq_of_zeros))
+    if zeros.ndim == 1:
+        return _with_zeros(zeros)
+    if zeros.ndim != 2 or zeros.shape[0] != zeros.shape[1] or not zeros.size:
+        raise ValueError(f"input must be 1d or non-empty square 2d array.{at(user_location())}")
+    result = _with_zeros(eigvals(zeros))
+    return result if is_complex(zeros.dtype) else real(result)
+
+
+def _with_zeros(zeros: Tracer) -> Tracer:
     result = number(1.0, zeros.dtype, (1,))
     for n in range(zeros.shape[0]):
         nothing = number(0.0, zeros.dtype, (1,))

@@ -24,7 +24,6 @@ REFUSED: dict[str, str] = {
     "savez": "a file: return the array and save the result",
     "savez_compressed": "a file: return the array and save the result",
     "savetxt": "a file: return the array and save the result",
-    "roots": "the eigenvalues of a matrix without symmetry, which are complex, are needed",
 }
 """Name of the function -> why not, and what to use instead."""
 

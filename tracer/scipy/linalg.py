@@ -28,7 +28,7 @@ from ..numpy.linalg.matrices import (
 from ..numpy.linalg.norms import matrix_rank
 from ..numpy.promotion import spread
 from ..numpy.shaping import atleast_2d
-from ..primitives import decompositions, matrix_functions, systems
+from ..primitives import decompositions, systems
 from ..primitives.elementwise import eq
 from ..primitives.linear_algebra import (
     conjugate,
@@ -42,7 +42,13 @@ from ..primitives.reduction import argmax
 from ..primitives.structure import broadcast, concatenate, flip, iota, pad, reshape
 from ..trace import Tracer, literal
 from ..types import real_dtype
-from .matrix_equations import solve_continuous_lyapunov, solve_sylvester, sqrtm
+from .matrix_functions import (
+    expm,
+    expm_frechet,
+    solve_continuous_lyapunov,
+    solve_sylvester,
+    sqrtm,
+)
 
 NUMPY = numpy_linalg.LINALG
 
@@ -66,7 +72,8 @@ def solve_triangular(
     trans: Any = 0,
     lower: bool = False,
     unit_diagonal: bool = False,
-    **memory: Any,
+    *memory: Any,
+    **more_memory: Any,
 ) -> Tracer:
     """`scipy.linalg.solve_triangular`; a zero on the diagonal gives infinities or NaN."""
     x, sides, shape = as_columns(squares(a), elements(b), "solve_triangular")
@@ -83,7 +90,7 @@ def _is_transposed(trans: Any) -> bool:
     return trans not in (0, "N")
 
 
-def cholesky(a: Any, lower: bool = False, **memory: Any) -> Tracer:
+def cholesky(a: Any, lower: bool = False, *memory: Any, **more_memory: Any) -> Tracer:
     """`scipy.linalg.cholesky`: of the operand the triangle that ``lower`` names is read.
 
     The derivative is that of the operand's symmetric part, so gradients are symmetric.
@@ -92,12 +99,14 @@ def cholesky(a: Any, lower: bool = False, **memory: Any) -> Tracer:
     return factor
 
 
-def cho_factor(a: Any, lower: bool = False, **memory: Any) -> tuple[Tracer, bool]:
+def cho_factor(
+    a: Any, lower: bool = False, *memory: Any, **more_memory: Any
+) -> tuple[Tracer, bool]:
     """`scipy.linalg.cho_factor`; the other triangle, where SciPy leaves what is there, is zero."""
     return cholesky(a, lower), bool(lower)
 
 
-def cho_solve(c_and_lower: Any, b: Any, **memory: Any) -> Tracer:
+def cho_solve(c_and_lower: Any, b: Any, *memory: Any, **more_memory: Any) -> Tracer:
     """`scipy.linalg.cho_solve`."""
     factor, lower = c_and_lower
     x, sides, shape = as_columns(squares(factor), elements(b), "cho_solve")
@@ -113,10 +122,11 @@ def solve(
     a: Any,
     b: Any,
     lower: bool = False,
-    *memory: Any,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
     assume_a: str | None = None,
     transposed: bool = False,
-    **more_memory: Any,
 ) -> Tracer:
     """`scipy.linalg.solve`: by Cholesky for ``assume_a="pos"``, by LU otherwise.
 
@@ -152,6 +162,14 @@ def inv(a: Any, *memory: Any, **more_memory: Any) -> Tracer:
 def det(a: Any, *memory: Any, **more_memory: Any) -> Tracer:
     """`scipy.linalg.det`; it has a derivative at singular matrices too."""
     return systems.determinant(squares(a))
+
+
+def norm(
+    a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, check_finite: bool = True
+) -> Tracer:
+    """`scipy.linalg.norm`; its derivative at 0 is 0."""
+    size: Tracer = NUMPY["norm"](a, ord, axis, keepdims)
+    return size
 
 
 def pinv(
@@ -216,7 +234,7 @@ def lu_factor(a: Any, *memory: Any, **more_memory: Any) -> tuple[Tracer, Tracer]
     return systems.lu_factors(x), systems.lu_pivots(x)
 
 
-def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, **memory: Any) -> Tracer:
+def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, *memory: Any, **more_memory: Any) -> Tracer:
     """`scipy.linalg.lu_solve`.
 
     Raises:
@@ -280,6 +298,44 @@ def svdvals(a: Any, *memory: Any, **more_memory: Any) -> Tracer:
     return decompositions.singular_values(matrices(a))
 
 
+def eig(
+    a: Any,
+    b: Any = None,
+    left: bool = False,
+    right: bool = True,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    homogeneous_eigvals: bool = False,
+) -> Any:
+    """`scipy.linalg.eig` of one matrix: the eigenvalues, and the right eigenvectors if asked for.
+
+    Both are always complex, where SciPy's vectors are real if all of them are.
+
+    Raises:
+        UnsupportedFunctionError: with a second matrix, and for left eigenvectors.
+    """
+    if b is not None or left or homogeneous_eigvals:
+        raise _not_traced("eig with a second matrix, or of left eigenvectors,")
+    return tuple(NUMPY["eig"](a)) if right else NUMPY["eigvals"](a)
+
+
+def eigvals(
+    a: Any,
+    b: Any = None,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    homogeneous_eigvals: bool = False,
+) -> Tracer:
+    """`scipy.linalg.eigvals` of one matrix.
+
+    Raises:
+        UnsupportedFunctionError: with a second matrix.
+    """
+    values: Tracer = eig(a, b, right=False, homogeneous_eigvals=homogeneous_eigvals)
+    return values
+
+
 def eigh(
     a: Any,
     b: Any = None,
@@ -336,22 +392,6 @@ def polar(a: Any, side: str = "right") -> tuple[Tracer, Tracer]:
     return matrix_product(u, matrix_adjoint(v)), stretch
 
 
-def expm(A: Any) -> Tracer:
-    """`scipy.linalg.expm`."""
-    return matrix_functions.expm(squares(A))
-
-
-def expm_frechet(
-    A: Any, E: Any, method: Any = None, compute_expm: bool = True, check_finite: bool = True
-) -> Any:
-    """`scipy.linalg.expm_frechet`: the exponential, and how it changes along ``E``."""
-    x, change = in_one_batch(squares(A), squares(E))
-    if x.shape != change.shape:
-        raise ValueError(f"A and E must have the same shape{at(user_location())}")
-    moved = matrix_functions.expm_change(x, change)
-    return (matrix_functions.expm(x), moved) if compute_expm else moved
-
-
 # -- matrices of a pattern ---------------------------------------------------------------------
 
 
@@ -406,10 +446,11 @@ def block_diag(*arrs: Any) -> Tracer:
 LINALG: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
-        *(solve_triangular, cholesky, cho_factor, cho_solve, solve, inv, det, pinv),
+        *(solve_triangular, cholesky, cho_factor, cho_solve, solve, inv, det, norm, pinv),
         *(lu, lu_factor, lu_solve, qr, svd, svdvals, eigh, eigvalsh, polar, expm, expm_frechet),
+        *(eig, eigvals),
         *(toeplitz, circulant, hankel, block_diag),
         *(sqrtm, solve_sylvester, solve_continuous_lyapunov),
     )
-} | {"norm": NUMPY["norm"], "solve_lyapunov": solve_continuous_lyapunov}
+} | {"solve_lyapunov": solve_continuous_lyapunov}
 """The functions by SciPy's names."""

@@ -1,4 +1,4 @@
-"""`scipy.linalg` on traced values: square roots of matrices, and the equation of Sylvester."""
+"""`scipy.linalg` on traced values: functions of matrices, and the equation of Sylvester."""
 
 from __future__ import annotations
 
@@ -6,11 +6,28 @@ from typing import Any
 
 from ..errors import at
 from ..location import user_location
-from ..numpy.linalg.matrices import matrices, of_one_type, squares
+from ..numpy.linalg.matrices import in_one_batch, matrices, of_one_type, squares
 from ..numpy.promotion import common_shape, spread
+from ..primitives import matrix_functions
 from ..primitives import sylvester as rows
 from ..primitives.linear_algebra import matrix_adjoint
 from ..trace import Tracer
+
+
+def expm(A: Any) -> Tracer:
+    """`scipy.linalg.expm`."""
+    return matrix_functions.expm(squares(A))
+
+
+def expm_frechet(
+    A: Any, E: Any, method: Any = None, compute_expm: bool = True, check_finite: bool = True
+) -> Any:
+    """`scipy.linalg.expm_frechet`: the exponential, and how it changes along ``E``."""
+    x, change = in_one_batch(squares(A), squares(E))
+    if x.shape != change.shape:
+        raise ValueError(f"A and E must have the same shape{at(user_location())}")
+    moved = matrix_functions.expm_change(x, change)
+    return (matrix_functions.expm(x), moved) if compute_expm else moved
 
 
 def sqrtm(A: Any, *deprecated: Any, **more_deprecated: Any) -> Tracer:
