@@ -17,7 +17,7 @@ NOT_FINITE = "Array must not contain infs or NaNs"
 def _geev_room(node: Node) -> int:
     """The elements that ``geev`` works with."""
     n = node.type.shape[-1]
-    return (BLOCK + 4) * n + (BLOCK + 1) * BLOCK
+    return (BLOCK + 4) * n + ((BLOCK + 1) * BLOCK if n > BLOCK else 0)
 
 
 def _emit_geev(r: RoutineWriter) -> None:
