@@ -240,6 +240,23 @@ def test_gradients_are_those_of_jax() -> None:
             assert_allclose(x, np.asarray(y), rtol=1e-9, atol=1e-10, err_msg=name)
 
 
+@pytest.mark.parametrize("name", SCALARS)
+def test_second_derivatives(name: str) -> None:
+    """Forward over reverse beside differences of gradients."""
+    f, given = SCALARS[name]
+    wrt = tuple(range(len(given)))
+    gradient = pb.grad(lambda *xs: f(np, *xs), wrt)
+    drawn = [draw(*x.shape, seed=9) for x in given]
+    directions = [v if x.dtype == complex else v.real for x, v in zip(given, drawn, strict=True)]
+    _, second = pb.jit(lambda xs, vs: pb.jvp(gradient, xs, vs))(tuple(given), tuple(directions))
+    h = 1e-5
+    ahead = gradient(*[x + h * v for x, v in zip(given, directions, strict=True)])
+    behind = gradient(*[x - h * v for x, v in zip(given, directions, strict=True)])
+    for x, y, z in zip(second, ahead, behind, strict=True):
+        slope = (y - z) / (2 * h)
+        assert_allclose(x, slope, rtol=1e-6, atol=1e-7 * np.max(np.abs(slope)))
+
+
 PAIRS = np.array([[1.0, 3.0, 0.2], [-3.0, 2.0, 0.5], [0.1, -0.4, 4.0]])
 
 
