@@ -205,7 +205,8 @@ def test_vectors(key: Array):
     np.testing.assert_allclose(x.sum(-1), 1.0, rtol=1e-14)
     assert np.all(np.isfinite(x))
     for place, a in enumerate(alpha[1:], 1):
-        assert stats.kstest(x[:, place], stats.beta(a, alpha.sum() - a).cdf).pvalue > 1e-3
+        known: Any = stats.beta(a, alpha.sum() - a)
+        assert stats.kstest(x[:, place], known.cdf).pvalue > 1e-3
     mean, cov = np.array([1.0, -2.0]), np.array([[2.0, 0.9], [0.9, 1.0]])
     z = random.multivariate_normal(key, mean, cov, size=COUNT)
     assert z.shape == (COUNT, 2)
