@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,13 +40,21 @@ def _shaped(function: str) -> Callable[..., Tracer]:
     return method
 
 
-def _refuse(what: str, way_out: str) -> Callable[..., Any]:
-    def method(self: Tracer, *args: Any, **kwargs: Any) -> NoReturn:
+def _of_known(name: str, way_out: str) -> Callable[..., Any]:
+    """What makes Python's values of an array: of one whose values are known while tracing."""
+
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        from .known import known_value
+
+        value = known_value(self)
+        if value is not None:
+            return getattr(value, name)(*args, **kwargs)
         raise TracedValueError(
-            f"{what} needs the values of a traced {self.type}, which are not known while tracing\n"
-            f"  {way_out}{at(user_location())}"
+            f"{name}() needs the values of a traced {self.type}, which are not known while "
+            f"tracing\n  {way_out}{at(user_location())}"
         )
 
+    method.__name__ = name
     return method
 
 
@@ -117,9 +125,9 @@ class Methods:
         """Values at positions in the flattened array."""
         _method("writing", "put")(self, indices, values, mode)
 
-    item = _refuse("item()", "keep it an array: numpy functions work on traced values")
-    tolist = _refuse("tolist()", "keep it an array: numpy functions work on traced values")
-    tobytes = _refuse("tobytes()", "return the array and call tobytes() on the result")
+    item = _of_known("item", "keep it an array: numpy functions work on traced values")
+    tolist = _of_known("tolist", "keep it an array: numpy functions work on traced values")
+    tobytes = _of_known("tobytes", "return the array and call tobytes() on the result")
 
     def flatten(self: Any, order: str = "C") -> Tracer:
         """All elements along one axis, in storage of their own."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from operator import index as as_index
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,8 +35,15 @@ def _in_place(ufunc: np.ufunc) -> Callable[..., Tracer]:
     return operator
 
 
-def _refuse(what: str, way_out: str) -> Callable[[Tracer], Any]:
-    def conversion(self: Tracer) -> NoReturn:
+def _known(convert: Callable[[Any], Any], what: str, way_out: str) -> Callable[[Tracer], Any]:
+    """A conversion to one of Python's values, which a traced array has if its own is known."""
+
+    def conversion(self: Tracer) -> Any:
+        from .known import known_value
+
+        value = known_value(self)
+        if value is not None:
+            return convert(value)
         raise TracedValueError(
             f"{what} needs the value of a traced {self.type}, which is not known while tracing\n"
             f"  {way_out}{at(user_location())}"
@@ -108,20 +116,24 @@ class Operators:
     def __ne__(self, other: object) -> Tracer:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._not_equal(other)
 
-    __bool__ = _refuse("a Python `if`, `while`, `and` or `bool()`", "use np.where(condition, a, b)")
-    __float__ = _refuse(
+    __bool__ = _known(
+        bool, "a Python `if`, `while`, `and` or `bool()`", "use np.where(condition, a, b)"
+    )
+    __float__ = _known(
+        float,
         "float()",
         "numpy functions take it as it is; arrays to store it in: pullback.numpy.zeros, x.copy()",
     )
-    __int__ = _refuse("int()", "use .astype(np.int64)")
-    __index__ = _refuse(
+    __int__ = _known(int, "int()", "use .astype(np.int64)")
+    __index__ = _known(
+        as_index,
         "an index into a list, a range or an array that is not traced",
         "pullback.numpy.asarray(table)[i] looks it up",
     )
-    __complex__ = _refuse("complex()", "keep it an array")
+    __complex__ = _known(complex, "complex()", "keep it an array")
 
-    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """NumPy asks for actual values; there are none."""
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """NumPy asks for actual values; only what is known while tracing has them."""
         way_out = (
             "pullback.numpy.array makes arrays of traced values, pullback.numpy.zeros to fill;\n"
             "  to read a NumPy array at traced places: pullback.numpy.asarray(table)[places]"
@@ -130,8 +142,10 @@ class Operators:
             way_out = (
                 "pullback.scipy has SciPy's functions for traced values: pullback.scipy.linalg"
             )
-        _refuse("making a NumPy array", way_out)(self)  # type: ignore[arg-type]
-        raise AssertionError
+        values: np.ndarray[Any, Any] = _known(
+            lambda value: np.array(value, dtype), "making a NumPy array", way_out
+        )(self)  # type: ignore[arg-type]
+        return values
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """NEP 13: real NumPy ufuncs on traced values."""

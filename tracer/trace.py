@@ -45,14 +45,25 @@ WEAK_DTYPES: dict[type, DType] = {
 }
 
 
+Known: TypeAlias = "np.ndarray[Any, Any] | Node"
+"""A value that is the same at each call, or the node of an enclosing trace that has the value."""
+
+
 class Trace:
-    """One run of tracing: the builder, and the values from outside that came in."""
+    """One run of tracing: the builder, and the values from outside that came in.
+
+    ``known`` are parameters that stand for what may be known while tracing; ``is_known`` and
+    ``values`` are what `known_value` has found out about nodes.
+    """
 
     def __init__(self) -> None:
         self.builder = Builder(rewrite)
         self.captures: list[Any] = []
         self._captured: dict[int, Node] = {}
         self.fixed_location = False
+        self.known: dict[Node, Known] = {}
+        self.is_known: dict[Node, bool] = {}
+        self.values: dict[Node, np.ndarray[Any, Any]] = {}
 
     def capture(self, value: Any, type: ArrayType) -> Node:
         """The parameter that stands for an outside array or outer tracer."""
@@ -61,6 +72,8 @@ class Trace:
             node = self.builder.parameter(type)
             self._captured[id(value)] = node
             self.captures.append(value)
+            if isinstance(value, Node):
+                self.known[node] = value
         return node
 
 
@@ -81,6 +94,11 @@ _active = _Active()
 def tracing() -> bool:
     """Whether a function is being traced in this thread."""
     return bool(_active.traces)
+
+
+def active_traces() -> list[Trace]:
+    """The traces under way in this thread, the innermost last."""
+    return _active.traces
 
 
 def _innermost() -> Trace | None:
@@ -307,6 +325,13 @@ def lift(value: Operand) -> Tracer:
             f"{at(user_location())}"
         )
     return Tracer(builder.literal(python_scalar(value), WEAK_DTYPES[weak]), weak)
+
+
+def constant(value: np.ndarray[Any, Any]) -> Tracer:
+    """A traced array of values that are the same at each call: known while tracing."""
+    x = lift(value)
+    current_trace().known[x.node] = value
+    return x
 
 
 def refuse_selected(value: object) -> None:

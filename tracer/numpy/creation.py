@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import at
 from ..location import user_location
 from ..primitives import structure as rows
-from ..trace import Tracer
+from ..trace import Tracer, constant
 from ..types import INT64, DType, Shape, is_integer
 from .meanings import copy
 from .promotion import (
@@ -44,8 +44,8 @@ def asarray(value: Any, dtype: Any = None, copy: bool | None = None) -> Tracer:
         return number(value, wanted)
     x = _joined(value) if contains_tracer(value) and not isinstance(value, Tracer) else None
     if x is None:
-        known = isinstance(value, (Tracer, np.ndarray, np.generic)) or is_python_scalar(value)
-        x = strong(value if known else np.asarray(value))
+        is_operand = isinstance(value, (Tracer, np.ndarray, np.generic)) or is_python_scalar(value)
+        x = strong(value) if is_operand else constant(np.asarray(value))
     return x if wanted is None else as_dtype(x, wanted)
 
 

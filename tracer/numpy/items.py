@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import TracedValueError, at
+from ..known import known_value
 from ..location import user_location
 from ..trace import Tracer, lift
 from ..types import BOOL, Shape, is_integer
@@ -101,7 +102,18 @@ def items(index: Any) -> list[Item]:
     return [_item(x) for x in (index if isinstance(index, tuple) else (index,))]
 
 
+def _settled(item: Any) -> Any:
+    """What is known of an item while tracing: one that is need not be looked up at each call."""
+    if isinstance(item, Slice):
+        return Slice(*map(_settled, (item.start, item.stop, item.step)))
+    known = known_value(item) if isinstance(item, Tracer) else None
+    if known is None:
+        return item
+    return known if known.ndim or known.dtype == BOOL else known[()]
+
+
 def _item(item: Any) -> Item:
+    item = _settled(item)
     if item is None or item is Ellipsis or isinstance(item, Window):
         return item
     if isinstance(item, Slice):

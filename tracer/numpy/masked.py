@@ -7,6 +7,7 @@ written back through the same mask, ``x[mask] += v``, or reduced along the selec
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import NoneType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..primitives.structure import reshape
 from ..trace import Tracer, operand_node
 from ..types import BOOL, INT64, DType, normalize_axis
 from .creation import as_numpy_dtype, asarray
+from .items import ALL, Mask, Positions, before, completed, items
 from .promotion import as_dtype, is_python_scalar, spread
 from .ufuncs import apply_in_place, call
 
@@ -117,6 +119,26 @@ class Selected(np.lib.mixins.NDArrayOperatorsMixin):
         self.values = apply_in_place(ufunc, Tracer(self.values.node), *operands[1:])
         return self
 
+    def __getitem__(self, index: Any) -> Selected:
+        """Parts along other axes than that of the selected elements, which is taken whole.
+
+        Raises:
+            TracedValueError: for any other index.
+        """
+        from .indexing import get_item
+
+        given = completed(items(index), self.ndim)
+        axes = [axis for axis, item in enumerate(given) if item is not None]
+        place = axes[self.first] if self.first < len(axes) else 0
+        arrays = sum(not isinstance(item, (slice, NoneType)) for item in given)
+        if given[place] != ALL or any(isinstance(x, Mask) for x in given) or arrays > 1:
+            refuse("an element of x[mask]")
+        raw = [x.values if isinstance(x, Positions) else x for x in given]
+        whole = (*raw[:place], *[ALL] * self.mask.ndim, *raw[place + 1 :])
+        added = sum(x.values.ndim - 1 for x in given[:place] if isinstance(x, Positions))
+        part = get_item(self.values, whole)
+        return Selected(Tracer(part.node), self.mask, before(given, place) + added)
+
     def astype(self, dtype: Any) -> Selected:
         """In another dtype."""
         return self._with(as_dtype(self.values, as_numpy_dtype(dtype)))
@@ -191,9 +213,6 @@ class Selected(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __iter__(self) -> NoReturn:
         refuse("iteration over x[mask]")
-
-    def __getitem__(self, index: Any) -> NoReturn:
-        refuse("an element of x[mask]")
 
     def __bool__(self) -> bool:
         refuse("the truth of x[mask]")

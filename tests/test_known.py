@@ -1,0 +1,83 @@
+"""Values that are known while tracing: what Python needs the value of, there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import pullback as pb
+import pullback.numpy as pnp
+from pullback.tracer.errors import TracedValueError
+
+X = np.arange(12.0).reshape(3, 4)
+
+
+def same(program: Any, *operands: Any) -> None:
+    """The program compiled, and by NumPy: its argument ``xp`` is the namespace."""
+    got = pb.jit(lambda *xs: program(pnp, *xs))(*operands)
+    for a, b in zip(got, program(np, *operands), strict=True):
+        assert_array_equal(a, b)
+
+
+def test_numbers_in_the_code_are_ints_indices_and_truths():
+    def program(xp: Any, x: Any) -> Any:
+        steps, places, mask = xp.array([0, 1]), xp.array([2, 0]), xp.array([True, False, True])
+        counts = xp.zeros(2, int)
+        counts[1] += places[0]
+        for step in steps:
+            x = np.roll(x, step, axis=1)
+        for _ in range(counts[1]):
+            x = x + float(places[0])
+        if (counts > 1).any() and not counts[0]:
+            x = x[mask]
+        total = xp.asarray(3)
+        return x, x[:, total - 1 :], np.asarray(places), [places.tolist(), places[0].item()][0]
+
+    same(program, X)
+
+
+def test_known_within_enclosed_functions():
+    axis = pb.jit(lambda x: _derivative(x, pnp.array([1, 0])))(X)
+    assert_array_equal(axis, _derivative(X, [1, 0]))
+
+
+def _derivative(x: Any, axes: Any) -> Any:
+    return pb.grad(lambda y: np.sum(np.roll(y, axes[0] * 2, axis=axes[0]) * x))(x)
+
+
+def test_arrays_from_outside_are_not_known_nor_what_is_computed_of_them():
+    table = np.array([1, 2])
+    with pytest.raises(TracedValueError, match="not known while tracing"):
+        pb.jit(lambda x: int(pnp.asarray(table)[0]) * x)(X)
+    with pytest.raises(TracedValueError, match="item"):
+        pb.jit(lambda x: (pnp.array([1, 2]) + x[0, 0])[0].item())(X)
+
+
+def test_a_chain_of_known_values_of_any_length():
+    def f(x: Any) -> Any:
+        steps = pnp.array([1, 2])
+        for _ in range(3000):
+            steps = steps + steps[::-1] % 3
+        return np.roll(x, int(steps[0]) % 3)
+
+    assert pb.jit(f)(X[0]).shape == (4,)
+
+
+def test_parts_of_what_a_mask_selects():
+    def program(xp: Any, x: Any) -> Any:
+        mask = x[..., 0] > 3
+        kept = x[mask, :][:, [1, 0, 2]]
+        x = x.copy()
+        x[mask, :3] = kept
+        return x, x[mask][:, 1].sum(), x[:, mask[0]][..., 1:].sum(1), x[mask][:, None, 2].sum()
+
+    same(program, np.arange(24.0).reshape(2, 3, 4))
+
+
+@pytest.mark.parametrize("index", [0, slice(1), (slice(None), [0, 1], [0, 1])])
+def test_other_parts_are_refused(index: Any):
+    with pytest.raises(TracedValueError, match="an element of x"):
+        pb.jit(lambda x: x[x[..., 0, 0] > 0][index].sum())(np.ones((2, 3, 4, 5)))
