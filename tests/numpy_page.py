@@ -45,7 +45,7 @@ NOT_TRACED = {
     ),
     "need values, or are about text, files and memory: call them outside of traced functions": (
         "asarray_chkfinite asmatrix base_repr binary_repr bmat format_float_positional "
-        "format_float_scientific from_dlpack frombuffer fromfile fromiter frompyfunc fromregex "
+        "format_float_scientific frombuffer fromfile fromiter frompyfunc fromregex "
         "fromstring genfromtxt get_include get_printoptions getbufsize geterr geterrcall info "
         "load loadtxt may_share_memory nested_iters printoptions set_printoptions setbufsize "
         "seterr seterrcall shares_memory show_config show_runtime test"
@@ -57,7 +57,7 @@ NOT_TRACED = {
 METHODS_NOT_TRACED = {
     "changes the shape in place: use `np.resize`": "resize",
     "about memory, which traced values do not have": (
-        "base byteswap ctypes data dump dumps flags getfield setfield setflags strides tofile view"
+        "base byteswap ctypes data dump dumps flags getfield setfield setflags strides tofile"
     ),
 }
 
@@ -169,7 +169,7 @@ def by_reason(others: dict[str, list[str]]) -> list[str]:
 
 
 def _refuses(method: Callable[..., Any] | None) -> bool:
-    return "_refuse." in getattr(method, "__qualname__", "")
+    return "_of_known." in getattr(method, "__qualname__", "")
 
 
 def page() -> str:

@@ -111,7 +111,7 @@ class Methods:
     ravel = _method("shaping", "ravel")
     swapaxes = _method("shaping", "swapaxes")
     squeeze = _method("shaping", "squeeze")
-    repeat = _method("shaping", "repeat")
+    repeat = _method("sized", "repeat")
 
     def clip(self: Any, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Tracer:
         """The array with no element below one bound or above the other."""
@@ -222,6 +222,26 @@ class Methods:
             raise ValueError(f"there is no device {device!r}, only 'cpu'{at(user_location())}")
         result: Tracer = self
         return result
+
+    def view(self: Any, dtype: Any = None, type: Any = None) -> Tracer:
+        """The same elements in the same storage.
+
+        Raises:
+            TracedValueError: for another dtype: traced values have no bits to be read otherwise.
+        """
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            raise TracedValueError(
+                f"the bits of a traced {self.type} cannot be read as {np.dtype(dtype)}\n"
+                f"  astype converts the values{at(user_location())}"
+            )
+        same: Tracer = self[...]
+        return same
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The CPU, in the words of DLPack."""
+        return (1, 0)
+
+    __dlpack__ = _of_known("__dlpack__", "return the array and hand over the result")
 
     def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType:
         """`pullback.numpy`: the functions of the array API."""

@@ -225,7 +225,7 @@ class Tracer(Operators, Methods):
             return self._views[-1].strides
         return row_major_strides(self.shape) if all(v.contiguous for v in self._views) else None
 
-    def view(self, step: View) -> Tracer:
+    def seen_by(self, step: View) -> Tracer:
         """A tracer that shares this one's storage."""
         node = step.read(Tracer(self.node)).node
         return Tracer(node, None, self._storage, (*self._views, step))

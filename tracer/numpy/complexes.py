@@ -47,13 +47,13 @@ IMAG = View(rows.imag, lambda x, part: rows.complex(rows.real(x), part), contigu
 def real(val: Any) -> Tracer:
     """`np.real`: a view of the real parts; a real array itself."""
     x = _array(val)
-    return x.view(REAL) if is_complex(x.dtype) else x
+    return x.seen_by(REAL) if is_complex(x.dtype) else x
 
 
 def imag(val: Any) -> Tracer:
     """`np.imag`: a view of the imaginary parts; zeros for a real array."""
     x = _array(val)
-    return x.view(IMAG) if is_complex(x.dtype) else zeros(x.type)
+    return x.seen_by(IMAG) if is_complex(x.dtype) else zeros(x.type)
 
 
 def require_imag(x: Tracer) -> Tracer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,29 +32,109 @@ def contains_tracer(value: Any) -> bool:
     return isinstance(value, Tracer)
 
 
-def asarray(value: Any, dtype: Any = None, copy: bool | None = None) -> Tracer:
+def asarray(
+    value: Any,
+    dtype: Any = None,
+    order: Any = None,
+    *,
+    device: Any = None,
+    copy: bool | None = None,
+    like: Any = None,
+) -> Tracer:
     """A traced array of anything that NumPy makes an array of; traced arrays stay what they are.
 
     Raises:
-        ValueError: when nested lists have no one shape.
+        ValueError: when nested lists have no one shape, or when an array must not be copied, but
+            has to be.
         OverflowError: for an int that the dtype cannot hold.
     """
+    require_cpu(device)
     wanted = None if dtype is None else as_numpy_dtype(dtype)
+    x = _operand(value, wanted)
+    if wanted is not None:
+        x = as_dtype(x, wanted)
+    if copy is False and x is not value:
+        raise ValueError(
+            "Unable to avoid copy while creating an array as requested; use copy=None"
+            f"{at(user_location())}"
+        )
+    return Tracer(x.node) if copy else x
+
+
+def _operand(value: Any, wanted: DType | None) -> Tracer:
+    if isinstance(value, (Tracer, np.ndarray, np.generic)):
+        return strong(value)
     if type(value) is int and wanted is not None and is_integer(wanted):
         return number(value, wanted)
-    x = _joined(value) if contains_tracer(value) and not isinstance(value, Tracer) else None
-    if x is None:
-        is_operand = isinstance(value, (Tracer, np.ndarray, np.generic)) or is_python_scalar(value)
-        x = strong(value) if is_operand else constant(np.asarray(value))
-    return x if wanted is None else as_dtype(x, wanted)
+    if is_python_scalar(value):
+        return strong(value)
+    return _joined(value) if contains_tracer(value) else constant(np.asarray(value))
 
 
-def array(value: Any, dtype: Any = None, *, copy: bool = True, ndmin: int = 0) -> Tracer:
+def require_cpu(device: Any) -> None:
+    """There is one device.
+
+    Raises:
+        ValueError: for any other.
+    """
+    if device not in (None, "cpu"):
+        raise ValueError(
+            f'Device not understood. Only "cpu" is allowed, but received: {device}'
+            f"{at(user_location())}"
+        )
+
+
+def array(
+    object: Any,
+    dtype: Any = None,
+    *,
+    copy: bool | None = True,
+    order: Any = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    ndmax: int = 0,
+    like: Any = None,
+) -> Tracer:
     """A new traced array; writing to it leaves the one that it was made of as it is."""
-    x = asarray(value, dtype)
-    if x.ndim < ndmin:
-        x = rows.reshape(x, shape=(1,) * (ndmin - x.ndim) + x.shape)
-    return Tracer(x.node)
+    x = asarray(object, dtype, copy=copy)
+    return x if x.ndim >= ndmin else rows.reshape(x, shape=(1,) * (ndmin - x.ndim) + x.shape)
+
+
+def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Tracer:
+    """`np.ascontiguousarray`, and `np.asfortranarray`: of one dimension at least."""
+    return array(a, dtype, copy=None, ndmin=1)
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tracer:
+    """`np.from_dlpack`."""
+    return asarray(x, device=device, copy=copy)
+
+
+def _noted(function: Callable[..., Any]) -> Callable[..., Tracer]:
+    def noted(*args: Any, **kwargs: Any) -> Tracer:
+        values = function(*args, **kwargs)
+        return values if isinstance(values, Tracer) else Tracer(constant(np.asarray(values)).node)
+
+    return noted
+
+
+MADE: dict[Callable[..., Any], Callable[..., Tracer]] = {
+    function: _noted(function)
+    for function in (
+        np.arange,
+        np.eye,
+        np.identity,
+        np.tri,
+        np.fromfunction,
+        np.fromiter,
+        np.frombuffer,
+        np.fromfile,
+        np.fromstring,
+        np.loadtxt,
+        np.genfromtxt,
+    )
+}
+"""What NumPy makes arrays by that are known while tracing; ``like=x`` has them traced."""
 
 
 def as_numpy_dtype(dtype: Any) -> DType:
@@ -108,6 +188,7 @@ def ascopy(a: Any, order: Any = "K", subok: bool = False) -> Tracer:
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tracer:
     """`np.astype`: converted elementwise, as a C cast does."""
+    require_cpu(device)
     return Tracer(as_dtype(asarray(x), as_numpy_dtype(dtype)).node)
 
 
@@ -122,6 +203,7 @@ def full_like(
     device: Any = None,
 ) -> Tracer:
     """`np.full_like`: one value in the shape and dtype of another array."""
+    require_cpu(device)
     like = key(a) if dtype is None else as_numpy_dtype(dtype)
     wanted = np.dtype(like)
     extents = _as_shape(shape) if shape is not None else asarray(a).shape
@@ -132,20 +214,43 @@ def _as_shape(shape: Any) -> Shape:
     return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, **memory: Any) -> Tracer:
+def full(
+    shape: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: Any = "C",
+    *,
+    device: Any = None,
+    like: Any = None,
+) -> Tracer:
     """`np.full`: one value everywhere."""
+    require_cpu(device)
     fill = asarray(fill_value, dtype)
     return Tracer(spread(fill, _as_shape(shape)).node)
 
 
-def zeros(shape: Any, dtype: Any = float, **memory: Any) -> Tracer:
+def zeros(
+    shape: Any,
+    dtype: Any = None,
+    order: Any = "C",
+    *,
+    device: Any = None,
+    like: Any = None,
+) -> Tracer:
     """`np.zeros`, and `np.empty`: a traced array to write to."""
-    return full(shape, 0, dtype)
+    return full(shape, 0, float if dtype is None else dtype, device=device)
 
 
-def ones(shape: Any, dtype: Any = None, **memory: Any) -> Tracer:
+def ones(
+    shape: Any,
+    dtype: Any = None,
+    order: Any = "C",
+    *,
+    device: Any = None,
+    like: Any = None,
+) -> Tracer:
     """`np.ones`: a traced array to write to."""
-    return full(shape, 1, float if dtype is None else dtype)
+    return full(shape, 1, float if dtype is None else dtype, device=device)
 
 
 def zeros_like(
@@ -158,7 +263,7 @@ def zeros_like(
     device: Any = None,
 ) -> Tracer:
     """`np.zeros_like`."""
-    return full_like(a, 0, dtype, order, subok, shape)
+    return full_like(a, 0, dtype, order, subok, shape, device=device)
 
 
 def ones_like(
@@ -171,7 +276,7 @@ def ones_like(
     device: Any = None,
 ) -> Tracer:
     """`np.ones_like`."""
-    return full_like(a, 1, dtype, order, subok, shape)
+    return full_like(a, 1, dtype, order, subok, shape, device=device)
 
 
 def empty_like(
@@ -184,7 +289,7 @@ def empty_like(
     device: Any = None,
 ) -> Tracer:
     """`np.empty_like`: zeros, to be written to."""
-    return full_like(prototype, 0, dtype, order, subok, shape)
+    return full_like(prototype, 0, dtype, order, subok, shape, device=device)
 
 
 def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Tracer:

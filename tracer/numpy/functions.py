@@ -38,6 +38,7 @@ from . import (
     sets,
     shaping,
     sized,
+    sliding,
     sorting,
     writing,
 )
@@ -64,7 +65,7 @@ _implement_all(
     shaping,
     "reshape ravel transpose matrix_transpose swapaxes moveaxis rollaxis squeeze expand_dims "
     "broadcast_to broadcast_arrays atleast_1d atleast_2d atleast_3d flip fliplr flipud rot90 roll "
-    "repeat tile resize",
+    "tile resize",
 )
 _implement_all(
     joining,
@@ -142,7 +143,8 @@ _implement_all(
     "setdiff1d setxor1d",
 )
 _implement_all(counting, "bincount histogram histogram_bin_edges histogram2d histogramdd")
-_implement_all(sized, "nonzero flatnonzero argwhere")
+_implement_all(sized, "nonzero flatnonzero argwhere repeat")
+implement(np.lib.stride_tricks.sliding_window_view, sliding.sliding_window_view)
 implement(np.where, sized.sized_where)
 
 SIZED: dict[str, Callable[..., Any]] = {
@@ -150,6 +152,7 @@ SIZED: dict[str, Callable[..., Any]] = {
     "flatnonzero": sized.flatnonzero,
     "argwhere": sized.argwhere,
     "where": sized.sized_where,
+    "repeat": sized.repeat,
     "unique": sets.unique,
     "unique_values": sets.unique_values,
     "unique_counts": sets.unique_counts,
@@ -166,9 +169,10 @@ SIZED: dict[str, Callable[..., Any]] = {
 CREATION: dict[str, Callable[..., Any]] = {
     "array": creation.array,
     "asarray": creation.asarray,
-    "ascontiguousarray": creation.asarray,
+    "ascontiguousarray": creation.ascontiguousarray,
     "asanyarray": creation.asarray,
-    "asfortranarray": creation.asarray,
+    "asfortranarray": creation.ascontiguousarray,
+    "from_dlpack": creation.from_dlpack,
     "require": creation.require,
     "kaiser": numeric.kaiser,
     "full": creation.full,
@@ -184,3 +188,9 @@ WRITABLE: dict[str, Callable[..., Any]] = {
     "asarray": creation.asarray,
 }
 """Those whose arrays are to be filled, or read at traced places: traced where all else is."""
+
+LIKE: dict[Callable[..., Any], Callable[..., Any]] = {
+    **creation.MADE,
+    **{getattr(np, name): function for name, function in {**CREATION, **WRITABLE}.items()},
+}
+"""What makes arrays: with ``like=x`` (NEP 35) as traced as ``x``."""

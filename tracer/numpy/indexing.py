@@ -39,7 +39,7 @@ def get_item(x: Tracer, index: Any) -> Any:
     element = not selection.shape and not any(item is Ellipsis for item in given)
     if not selection.is_view or element:
         return selection.read(Tracer(x.node))
-    return x.view(
+    return x.seen_by(
         View(
             selection.read,
             selection.write,

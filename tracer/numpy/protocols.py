@@ -72,9 +72,9 @@ def call_function(
     Raises:
         UnsupportedFunctionError: when it has no traced meaning.
     """
-    from .functions import FUNCTIONS
+    from .functions import FUNCTIONS, LIKE
 
-    traced = FUNCTIONS.get(function)
+    traced = FUNCTIONS.get(function) or LIKE.get(function)
     if traced is None:
         raise _unsupported(_name(function))
     return traced(*args, **kwargs)

@@ -33,7 +33,7 @@ def _reshaped(x: Tracer, shape: Shape) -> Tracer:
 
 
 def _in_shape(x: Tracer, shape: Shape, strides: Strides | None) -> Tracer:
-    return x.view(
+    return x.seen_by(
         View(
             lambda t: rows.reshape(t, shape=shape),
             lambda base, value: rows.reshape(value, shape=base.shape),
@@ -104,7 +104,7 @@ def ravel(a: Any, order: str = "C") -> Tracer:
 def permuted(x: Tracer, axes: Axes) -> Tracer:
     """A view with the axes in another order."""
     strides = x.memory_strides
-    return x.view(
+    return x.seen_by(
         View(
             lambda t: rows.permute(t, axes=axes),
             lambda base, value: rows.permute(value, axes=inverse(axes)),
@@ -209,7 +209,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Tracer:
 
 def read_only(x: Tracer, read: Callable[[Tracer], Tracer], strides: Strides | None) -> Tracer:
     """A view that cannot be written to."""
-    return x.view(View(read, _refuse_writing, contiguous=False, strides=strides))
+    return x.seen_by(View(read, _refuse_writing, contiguous=False, strides=strides))
 
 
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Tracer, ...]:
@@ -253,7 +253,7 @@ def flip(m: Any, axis: Any = None) -> Tracer:
     strides = x.memory_strides
     if strides is not None:
         strides = tuple(-s if a in axes else s for a, s in enumerate(strides))
-    return x.view(
+    return x.seen_by(
         View(
             lambda t: rows.flip(t, axes=axes),
             lambda base, value: rows.flip(value, axes=axes),

@@ -10,19 +10,24 @@ import math
 import operator
 from typing import Any, NoReturn
 
+import numpy as np
+
 from ..errors import TracedValueError, at
+from ..known import known_value
 from ..location import user_location
 from ..primitives.indexing import gather, scatter
 from ..primitives.structure import reshape
 from ..trace import Tracer
-from ..types import INT64
+from ..types import INT64, Shape, normalize_axis
+from . import shaping
 from .creation import asarray, positions
-from .joining import stack
+from .joining import concatenate, stack
 from .meanings import truth
 from .promotion import as_dtype, number, prepare
 from .reductions import count_nonzero
 from .running import cumsum
-from .selection import operand, where
+from .selection import operand, take, where
+from .sorting import searchsorted
 
 
 def refuse_unsized(name: str, argument: str = "size") -> NoReturn:
@@ -126,3 +131,38 @@ def sized_where(
         count = checked_size("where", size)
         return nonzero(condition, size=count, fill_value=fill_value)
     return where(condition, x, y)
+
+
+def repeat(
+    a: Any, repeats: Any, axis: Any = None, *, size: Any = None, fill_value: Any = None
+) -> Tracer:
+    """`np.repeat`: how often is known while tracing, or ``size`` is the extent of the result.
+
+    Raises:
+        TracedValueError: for traced repeats, without ``size``.
+        TypeError: for repeats that are no integers.
+        ValueError: when there is not one for each element.
+    """
+    if size is None:
+        if isinstance(repeats, Tracer) and known_value(repeats) is None:
+            refuse_unsized("repeat")
+        return shaping.repeat(a, repeats, axis)
+    count, x, times = checked_size("repeat", size), asarray(a), asarray(repeats)
+    if not np.can_cast(times.dtype, INT64, "safe"):
+        raise TypeError(
+            f"Cannot cast array data from {times.dtype!r} to dtype('int64') according to the rule "
+            f"'safe'{at(user_location())}"
+        )
+    if axis is None:
+        x, axis = reshape(x, shape=(x.size,)), 0
+    place = normalize_axis(axis, x.ndim)
+    extent = x.shape[place]
+    ends = cumsum(shaping.broadcast_to(as_dtype(times, INT64), (extent,)))
+    source = searchsorted(ends, positions(count), side="right")
+    fill = as_dtype(asarray(0 if fill_value is None else fill_value), x.dtype)
+    padded = concatenate([x, shaping.broadcast_to(fill, _one_along(x.shape, place))], place)
+    return take(padded, source, place)
+
+
+def _one_along(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], 1, *shape[axis + 1 :])

@@ -97,7 +97,7 @@ def within(x: Tracer, axis: int, part: Window) -> Tracer:
     strides = x.memory_strides
     if strides is not None:
         strides = tuple(s * part.step if a == axis else s for a, s in enumerate(strides))
-    return x.view(View(read, write, contiguous=False, strides=strides))
+    return x.seen_by(View(read, write, contiguous=False, strides=strides))
 
 
 def _places(part: Window, extent: int) -> Tracer:
