@@ -39,6 +39,31 @@ def test_numbers_in_the_code_are_ints_indices_and_truths():
     same(program, X)
 
 
+def test_shapes_that_follow_from_known_values():
+    def program(xp: Any, x: Any) -> Any:
+        mask = xp.array([True, False, True])
+        (places,) = xp.nonzero(mask)
+        counts = xp.bincount(xp.array([0, 2, 2]))
+        repeated = xp.repeat(x, counts, axis=0)
+        kept = np.compress(mask, x, axis=0), np.extract(xp.eye(3, 4) > 0, x)
+        removed = np.delete(x, xp.array([1]), axis=0), np.insert(x, xp.asarray(1), 5.0, axis=1)
+        return *kept, *removed, x[places], repeated, xp.unique(counts) * x[:, :3], x[xp.where(mask)]
+
+    same(program, X)
+
+
+def test_arrays_that_are_made_can_be_filled_and_read_at_traced_places():
+    def program(xp: Any, t: Any, i: Any) -> Any:
+        turn, grid, table = xp.eye(2), xp.linspace(0.0, 1.0, 5), {k: 2 * k for k in xp.arange(3)}
+        turn[0, 0] = turn[1, 1] = np.cos(t)
+        turn[0, 1], turn[1, 0] = -np.sin(t), np.sin(t)
+        like = xp.zeros_like(X)
+        like[1, i] = t * table[xp.arange(3)[2].item()]
+        return turn, grid[i], xp.arange(100)[i], like, xp.copy(X)[i], xp.full_like(X, 2)[i]
+
+    same(program, 0.3, 2)
+
+
 def test_known_within_enclosed_functions():
     axis = pb.jit(lambda x: _derivative(x, pnp.array([1, 0])))(X)
     assert_array_equal(axis, _derivative(X, [1, 0]))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .ir import PARAMETER, Node
+from .ir import LITERAL, PARAMETER, Node
 from .trace import Known, Trace, Tracer, active_traces
 
 Array = np.ndarray[Any, Any]
@@ -27,6 +27,29 @@ def known_value(x: Tracer) -> Array | None:
     if not traces or not _is_known(x.node, traces):
         return None
     return _evaluated(x.node, traces)
+
+
+def settled(value: Any) -> Any:
+    """The value of a traced array where it is known, also of those in lists; else what is given."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(settled, value)) if type(value) in (list, tuple) else value
+    known = known_value(value) if isinstance(value, Tracer) else None
+    return value if known is None else known
+
+
+def known_element(x: Tracer) -> Any:
+    """A number as NumPy's scalar if it is one of an array that was not written to, else itself.
+
+    What has been written to is looked at when Python asks for it only: finding out what a loop has
+    filled an array with, at each of its steps, would take a copy of the array a step.
+    """
+    node = x.node
+    while len(node.operands) == 1:
+        node = node.operands[0]
+    if node.primitive is not LITERAL and _stands_for(node, active_traces()) is None:
+        return x
+    value = known_value(x)
+    return x if value is None else value[()]
 
 
 def _stands_for(node: Node, traces: list[Trace]) -> Known | None:

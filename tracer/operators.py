@@ -178,4 +178,7 @@ class Operators:
         return int(self.shape[0])
 
     def __iter__(self: Any) -> Iterator[Tracer]:
-        return (self[i] for i in range(len(self)))
+        from .known import known_element
+
+        elements = (self[i] for i in range(len(self)))
+        return elements if self.ndim > 1 else map(known_element, elements)

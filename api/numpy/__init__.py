@@ -12,8 +12,10 @@ array([0., 0., 0.])
 >>> graph.evaluate(1.5)
 (array([1.5, 3. , 1. ]),)
 
-Inside a traced function `zeros`, `ones`, `empty` and `full` make arrays that traced values can be
-written to, and `array` and `asarray` arrays that can be read at traced places:
+Inside a traced function the functions that make arrays (`zeros`, `eye`, `arange`, `linspace`,
+`array`, `zeros_like` and their like) make traced ones: traced values can be written to them, and
+they can be read at traced places. What is computed of nothing but numbers in the code has values
+all the same: it can be an index, an axis or a condition of Python's.
 
 >>> squares = np.arange(10.0) ** 2
 >>> pb.jit(lambda i: pnp.asarray(squares)[i])(3)

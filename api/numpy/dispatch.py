@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pullback.tracer.numpy.creation import contains_tracer
+from pullback.tracer.numpy.functions import SIZES
 from pullback.tracer.numpy.protocols import call_function, call_ufunc
 from pullback.tracer.trace import tracing
 
@@ -55,12 +56,9 @@ def filling(function: Callable[..., Any], traced: Callable[..., Any]) -> Callabl
     return either
 
 
-SIZES = frozenset({"size", "length"})
-
-
 def sizing(function: Callable[..., Any], traced: Callable[..., Any]) -> Callable[..., Any]:
     """Functions that take the extent of their result as well; then arrays are computed compiled."""
-    either = dispatching(function, traced)
+    either = dispatching(function)
 
     @wraps(function)
     def sized(*args: Any, **kwargs: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TracedValueError, at
+from ..known import settled
 from ..location import user_location
 from ..primitives.indexing import gather, scatter_add
 from ..primitives.structure import reshape
@@ -81,7 +82,7 @@ def _ends(x: Tracer, range: Any) -> tuple[Any, Any]:
         ValueError: for known ends that are not finite or the wrong way round.
     """
     if range is not None:
-        first, last = range
+        first, last = map(settled, range)
     elif x.size:
         first, last = smallest(x), largest(x)
     else:
@@ -106,6 +107,7 @@ def _count_of(bins: Any) -> int:
         TypeError: when it is no integer.
         ValueError: when it is not positive.
     """
+    bins = settled(bins)
     if isinstance(bins, Tracer):
         raise TracedValueError(f"the number of bins must be known while tracing{_line()}")
     try:
@@ -126,8 +128,9 @@ def _given_edges(bins: Any) -> Tracer:
     edges = asarray(bins)
     if edges.ndim != 1:
         raise ValueError(f"`bins` must be 1d, when an array{_line()}")
-    if not isinstance(bins, Tracer) and not _contains(bins):
-        known = np.asarray(bins)
+    known = settled(bins)
+    if not _contains(known):
+        known = np.asarray(known)
         if np.any(known[:-1] > known[1:]):
             raise ValueError(f"`bins` must increase monotonically, when an array{_line()}")
     return edges

@@ -110,16 +110,31 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     return asarray(x, device=device, copy=copy)
 
 
-def _noted(function: Callable[..., Any]) -> Callable[..., Tracer]:
-    def noted(*args: Any, **kwargs: Any) -> Tracer:
-        values = function(*args, **kwargs)
-        return values if isinstance(values, Tracer) else Tracer(constant(np.asarray(values)).node)
+def noted(
+    function: Callable[..., Any], traced: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
+    """A function that makes arrays, with traced arrays as results, known where nothing is traced.
 
-    return noted
+    Otherwise ``traced`` makes them.
+    """
+
+    def either(*args: Any, **kwargs: Any) -> Any:
+        if traced is not None and any(map(contains_tracer, (*args, *kwargs.values()))):
+            return traced(*args, **kwargs)
+        return _traced(function(*args, **kwargs))
+
+    return either
+
+
+def _traced(made: Any) -> Any:
+    if isinstance(made, tuple):
+        parts = [_traced(x) for x in made]
+        return type(made)(*parts) if hasattr(made, "_fields") else tuple(parts)
+    return made if isinstance(made, Tracer) else Tracer(constant(np.asarray(made)).node)
 
 
 MADE: dict[Callable[..., Any], Callable[..., Tracer]] = {
-    function: _noted(function)
+    function: noted(function)
     for function in (
         np.arange,
         np.eye,

@@ -166,6 +166,9 @@ SIZED: dict[str, Callable[..., Any]] = {
 }
 """Functions that `pullback.numpy` has with ``size=`` or ``length=`` beside NumPy's arguments."""
 
+SIZES = frozenset({"size", "length"})
+"""Those arguments."""
+
 CREATION: dict[str, Callable[..., Any]] = {
     "array": creation.array,
     "asarray": creation.asarray,
@@ -186,11 +189,20 @@ WRITABLE: dict[str, Callable[..., Any]] = {
     "full": creation.full,
     "array": creation.array,
     "asarray": creation.asarray,
+    "copy": creation.ascopy,
+    **{f.__name__: traced for f, traced in creation.MADE.items()},
+    **{
+        f"{name}_like": getattr(creation, f"{name}_like")
+        for name in ("zeros", "ones", "empty", "full")
+    },
+    **{
+        name: creation.noted(getattr(np, name), getattr(ranges, name))
+        for name in ("linspace", "logspace", "geomspace")
+    },
 }
 """Those whose arrays are to be filled, or read at traced places: traced where all else is."""
 
 LIKE: dict[Callable[..., Any], Callable[..., Any]] = {
-    **creation.MADE,
     **{getattr(np, name): function for name, function in {**CREATION, **WRITABLE}.items()},
 }
 """What makes arrays: with ``like=x`` (NEP 35) as traced as ``x``."""

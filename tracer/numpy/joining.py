@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TracedValueError, at
+from ..known import settled
 from ..location import user_location
 from ..primitives import structure as rows
 from ..trace import Tracer
@@ -209,7 +210,7 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Tracer:
     if axis is None:
         x, axis = rows.reshape(x, shape=(x.size,)), 0
     place = normalize_axis(axis, x.ndim)
-    _check_known(obj, "delete")
+    obj = _positions(obj, "delete")
     return take(x, np.delete(np.arange(x.shape[place]), obj), place)
 
 
@@ -227,7 +228,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Tracer:
     if axis is None:
         x, axis = rows.reshape(x, shape=(x.size,)), 0
     place = normalize_axis(axis, x.ndim)
-    _check_known(obj, "insert")
+    obj = _positions(obj, "insert")
     extent = x.shape[place]
     places = np.arange(*obj.indices(extent)) if isinstance(obj, slice) else np.asarray(obj)
     places = places.nonzero()[0] if places.dtype.kind == "b" else places
@@ -243,8 +244,10 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Tracer:
     return take(both, np.insert(old, obj if places.size != 1 else int(places.flat[0]), more), place)
 
 
-def _check_known(obj: Any, name: str) -> None:
-    if contains_tracer(obj):
+def _positions(obj: Any, name: str) -> Any:
+    known = settled(obj)
+    if contains_tracer(known):
         raise TracedValueError(
             f"np.{name} needs positions that are known while tracing{at(user_location())}"
         )
+    return known

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TracedValueError, at
+from ..known import settled
 from ..location import user_location
 from ..primitives import elementwise as rows
 from ..primitives.elementwise import broadcast_scalar
@@ -36,12 +37,14 @@ def extract(condition: Any, arr: Any) -> Tracer:
     Raises:
         TracedValueError: for a traced condition: how often it holds is not known.
     """
+    condition = settled(condition)
     if isinstance(condition, Tracer):
         return take(arr, _true_places(condition, "extract"))
     return take(arr, _true_places(np.ravel(condition), "extract"))
 
 
 def _true_places(condition: Any, name: str) -> Any:
+    condition = settled(condition)
     if isinstance(condition, Tracer):
         raise TracedValueError(
             f"np.{name} with a traced condition needs its values: how many elements it selects\n"

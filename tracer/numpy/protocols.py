@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TracedValueError, UnsupportedFunctionError, at
+from ..known import settled
 from ..location import user_location
 from ..trace import Tracer
 from .promotion import as_dtype, spread
@@ -72,11 +73,16 @@ def call_function(
     Raises:
         UnsupportedFunctionError: when it has no traced meaning.
     """
-    from .functions import FUNCTIONS, LIKE
+    from .creation import contains_tracer, noted
+    from .functions import FUNCTIONS, LIKE, SIZED, SIZES
 
     traced = FUNCTIONS.get(function) or LIKE.get(function)
     if traced is None:
         raise _unsupported(_name(function))
+    if traced in SIZED.values() and not SIZES & kwargs.keys():
+        known = settled(args)
+        if not contains_tracer(known) and not any(map(contains_tracer, kwargs.values())):
+            return noted(function)(*known, **kwargs)
     return traced(*args, **kwargs)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import at
+from ..known import settled
 from ..location import user_location
 from ..primitives import sorting as rows
 from ..primitives.structure import flip, reshape
@@ -78,6 +79,7 @@ def _check_partition(x: Tracer, kth: Any, axis: Any, kind: Any, order: Any) -> N
     if kind != "introselect":
         raise ValueError(f"select kind must be 'introselect' (got {kind!r}){at(user_location())}")
     _check_kind(None, order, None)
+    kth = settled(kth)
     if isinstance(kth, Tracer):
         return
     places = np.asarray(kth)
