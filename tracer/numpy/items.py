@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any, TypeAlias
@@ -120,7 +121,7 @@ def _item(item: Any) -> Item:
         return of_traced_slice(item) if is_traced(item) else item
     if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
         return int(item)
-    if isinstance(item, (list, tuple)):
+    if isinstance(item, Sequence) and not isinstance(item, (str, bytes)):
         item = asarray(item) if contains_tracer(item) else np.asarray(item)
         item = item.astype(np.int64) if item.size == 0 else item
     if isinstance(item, (bool, np.bool_)):

@@ -12,7 +12,7 @@ from ..primitives.structure import Axes, permute, reshape
 from ..trace import Tracer
 from ..types import BOOL, INT64
 from .complexes import conjugated
-from .promotion import as_dtype, common_dtype, common_shape, spread, strong
+from .promotion import as_dtype, common_dtype, common_shape, spread
 
 Pairs = tuple[Axes, Axes]
 
@@ -26,8 +26,10 @@ def contract(x: Tracer, y: Tracer, axes: Pairs, batch: Pairs = ((), ())) -> Trac
 
 
 def promoted(*operands: Any, what: str) -> list[Tracer]:
-    """Operands of a product, in their common dtype."""
-    values = [strong(x) for x in operands]
+    """Operands of a product, lists among them, in their common dtype."""
+    from .creation import asarray
+
+    values = [asarray(x) for x in operands]
     dtype = common_dtype(values, what)
     return [as_dtype(x, dtype) for x in values]
 

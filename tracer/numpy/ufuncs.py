@@ -47,9 +47,12 @@ BITWISE = frozenset(["bitwise_and", "bitwise_or", "bitwise_xor"])
 def takes_part(x: Tracer, other: Any) -> bool:
     """Whether a value can stand beside a traced one in an expression.
 
-    Lists and tuples count as arrays beside an array, as in NumPy, but not beside a Python number.
+    Lists, tuples and ranges count as arrays beside an array, as in NumPy, but not beside a Python
+    number.
     """
-    return isinstance(other, OPERANDS) or (x.weak is None and isinstance(other, (list, tuple)))
+    return isinstance(other, OPERANDS) or (
+        x.weak is None and isinstance(other, (list, tuple, range))
+    )
 
 
 def as_operand(value: Any) -> Any:
