@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 import pullback as pb
 import pullback.numpy as pnp
+from pullback.testing import check_grads
 from pullback.tracer.errors import TracedValueError
 
 X = np.arange(12.0).reshape(3, 4)
@@ -62,6 +63,33 @@ def test_arrays_that_are_made_can_be_filled_and_read_at_traced_places():
         return turn, grid[i], xp.arange(100)[i], like, xp.copy(X)[i], xp.full_like(X, 2)[i]
 
     same(program, 0.3, 2)
+
+
+def test_a_step_of_a_lattice_boltzmann_method():
+    def step(xp: Any, f: Any, solid: Any) -> Any:
+        along, across = xp.array([0, 0, 1, 0, -1]), xp.array([0, 1, 0, -1, 0])
+        weights = xp.array([1 / 3] + 4 * [1 / 6])
+        f = f.copy()
+        for i, x, y in zip(range(5), along, across, strict=True):
+            f[..., i] = np.roll(np.roll(f[..., i], x, axis=1), y, axis=0)
+        bounced = f[solid, :][:, [0, 3, 4, 1, 2]]
+        density = np.sum(f, 2)
+        u, v = np.sum(f * along, 2) / density, np.sum(f * across, 2) / density
+        rest = xp.zeros(f.shape)
+        for i, x, y, weight in zip(xp.arange(5), along, across, weights, strict=True):
+            rest[..., i] = density * weight * (1 + 3 * (x * u + y * v))
+        f += -(f - rest) / 0.6
+        f[solid, :] = bounced
+        return f, np.sum((u**2)[~solid])
+
+    rng = np.random.default_rng(3)
+    f, solid = 1.0 + 0.1 * rng.random((5, 6, 5)), np.zeros((5, 6), bool)
+    solid[1:3, 2:4] = True
+    for got, want in zip(
+        pb.jit(lambda *xs: step(pnp, *xs))(f, solid), step(np, f, solid), strict=True
+    ):
+        assert_allclose(got, want, rtol=1e-12)
+    check_grads(lambda f: step(pnp, f, solid)[1], (f,), order=1, modes=("rev",))
 
 
 def test_known_within_enclosed_functions():

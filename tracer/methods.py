@@ -104,7 +104,7 @@ class Methods:
     choose = _method("selection", "choose")
     round = _method("numeric", "round")
     dot = _method("products", "dot")
-    astype = _method("creation", "astype")
+    astype = _method("creation", "cast")
     copy = _method("creation", "ascopy")
     reshape = _shaped("reshape")
     transpose = _shaped("transpose")

@@ -204,7 +204,31 @@ def ascopy(a: Any, order: Any = "K", subok: bool = False) -> Tracer:
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tracer:
     """`np.astype`: converted elementwise, as a C cast does."""
     require_cpu(device)
-    return Tracer(as_dtype(asarray(x), as_numpy_dtype(dtype)).node)
+    return cast(x, dtype, copy=copy)
+
+
+def cast(
+    x: Any,
+    dtype: Any,
+    order: Any = "K",
+    casting: Any = "unsafe",
+    subok: bool = True,
+    copy: bool = True,
+) -> Tracer:
+    """`np.ndarray.astype`; with ``copy=False`` the array itself if it has the dtype.
+
+    Raises:
+        TypeError: for a conversion that the rule does not allow.
+    """
+    array, wanted = asarray(x), as_numpy_dtype(dtype)
+    if not np.can_cast(array.dtype, wanted, casting):
+        raise TypeError(
+            f"Cannot cast array data from {array.dtype!r} to {wanted!r} according to the rule "
+            f"'{casting}'{at(user_location())}"
+        )
+    if not copy and array.dtype == wanted:
+        return array
+    return Tracer(as_dtype(array, wanted).node)
 
 
 def full_like(
