@@ -134,3 +134,38 @@ def test_parts_of_what_a_mask_selects():
 def test_other_parts_are_refused(index: Any):
     with pytest.raises(TracedValueError, match="an element of x"):
         pb.jit(lambda x: x[x[..., 0, 0] > 0][index].sum())(np.ones((2, 3, 4, 5)))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, n: pnp.zeros((n, 2)),
+        lambda x, n: pnp.arange(n) * x,
+        lambda x, n: np.tile(x, n),
+        lambda x, n: x.reshape(n, -1),
+        lambda x, n: np.broadcast_to(x, (n, *x.shape)),
+    ],
+    ids=range(5),
+)
+def test_shapes_of_arguments_are_refused_with_a_way_out(f: Any):
+    traced: Any = pb.jit(f)
+    static: Any = pb.jit(f, static_argnums=1)
+    with pytest.raises(TracedValueError, match="static_argnames"):
+        traced(X, 2)
+    assert static(np.ones(2), 2).size
+
+
+def test_the_namespace_of_a_traced_array_has_versions():
+    def total(x: Any, version: str) -> Any:
+        return x.__array_namespace__(api_version=version).sum(x)
+
+    f: Any = pb.jit(total, static_argnames="version")
+    assert f(X, version="2024.12") == X.sum()
+    with pytest.raises(ValueError, match=r"1999\.12"):
+        f(X, version="1999.12")
+
+
+def test_text_of_traced_and_of_known_values():
+    texts = []
+    pb.jit(lambda x: texts.append(f"{x[0, 0]:.2f} {pnp.asarray(2.5):.1f}"))(X)
+    assert texts == ["Tracer(f64[]) 2.5"]

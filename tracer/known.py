@@ -6,11 +6,13 @@ the array depends on no argument, and on no array from outside that may change b
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+from .errors import TracedValueError, at
 from .ir import LITERAL, PARAMETER, Node
+from .location import user_location
 from .trace import Known, Trace, Tracer, active_traces
 
 Array = np.ndarray[Any, Any]
@@ -35,6 +37,30 @@ def settled(value: Any) -> Any:
         return type(value)(map(settled, value)) if type(value) in (list, tuple) else value
     known = known_value(value) if isinstance(value, Tracer) else None
     return value if known is None else known
+
+
+def known_int(value: Any) -> int:
+    """An extent, an axis or a count.
+
+    Raises:
+        TracedValueError: for a traced value that is not known while tracing.
+    """
+    if isinstance(value, Tracer) and known_value(value) is None:
+        refuse_unknown(value)
+    return int(value)
+
+
+def refuse_unknown(value: Tracer) -> NoReturn:
+    """Raise the error for a shape, an axis or a count that depends on an argument.
+
+    Raises:
+        TracedValueError: always.
+    """
+    raise TracedValueError(
+        f"shapes, axes and counts must be known while tracing, got a traced {value.type}\n"
+        "  take it from x.shape, or make the argument static: jit(f, static_argnames=...)"
+        f"{at(user_location())}"
+    )
 
 
 def known_element(x: Tracer) -> Any:

@@ -147,6 +147,13 @@ class Methods:
         copied: Tracer = self.copy()
         return copied
 
+    def __format__(self: Any, spec: str) -> str:
+        """The value where it is known while tracing; else what stands for it."""
+        from .known import known_value
+
+        known = known_value(self)
+        return repr(self) if known is None else format(known[()], spec)
+
     __floor__ = _whole(np.floor)
     __ceil__ = _whole(np.ceil)
     __trunc__ = _whole(np.trunc)
@@ -244,7 +251,13 @@ class Methods:
     __dlpack__ = _of_known("__dlpack__", "return the array and hand over the result")
 
     def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType:
-        """`pullback.numpy`: the functions of the array API."""
+        """`pullback.numpy`: the functions of the array API, in the versions that NumPy has.
+
+        Raises:
+            ValueError: for another version.
+        """
         from importlib import import_module
 
+        version: Any = api_version
+        np.empty(0).__array_namespace__(api_version=version)
         return import_module("pullback.numpy")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..errors import at
+from ..known import known_int, refuse_unknown, settled
 from ..location import user_location
 from ..primitives import structure as rows
 from ..trace import Tracer, constant
@@ -119,11 +120,19 @@ def noted(
     """
 
     def either(*args: Any, **kwargs: Any) -> Any:
-        if traced is not None and any(map(contains_tracer, (*args, *kwargs.values()))):
-            return traced(*args, **kwargs)
-        return _traced(function(*args, **kwargs))
+        known, options = settled(args), {name: settled(x) for name, x in kwargs.items()}
+        if contains_tracer([*known, *options.values()]):
+            return traced(*args, **kwargs) if traced else _refuse_first([*known, *options.values()])
+        return _traced(function(*known, **options))
 
     return either
+
+
+def _refuse_first(values: list[Any]) -> NoReturn:
+    while not isinstance(values[0], Tracer):
+        first, *rest = values
+        values = [*first, *rest] if isinstance(first, (list, tuple)) else rest
+    refuse_unknown(values[0])
 
 
 def _traced(made: Any) -> Any:
@@ -250,7 +259,10 @@ def full_like(
 
 
 def _as_shape(shape: Any) -> Shape:
-    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
+    if isinstance(shape, (int, np.integer)) or (isinstance(shape, Tracer) and not shape.ndim):
+        return (known_int(shape),)
+    extents: Iterable[Any] = shape
+    return tuple(known_int(n) for n in extents)
 
 
 def full(

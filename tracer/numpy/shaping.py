@@ -10,19 +10,22 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import at
+from ..known import known_int, settled
 from ..location import user_location
 from ..primitives import structure as rows
 from ..primitives.structure import Axes, inverse
 from ..trace import Tracer, View
-from ..types import Shape, normalize_axes, normalize_axis
-from .creation import asarray
-from .promotion import common_shape, spread
+from ..types import INT64, Shape, normalize_axes, normalize_axis
+from .creation import asarray, positions
+from .promotion import as_dtype, common_shape, spread
 from .strides import Strides, is_row_major, memory_order, reshaped
 
 
 def as_ints(value: Any) -> tuple[int, ...]:
     """An int or a sequence of ints, as a tuple."""
-    return (int(value),) if np.ndim(value) == 0 else tuple(int(n) for n in value)
+    if not isinstance(value, (list, tuple)) and np.ndim(value) == 0:
+        return (known_int(value),)
+    return tuple(known_int(n) for n in value)
 
 
 def _reshaped(x: Tracer, shape: Shape) -> Tracer:
@@ -298,21 +301,46 @@ def part(x: Tracer, axis: int, start: int, stop: int) -> Tracer:
 
 
 def roll(a: Any, shift: Any, axis: Any = None) -> Tracer:
-    """`np.roll`: elements that leave at one end come in at the other."""
+    """`np.roll`: elements that leave at one end come in at the other; shifts may be traced."""
     x = asarray(a)
     if axis is None:
-        return rows.reshape(
-            roll(rows.reshape(x, shape=(x.size,)), sum(as_ints(shift)), 0), shape=x.shape
-        )
-    shifts, axes = np.broadcast_arrays(as_ints(shift), as_ints(axis))
-    for places, n in zip(shifts.tolist(), axes.tolist(), strict=True):
-        n = normalize_axis(n, x.ndim)
-        extent = x.shape[n]
-        places = places % extent if extent else 0
-        if places:
-            tail, head = part(x, n, extent - places, extent), part(x, n, 0, extent - places)
-            x = rows.concatenate(tail, head, axis=n)
+        flat = rows.reshape(x, shape=(x.size,))
+        return rows.reshape(roll(flat, sum(_shifts(shift)), 0), shape=x.shape)
+    shifts, axes = _shifts(shift), as_ints(axis)
+    (count,) = np.broadcast_shapes((len(shifts),), (len(axes),))
+    for n in range(count):
+        places, place = shifts[n % len(shifts)], normalize_axis(axes[n % len(axes)], x.ndim)
+        if isinstance(places, Tracer):
+            x = _turned_by_traced(x, places, place)
+        else:
+            x = _turned(x, places, place)
     return Tracer(x.node)
+
+
+def _shifts(shift: Any) -> list[Any]:
+    given = settled(shift)
+    if isinstance(given, Tracer):
+        given = as_dtype(given, INT64)
+        return [given] if given.ndim == 0 else list(given)
+    if isinstance(given, (list, tuple)):
+        return [x if isinstance(x, Tracer) else int(x) for x in given]
+    return list(as_ints(given))
+
+
+def _turned(x: Tracer, places: int, axis: int) -> Tracer:
+    extent = x.shape[axis]
+    places = places % extent if extent else 0
+    if not places:
+        return x
+    tail, head = part(x, axis, extent - places, extent), part(x, axis, 0, extent - places)
+    return rows.concatenate(tail, head, axis=axis)
+
+
+def _turned_by_traced(x: Tracer, places: Tracer, axis: int) -> Tracer:
+    from .selection import take
+
+    extent = x.shape[axis]
+    return take(x, (positions(extent) - places) % extent, axis) if extent else x
 
 
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Tracer:
