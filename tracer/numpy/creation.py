@@ -120,7 +120,8 @@ def noted(
     """
 
     def either(*args: Any, **kwargs: Any) -> Any:
-        known, options = settled(args), {name: settled(x) for name, x in kwargs.items()}
+        known = settled(args)
+        options = {name: settled(x) for name, x in kwargs.items() if name != "like"}
         if contains_tracer([*known, *options.values()]):
             return traced(*args, **kwargs) if traced else _refuse_first([*known, *options.values()])
         return _traced(function(*known, **options))
