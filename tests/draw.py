@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pullback.tracer.ir import Builder, Graph
-from pullback.tracer.primitive import TABLE, Domain, Primitive
+from pullback.tracer.primitive import TABLE, Domain, OfDtype, Primitive
 from pullback.tracer.types import DTYPES, ArrayType, DType, Shape
 
 import_module("pullback.tracer.primitives")  # fills the table
@@ -56,7 +56,7 @@ def cases(dtypes: Sequence[str] = WIDE) -> Iterator[Case]:
         for dtype in domain.dtypes:
             if dtype in dtypes:
                 for shapes, params in domain.cases:
-                    yield Case(row, dtype, shapes, params)
+                    yield Case(row, dtype, shapes, of_dtype(params, dtype))
 
 
 def over_cases(
@@ -70,6 +70,19 @@ def over_cases(
 def _name(case: Case) -> str:
     shapes = ",".join("x".join(map(str, shape)) or "0d" for shape in case.shapes)
     return f"{case.row.name}-{case.dtype}-{shapes}"
+
+
+def of_dtype(params: dict[str, Any], dtype: str) -> dict[str, Any]:
+    """The params of a case for a dtype."""
+    return {k: v.make(DTYPES[dtype]) if isinstance(v, OfDtype) else v for k, v in params.items()}
+
+
+def retyped(case: Case, dtype: str) -> Case:
+    """The same case for another dtype."""
+    for shapes, params in domain_of(case.row).cases:
+        if shapes == case.shapes and of_dtype(params, case.dtype) == case.params:
+            return Case(case.row, dtype, shapes, of_dtype(params, dtype))
+    return case._replace(dtype=dtype)
 
 
 def domain_of(row: Primitive) -> Domain:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .ir import PARAMETER, Graph
+from .text import inner_graphs
 
 
 def check_graph(graph: Graph) -> Graph:
@@ -20,5 +21,7 @@ def check_graph(graph: Graph) -> Graph:
         assert inferred == node.type, f"{node} should be {inferred} in\n{graph}"
         assert node not in known, f"{node} stands twice in\n{graph}"
         known.add(node)
+    for inner in inner_graphs(graph):
+        check_graph(inner)
     assert all(x in known for x in graph.outputs), f"an output is not computed in\n{graph}"
     return graph

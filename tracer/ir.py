@@ -188,6 +188,12 @@ def replay(graph: Graph, builder: Builder, arguments: Sequence[Node]) -> list[No
     return [made[x] for x in graph.outputs]
 
 
+def family(node: Node) -> tuple[Any, ...]:
+    """What the results of one loop or branch have in common."""
+    params = tuple((name, x) for name, x in node.params.items() if name != "result")
+    return node.primitive, node.operands, params
+
+
 def literal_value(node: Node) -> Any:
     """The value of a literal, seen through broadcasts and conversions of shape; None if unknown."""
     while node.primitive.name in ("broadcast", "reshape"):

@@ -7,7 +7,7 @@ higher orders and the table-driven tests follow from it. The machine code for it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -16,7 +16,7 @@ from .location import user_location
 
 if TYPE_CHECKING:
     from .trace import Tracer
-    from .types import ArrayType
+    from .types import ArrayType, DType
 
 Infer: TypeAlias = "Callable[..., ArrayType]"
 """``infer(*operand_types, **params) -> result type``; raises TypeError or ValueError."""
@@ -35,11 +35,19 @@ that of a real result is df/dx - i df/dy.
 Transpose: TypeAlias = "Callable[..., tuple[Tracer | None, ...]]"
 """``transpose(ct, *operands, **params)``: the cotangent of each operand, None for none."""
 
-Jvp: TypeAlias = "Callable[..., Tracer]"
-"""``jvp(tangents, out, *operands, **params)``: the tangent of the result.
+Jvp: TypeAlias = "Callable[..., Tracer | None]"
+"""``jvp(tangents, out, *operands, **params)``: the tangent of the result, None if it is zero.
 
 ``tangents`` has an entry for each operand, None where the operand does not vary or the row has a
 transpose for it.
+"""
+
+
+Vjp: TypeAlias = "Callable[..., Sequence[Tracer | None]]"
+"""``vjp(cotangents, wants, *operands, **params)``: the cotangent of each operand, None for none.
+
+``cotangents`` are those of the results by their numbers, ``wants`` tells for each operand whether
+it is asked for.
 """
 
 
@@ -65,12 +73,20 @@ class NoDerivative:
 
 
 @dataclass(frozen=True)
+class OfDtype:
+    """In a case of a domain: a parameter that is another one for each drawn dtype."""
+
+    make: Callable[[DType], Any]
+
+
+@dataclass(frozen=True)
 class Domain:
     """Operands to test a row with: drawn types and params, and an interval for the values.
 
-    ``cases`` are pairs of operand shapes and params; ``low``/``high`` bound random values (one pair
-    for all operands, or one for each); ``dtypes`` are the short names the row is tested for;
-    ``kinds`` gives, where operands differ, the dtype of each operand ("*" for the drawn one).
+    ``cases`` are pairs of operand shapes and params, which may be `OfDtype`; ``low``/``high`` bound
+    random values (one pair for all operands, or one for each); ``dtypes`` are the short names the
+    row is tested for; ``kinds`` gives, where operands differ, the dtype of each operand ("*" for
+    the drawn one).
     ``fixed`` lists operands that tests of derivatives hold fixed. ``prepare`` makes operands of a
     kind, such as symmetric matrices, of the drawn ones, of the same types; written in NumPy, it is
     differentiated along with the row.
@@ -93,11 +109,13 @@ class Primitive:
     Exactly one of ``partials``, ``transpose`` and ``jvp`` is given for a differentiable row, none
     for one whose derivative is zero or does not exist; a row that is linear in some operands only,
     such as the solution of a linear system, states ``transpose`` for those and ``jvp`` for the
-    others. ``linear`` lists the operands that ``transpose`` is about (None: all); with ``jointly``
-    the row is linear in all of them together (like concatenation), else in each by itself (like a
-    product). ``support`` tells for each operand where the result depends on it at all (None:
-    everywhere), for rows that choose. ``batch`` is how the row moves through a batch; elementwise
-    rows and those without operands need none.
+    others. Loops and branches have several results: nodes that differ in the parameter ``result``
+    alone are one computation. They state ``jvp``, result by result, and ``vjp`` for the cotangents
+    of all results together. ``linear`` lists the operands that ``transpose`` is about (None: all);
+    with ``jointly`` the row is linear in all of them together (like concatenation), else in each by
+    itself (like a product). ``support`` tells for each operand where the result depends on it at
+    all (None: everywhere), for rows that choose. ``batch`` is how the row moves through a batch;
+    elementwise rows and those without operands need none.
     """
 
     name: str
@@ -107,6 +125,7 @@ class Primitive:
     partials: Partials | None = None
     transpose: Transpose | None = None
     jvp: Jvp | None = None
+    vjp: Vjp | None = None
     linear: tuple[int, ...] | None = None
     jointly: bool = False
     elementwise: bool = False

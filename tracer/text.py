@@ -1,11 +1,14 @@
 """Graphs as text, one line a node, and back.
 
-Grammar::
+Graphs inside, such as the bodies of loops, follow the whole one, under the names that it has for
+them. Grammar::
 
+    text    = graph {inner graph}
+    inner   = "@" digits
     graph   = "graph (" [name ":" type {"," name ":" type}] ") {" {node} "return" [names] "}"
     node    = name ":" type "=" (number | primitive {name} [params]) [comment]
     params  = "[" key "=" value {";" key "=" value} "]"
-    value   = integer | float | bool | complex | dtype | "(" values ")"
+    value   = integer | float | bool | complex | dtype | inner | "(" values ")"
     complex = "complex(" float ", " float ")"
     name    = "%" digits
     comment = "#" file ":" line "(" function ")"
@@ -15,23 +18,46 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .ir import LITERAL, PARAMETER, Graph, Node
 from .location import Location
 from .primitive import TABLE
-from .types import DTYPES, SHORT_NAMES, ArrayType
+from .types import ANY, DTYPES, SHORT_NAMES, ArrayType
+
+Names: TypeAlias = dict[Graph, str]
 
 
 def graph_text(graph: Graph, locations: bool = True) -> str:
     """The graph as text that `parse` reads back; ``locations`` adds the user's lines."""
+    names = {inner: f"@{i}" for i, inner in enumerate(inner_graphs(graph))}
+    texts = [_text(graph, names, locations)]
+    texts += [f"{name} {_text(inner, names, locations)}" for inner, name in names.items()]
+    return "\n".join(texts)
+
+
+def inner_graphs(graph: Graph) -> list[Graph]:
+    """The graphs inside a graph, and those inside of them, in the order in which they are met."""
+    found: dict[Graph, None] = {}
+    waiting = [graph]
+    while waiting:
+        for node in waiting.pop(0).nodes:
+            for value in node.params.values():
+                for x in value if isinstance(value, tuple) else (value,):
+                    if isinstance(x, Graph) and x not in found:
+                        found[x] = None
+                        waiting.append(x)
+    return list(found)
+
+
+def _text(graph: Graph, names: Names, locations: bool) -> str:
     numbers = {n: f"%{i}" for i, n in enumerate((*graph.parameters, *graph.nodes))}
     head = ", ".join(f"{numbers[p]}: {p.type}" for p in graph.parameters)
     lines = [f"graph ({head}) {{"]
     for node in graph.nodes:
-        line = f"  {numbers[node]}: {node.type} = {_right_side(node, numbers)}"
+        line = f"  {numbers[node]}: {node.type} = {_right_side(node, numbers, names)}"
         if locations and node.where is not None:
             primal = numbers.get(node.primal) if node.primal is not None else None
             of = f", for {primal}" if primal else ""
@@ -41,29 +67,33 @@ def graph_text(graph: Graph, locations: bool = True) -> str:
     return "\n".join([*lines, f"  return {results}".rstrip(), "}"])
 
 
-def _right_side(node: Node, numbers: dict[Node, str]) -> str:
+def _right_side(node: Node, numbers: dict[Node, str], names: Names) -> str:
     if node.primitive is LITERAL:
-        return _value_text(node.params["value"])
+        return _value_text(node.params["value"], names)
     parts = [node.primitive.name, *(numbers[x] for x in node.operands)]
     if node.params:
-        params = "; ".join(f"{key}={_value_text(value)}" for key, value in node.params.items())
+        params = "; ".join(
+            f"{key}={_value_text(value, names)}" for key, value in node.params.items()
+        )
         parts.append(f"[{params}]")
     return " ".join(parts)
 
 
-def _value_text(value: Any) -> str:
+def _value_text(value: Any, names: Names) -> str:
+    if isinstance(value, Graph):
+        return names[value]
     if isinstance(value, np.dtype):
         return SHORT_NAMES[value]
     if isinstance(value, tuple):
-        inner = ", ".join(map(_value_text, value))
+        inner = ", ".join(_value_text(x, names) for x in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, complex):
         return f"complex({value.real!r}, {value.imag!r})"
     return repr(value)
 
 
-_TYPE = re.compile(r"(\w+)\[([\d,]*)\]")
-_NODE = re.compile(r"%(\d+): (\w+\[[\d,]*\]) = (.*)")
+_TYPE = re.compile(r"(\w+)\[([\d,?]*)\]")
+_NODE = re.compile(r"%(\d+): (\w+\[[\d,?]*\]) = (.*)")
 _APPLICATION = re.compile(r"(\w+)((?: %\d+)*)(?: \[(.*)\])?$")
 _COMPLEX = re.compile(r"complex\((.+), (.+)\)")
 _COMMENT = re.compile(r"\s+# (.*):(\d+) \((.*?)\)(?:, for %(\d+))?$")
@@ -79,11 +109,24 @@ def parse(text: str) -> Graph:
     >>> pb.parse(graph.text()).text() == graph.text()
     True
     """
+    graphs: dict[str, Graph] = {}
+    for name, part in reversed(_parts(text)):
+        graphs[name] = _parse_graph(part, graphs)
+    return graphs[""]
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
+    """The whole graph, named "", and the named ones, each of which the ones before may contain."""
+    first, *others = re.split(r"^(@\d+) ", text.strip(), flags=re.MULTILINE)
+    return [("", first), *zip(others[::2], others[1::2], strict=True)]
+
+
+def _parse_graph(text: str, inner: dict[str, Graph]) -> Graph:
     first, *lines = [line.strip() for line in text.strip().splitlines()]
     if not (first.startswith("graph (") and first.endswith(") {")):
         raise ValueError(f"a graph starts with 'graph (...) {{', got {first!r}")
     made: dict[int, Node] = {}
-    for number, type in re.findall(r"%(\d+): (\w+\[[\d,]*\])", first):
+    for number, type in re.findall(r"%(\d+): (\w+\[[\d,?]*\])", first):
         made[int(number)] = Node(PARAMETER, (), {"type": _type(type)}, _type(type))
     parameters = tuple(made.values())
     nodes: list[Node] = []
@@ -91,7 +134,7 @@ def parse(text: str) -> Graph:
         if line.startswith("return"):
             outputs = tuple(made[int(n)] for n in re.findall(r"%(\d+)", line))
             return Graph(parameters, tuple(nodes), outputs)
-        nodes.append(_parse_node(line, made))
+        nodes.append(_parse_node(line, made, inner))
     raise ValueError("a graph ends with 'return ...' and '}'")
 
 
@@ -99,10 +142,11 @@ def _type(text: str) -> ArrayType:
     match = _TYPE.fullmatch(text)
     if match is None or match[1] not in DTYPES:
         raise ValueError(f"not a type: {text!r}")
-    return ArrayType(tuple(int(n) for n in match[2].split(",") if n), DTYPES[match[1]])
+    extents = (ANY if n == "?" else int(n) for n in match[2].split(",") if n)
+    return ArrayType(tuple(extents), DTYPES[match[1]])
 
 
-def _parse_node(line: str, made: dict[int, Node]) -> Node:
+def _parse_node(line: str, made: dict[int, Node], inner: dict[str, Graph]) -> Node:
     comment = _COMMENT.search(line)
     where, primal = None, None
     if comment is not None:
@@ -116,22 +160,26 @@ def _parse_node(line: str, made: dict[int, Node]) -> Node:
     application = _APPLICATION.fullmatch(match[3])
     if application is not None and application[1] in TABLE:
         operands = tuple(made[int(n)] for n in re.findall(r"%(\d+)", application[2]))
-        params = _params(application[3] or "")
+        params = _params(application[3] or "", inner)
         node = Node(TABLE[application[1]], operands, params, type, where, primal)
     else:
-        value = _value(match[3])
+        value = _value(match[3], inner)
         params = {"value": value, "dtype": type.dtype}
         node = Node(LITERAL, (), params, type, where, primal)
     made[int(match[1])] = node
     return node
 
 
-def _params(text: str) -> dict[str, Any]:
+def _params(text: str, inner: dict[str, Graph]) -> dict[str, Any]:
     pairs = (pair.split("=", 1) for pair in text.split("; ") if pair)
-    return {key: _value(value) for key, value in pairs}
+    return {key: _value(value, inner) for key, value in pairs}
 
 
-def _value(text: str) -> Any:
+def _value(text: str, inner: dict[str, Graph]) -> Any:
+    names = re.findall(r"@\d+", text)
+    if names:
+        graphs = tuple(inner[name] for name in names)
+        return graphs if text.startswith("(") else graphs[0]
     if text in DTYPES:
         return DTYPES[text]
     if text in ("nan", "inf", "-inf"):

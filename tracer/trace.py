@@ -54,6 +54,8 @@ class Trace:
 
     ``known`` are parameters that stand for what may be known while tracing; ``is_known`` and
     ``values`` are what `known_value` has found out about nodes.
+    ``replaced`` tells of nodes whose values another computation has found on its way: a loop that
+    carries tangents has the results of the one without.
     """
 
     def __init__(self) -> None:
@@ -64,6 +66,7 @@ class Trace:
         self.known: dict[Node, Known] = {}
         self.is_known: dict[Node, bool] = {}
         self.values: dict[Node, np.ndarray[Any, Any]] = {}
+        self.replaced: dict[Node, Node] = {}
 
     def capture(self, value: Any, type: ArrayType) -> Node:
         """The parameter that stands for an outside array or outer tracer."""

@@ -138,7 +138,8 @@ def linear_parts(graph: Graph, late: Sequence[Node]) -> tuple[Graph, Graph]:
     """
     depends = set(late)
     for node in graph.nodes:
-        if any(x in depends for x in node.operands):
+        # Stacks are computed again: nothing but a loop reads them.
+        if node.type.is_stack or any(x in depends for x in node.operands):
             depends.add(node)
     residuals: dict[Node, None] = {}
     for node in graph.nodes:

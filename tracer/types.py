@@ -52,6 +52,10 @@ def supported_names() -> str:
     return f"{', '.join(names)} and {last}"
 
 
+ANY = -1
+"""The extent of the first axis of a stack: what a loop of unknown length keeps for another one."""
+
+
 @dataclass(frozen=True)
 class ArrayType:
     """Shape and dtype of an array; printed as ``f64[5,3]``."""
@@ -82,8 +86,18 @@ class ArrayType:
         """The same shape of another dtype."""
         return ArrayType(self.shape, dtype)
 
+    @property
+    def is_stack(self) -> bool:
+        """Whether it is known only at run time how many entries there are."""
+        return self.shape[:1] == (ANY,)
+
+    def stacked(self, length: int | None) -> ArrayType:
+        """That of so many values of this type along a new first axis."""
+        return self.with_shape((ANY if length is None else length, *self.shape))
+
     def __str__(self) -> str:
-        return f"{SHORT_NAMES[self.dtype]}[{','.join(map(str, self.shape))}]"
+        extents = ("?" if n == ANY else str(n) for n in self.shape)
+        return f"{SHORT_NAMES[self.dtype]}[{','.join(extents)}]"
 
 
 def scalar(dtype: DType) -> ArrayType:

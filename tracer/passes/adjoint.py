@@ -7,10 +7,12 @@ partial, never before, so an infinite or NaN partial at an unchosen place adds n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from ..ir import PARAMETER, Graph, Node, Params, replay
+from ..errors import UnsupportedFunctionError, at
+from ..ir import PARAMETER, Graph, Node, Params, family, replay
 from ..primitive import NoDerivative, Primitive
 from ..trace import Tracer, current_trace, derivative_of, new_trace
 from ..types import is_complex, is_inexact
@@ -56,7 +58,12 @@ def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> l
         if node in active:
             _accumulate(cotangents, node, Cotangent(ct))
     stop = set(wanted)
+    families = _families(active)
     for node in reversed(active):
+        if node.primitive.vjp is not None:
+            if families[family(node)][0] is node:
+                _pull_family(families[family(node)], cotangents, active)
+            continue
         received = cotangents.get(node)
         if received is None or (node in stop and not any(x in active for x in node.operands)):
             continue
@@ -67,6 +74,38 @@ def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> l
                 if part is not None and operand in active:
                     _accumulate(cotangents, operand, part)
     return [cotangents[x].value if x in cotangents else zeros(x.type) for x in wanted]
+
+
+def _families(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Node]]:
+    """The results of each loop and branch, in order.
+
+    All have the same operands, so at the first of them all that is computed from any is done.
+    """
+    families: dict[tuple[Any, ...], list[Node]] = {}
+    for node in nodes:
+        if node.primitive.vjp is not None:
+            families.setdefault(family(node), []).append(node)
+    return families
+
+
+def _pull_family(
+    family: Sequence[Node], cotangents: dict[Node, Cotangent], active: Mapping[Node, None]
+) -> None:
+    """Pull the cotangents of all results of a loop or branch back together."""
+    received = {x.params["result"]: cotangents[x].value for x in family if x in cotangents}
+    node = family[0]
+    if not received:
+        return
+    row, params = node.primitive, {k: v for k, v in node.params.items() if k != "result"}
+    assert row.vjp is not None
+    with derivative_of(node):
+        wants = [x in active for x in node.operands]
+        if not any(wants):
+            return
+        parts = row.vjp(received, wants, *map(Tracer, node.operands), **params)
+        for operand, part in zip(node.operands, parts, strict=True):
+            if part is not None and operand in active:
+                _accumulate(cotangents, operand, Cotangent(part))
 
 
 def _active_nodes(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[Node, None]:
@@ -104,6 +143,11 @@ def _accumulate(cotangents: dict[Node, Cotangent], node: Node, ct: Cotangent) ->
     if before is None:
         cotangents[node] = ct
         return
+    if node.type.is_stack:
+        raise UnsupportedFunctionError(
+            "a loop of unknown length is read twice by derivatives of derivatives; give it a known "
+            f"length{at(node.where)}"
+        )
     mask = None
     if before.mask is not None and ct.mask is not None:
         mask = before.mask if before.mask.node is ct.mask.node else before.mask | ct.mask
@@ -220,6 +264,7 @@ def _transposed_jvp(node: Node, ct: Tracer, wants: Sequence[bool]) -> list[Trace
             builder.adopt(slot.node)
     assert row.jvp is not None
     tangent = row.jvp(slots, Tracer(node), *operands, **node.params)
+    assert tangent is not None
     asked = [slot.node for slot in slots if slot is not None]
     pulled = iter(pull_back([(tangent.node, ct)], asked))
     return [None if slot is None else next(pulled) for slot in slots]

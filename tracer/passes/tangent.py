@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..ir import Graph, Node, replay
+from ..ir import Builder, Graph, Node, replay
 from ..primitive import Primitive
-from ..trace import Tracer, derivative_of, new_trace
+from ..trace import Tracer, current_trace, derivative_of, new_trace
 from ..types import is_complex, is_inexact
 
 
@@ -23,7 +23,7 @@ def jvp(graph: Graph, wrt: Sequence[int]) -> Graph:
         seeds = [(parameters[i], Tracer(builder.parameter(parameters[i].type))) for i in wrt]
         floating = [x for x in outputs if is_inexact(x.type.dtype)]
         pushed = push_forward(seeds, list(builder.nodes), floating)
-        return builder.graph([*outputs, *(x.node for x in pushed)])
+        return builder.graph(_merged([*outputs, *(x.node for x in pushed)]))
 
 
 def push_forward(
@@ -47,6 +47,39 @@ def push_forward(
     return [tangents[x] if x in tangents else zeros(x.type) for x in wanted]
 
 
+def _merged(outputs: Sequence[Node]) -> list[Node]:
+    """The outputs, computed without the loops whose values other loops have found."""
+    trace = current_trace()
+    if not trace.replaced:
+        return list(outputs)
+    builder = trace.builder
+    made: dict[Node, Node] = {}
+
+    def now(node: Node) -> Node:
+        node = trace.replaced.get(node, node)
+        return made.get(node, node)
+
+    stack = [trace.replaced.get(x, x) for x in reversed(outputs)]
+    while stack:
+        node = stack[-1]
+        operands = [trace.replaced.get(x, x) for x in node.operands]
+        waiting = [x for x in operands if x not in made]
+        if waiting and node not in made:
+            stack.extend(reversed(waiting))
+            continue
+        stack.pop()
+        if node not in made:
+            made[node] = _remade(builder, node, tuple(now(x) for x in node.operands))
+    return [now(x) for x in outputs]
+
+
+def _remade(builder: Builder, node: Node, operands: tuple[Node, ...]) -> Node:
+    if operands == node.operands:
+        return node
+    builder.where, builder.primal = node.where, node.primal
+    return builder.add(node.primitive, operands, node.params)
+
+
 def _push_node(node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
     row, params = node.primitive, node.params
     operands = [Tracer(x) for x in node.operands]
@@ -61,7 +94,9 @@ def _push_node(node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
         linear = row.linear_operands(len(operands))
         tangents = [None if i in linear else t for i, t in enumerate(tangents)]
     if row.jvp is not None and any(t is not None for t in tangents):
-        parts.append(row.jvp(tangents, Tracer(node), *operands, **params))
+        pushed = row.jvp(tangents, Tracer(node), *operands, **params)
+        # Of several results some may be such as do not vary.
+        parts += [] if pushed is None else [pushed]
     return _sum([part for part in parts if part is not None])
 
 

@@ -12,11 +12,14 @@ from . import (
     linear_algebra,
     matrix_functions,
     reduction,
+    scan,
     sorting,
     special,
     structure,
+    switch,
     sylvester,
     systems,
+    while_loop,
 )
 
 __all__ = [
@@ -31,9 +34,12 @@ __all__ = [
     "linear_algebra",
     "matrix_functions",
     "reduction",
+    "scan",
     "sorting",
     "special",
     "structure",
+    "switch",
     "sylvester",
     "systems",
+    "while_loop",
 ]

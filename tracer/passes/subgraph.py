@@ -1,0 +1,57 @@
+"""Graphs inside graphs: what depends on what in the body of a loop, and bodies derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from ..ir import Graph, Node, Params, reachable
+from ..types import is_inexact
+
+T = TypeVar("T")
+
+_derived: WeakKeyDictionary[Graph, dict[Hashable, object]] = WeakKeyDictionary()
+
+
+def derived(graph: Graph, key: Hashable, make: Callable[[], T]) -> T:
+    """What is made of a body once, so that all results of a loop are of the same derived loop."""
+    known = _derived.setdefault(graph, {})
+    if key not in known:
+        made = make()
+        known.setdefault(key, made)  # another thread's may be there already
+    return known[key]  # type: ignore[return-value]
+
+
+def varying_outputs(graph: Graph, varies: Sequence[bool]) -> list[bool]:
+    """Which outputs have a derivative by the parameters that vary."""
+    pairs = zip(graph.parameters, varies, strict=True)
+    depends = {p for p, yes in pairs if yes and is_inexact(p.type.dtype)}
+    for node in graph.nodes:
+        through = node.primitive.differentiable and any(x in depends for x in node.operands)
+        if through and is_inexact(node.type.dtype):
+            depends.add(node)
+    return [x in depends for x in graph.outputs]
+
+
+def used_parameters(graph: Graph) -> list[bool]:
+    """Which parameters the outputs are computed from."""
+    used = reachable(graph.outputs)
+    return [p in used for p in graph.parameters]
+
+
+def with_outputs(graph: Graph, outputs: Sequence[Node]) -> Graph:
+    """The graph with other outputs, without the nodes that these do not need."""
+    live = reachable(outputs)
+    return Graph(graph.parameters, tuple(n for n in graph.nodes if n in live), tuple(outputs))
+
+
+def with_inner(params: Params, change: Callable[[Graph], Graph]) -> dict[str, object]:
+    """The parameters of a row with the graphs among them changed."""
+
+    def changed(value: object) -> object:
+        if isinstance(value, tuple):
+            return tuple(map(changed, value))
+        return change(value) if isinstance(value, Graph) else value
+
+    return {name: changed(value) for name, value in params.items()}

@@ -1,0 +1,570 @@
+"""Loops of known length over arrays, as one row.
+
+``scan`` runs its body once for each place along the first axis of ``xs``. The body takes constants,
+carried values and a slice of each of the xs; it gives the next carried values and a slice of each
+of the ys. Results, by number: the last carried values; the ys, stacked; and of each carried value
+what it was at the beginning of every step, which is what reverse mode reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..ir import Graph, Node, replay
+from ..passes.subgraph import derived, used_parameters, varying_outputs
+from ..primitive import Domain, OfDtype, Primitive, register
+from ..trace import Tracer, current_trace, new_trace
+from ..types import ANY, INT64, ArrayType, DType, Shape, is_inexact, scalar
+from .elementwise import broadcast_scalar, tanh, where
+from .reduction import reduce_max
+from .structure import broadcast, permute, repeated, zeros
+
+Flags = tuple[bool, ...]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How many parameters and results of each kind a loop has."""
+
+    consts: int
+    carries: int
+    xs: int
+    ys: int
+
+    @classmethod
+    def of(cls, body: Graph, consts: int, carries: int) -> Layout:
+        """That of a body."""
+        xs = len(body.parameters) - consts - carries
+        return cls(consts, carries, xs, len(body.outputs) - carries)
+
+    def split(self, values: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Constants, carried values and xs, of something for each parameter."""
+        first, second = self.consts, self.consts + self.carries
+        return list(values[:first]), list(values[first:second]), list(values[second:])
+
+    def history(self, carry: int) -> int:
+        """The number of the result that holds a carried value at the beginning of every step."""
+        return self.carries + self.ys + carry
+
+
+def _infer_scan(
+    *types: ArrayType,
+    body: Graph,
+    consts: int,
+    carries: int,
+    length: int | None,
+    reverse: bool,
+    result: int,
+) -> ArrayType:
+    layout = Layout.of(body, consts, carries)
+    count, types = taken(length, types)
+    wanted = [p.type for p in body.parameters]
+    stacked = [t.stacked(length) for t in wanted[consts + carries :]]
+    if any(t != scalar(INT64) for t in count):
+        raise TypeError(f"the length of a scan is {scalar(INT64)}, got {count[0]}")
+    if list(types) != [*wanted[: consts + carries], *stacked]:
+        raise TypeError(f"the body of a scan takes {wanted}, got {list(types)}")
+    carried = [x.type for x in body.outputs[:carries]]
+    if carried != wanted[consts : consts + carries]:
+        raise TypeError(f"a scan carries {wanted[consts : consts + carries]} to {carried}")
+    if result < carries:
+        return carried[result]
+    if result < carries + layout.ys:
+        y = body.outputs[result].type
+    else:
+        y = carried[result - carries - layout.ys]
+    return y.stacked(length)
+
+
+def _scan_reference(
+    *operands: Any,
+    body: Graph,
+    consts: int,
+    carries: int,
+    length: int | None,
+    reverse: bool,
+    result: int,
+) -> Any:
+    layout = Layout.of(body, consts, carries)
+    count, operands = taken(length, operands)
+    steps = int(count[0]) if length is None else length
+    fixed, state, xs = layout.split(operands)
+    types = [x.type for x in body.outputs[carries:]] + [x.type for x in body.outputs[:carries]]
+    stacks = [np.zeros((steps, *t.shape), t.dtype) for t in types]
+    for place in reversed(range(steps)) if reverse else range(steps):
+        out = body.evaluate(*fixed, *state, *(x[place] for x in xs))
+        for stack, value in zip(stacks, [*out[carries:], *state], strict=True):
+            stack[place] = value
+        state = list(out[:carries])
+    return [*state, *stacks][result]
+
+
+def taken(length: int | None, values: Sequence[T]) -> tuple[tuple[T, ...], tuple[T, ...]]:
+    """What stands for the number of steps, if that is an operand, and the other ones."""
+    first = int(length is None)
+    return tuple(values[:first]), tuple(values[first:])
+
+
+# -- making loops ------------------------------------------------------------------------------
+
+
+def results_of(
+    body: Graph,
+    consts: Sequence[Tracer],
+    init: Sequence[Tracer],
+    xs: Sequence[Tracer],
+    length: int | Tracer,
+    reverse: bool = False,
+) -> list[Tracer]:
+    """The last carried values and the ys of a new loop; it takes only what the body uses."""
+    count = [length] if isinstance(length, Tracer) else []
+    used = used_parameters(body)
+    layout = Layout(len(consts), len(init), len(xs), len(body.outputs) - len(init))
+    keep_const, _, keep_x = layout.split(used)
+    if not all((*keep_const, *keep_x)):
+        kept = [*keep_const, *([True] * len(init)), *keep_x]
+        parameters = [p for p, keep in zip(body.parameters, kept, strict=True) if keep]
+        body = derived(body, "used", lambda: Graph(tuple(parameters), body.nodes, body.outputs))
+        consts = [x for x, keep in zip(consts, keep_const, strict=True) if keep]
+        xs = [x for x, keep in zip(xs, keep_x, strict=True) if keep]
+    params = {
+        "body": body, "consts": len(consts), "carries": len(init),
+        "length": None if isinstance(length, Tracer) else length, "reverse": reverse,
+    }  # fmt: skip
+    operands = [*count, *consts, *init, *xs]
+    return [scan(*operands, **params, result=i) for i in range(len(body.outputs))]
+
+
+def varying(body: Graph, layout: Layout, operands: Sequence[bool]) -> Flags:
+    """Which parameters of the body vary with the operands that do, in any step."""
+    varies = tuple(
+        yes and is_inexact(p.type.dtype) for yes, p in zip(operands, body.parameters, strict=True)
+    )
+    while True:
+        carried = varying_outputs(body, varies)[: layout.carries]
+        consts, before, xs = layout.split(varies)
+        after = [a or b for a, b in zip(before, carried, strict=True)]
+        if after == before:
+            return varies
+        varies = (*consts, *after, *xs)
+
+
+def chosen(values: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+    return [x for x, yes in zip(values, flags, strict=True) if yes]
+
+
+def places(flags: Sequence[bool]) -> Iterator[int]:
+    return (i for i, yes in enumerate(flags) if yes)
+
+
+# -- forward mode ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Dual:
+    """A body that carries tangents along: which carried values and ys have one."""
+
+    body: Graph
+    layout: Layout
+    carries: Flags
+    ys: Flags
+
+    def primal(self, result: int, old: Layout) -> int:
+        """The number of a result of the loop without tangents."""
+        if result < old.carries:
+            return result
+        if result < old.carries + old.ys:
+            return self.layout.carries + result - old.carries
+        return self.layout.history(result - old.carries - old.ys)
+
+    def tangent(self, result: int, old: Layout) -> int | None:
+        """The number of its tangent; None where that is zero."""
+        if result < old.carries:
+            number = rank(self.carries, result)
+            return None if number is None else old.carries + number
+        if result < old.carries + old.ys:
+            number = rank(self.ys, result - old.carries)
+            return None if number is None else self.layout.carries + old.ys + number
+        number = rank(self.carries, result - old.carries - old.ys)
+        return None if number is None else self.layout.history(old.carries + number)
+
+
+def rank(flags: Flags, place: int) -> int | None:
+    return sum(flags[:place]) if flags[place] else None
+
+
+def dual_body(body: Graph, layout: Layout, varies: Flags) -> Dual:
+    from ..passes.tangent import jvp
+
+    outs = varying_outputs(body, varies)
+    carries = tuple(layout.split(varies)[1])
+    ys = tuple(outs[layout.carries :])
+    both = jvp(body, list(places(varies)))
+    inexact = [i for i, x in enumerate(body.outputs) if is_inexact(x.type.dtype)]
+    tangent_of = {i: both.outputs[len(body.outputs) + n] for n, i in enumerate(inexact)}
+    with new_trace() as trace:
+        groups = zip(layout.split(body.parameters), layout.split(varies), strict=True)
+        primal: list[Node] = []
+        tangent: list[Node] = []
+        for parameters, flags in groups:
+            primal += [trace.builder.parameter(p.type) for p in parameters]
+            tangent += [trace.builder.parameter(p.type) for p in chosen(parameters, flags)]
+        wanted = [
+            *both.outputs[: layout.carries],
+            *(tangent_of[i] for i in places(carries)),
+            *both.outputs[layout.carries : len(body.outputs)],
+            *(tangent_of[layout.carries + i] for i in places(ys)),
+        ]
+        graph = Graph(both.parameters, both.nodes, tuple(wanted))
+        made = trace.builder.graph(replay(graph, trace.builder, [*primal, *tangent]))
+    new = Layout(
+        layout.consts + sum(varies[: layout.consts]),
+        layout.carries + sum(carries),
+        layout.xs + sum(varies[layout.consts + layout.carries :]),
+        layout.ys + sum(ys),
+    )
+    return Dual(made, new, carries, ys)
+
+
+def _scan_jvp(
+    tangents: Sequence[Tracer | None],
+    out: Tracer,
+    *operands: Tracer,
+    body: Graph,
+    consts: int,
+    carries: int,
+    length: int | None,
+    reverse: bool,
+    result: int,
+) -> Tracer | None:
+    layout = Layout.of(body, consts, carries)
+    count, operands = taken(length, operands)
+    given = list(count)
+    _, tangents = taken(length, tangents)
+    varies = varying(body, layout, [t is not None for t in tangents])
+    dual = derived(body, ("dual", layout, varies), lambda: dual_body(body, layout, varies))
+    groups = zip(*map(layout.split, (operands, tangents, varies)), strict=True)
+    for values, changes, flags in groups:
+        given += values
+        pairs = chosen(list(zip(values, changes, strict=True)), flags)
+        given += [zeros(x.type) if t is None else t for x, t in pairs]
+    params = {
+        "body": dual.body, "consts": dual.layout.consts, "carries": dual.layout.carries,
+        "length": length, "reverse": reverse,
+    }  # fmt: skip
+    both = scan(*given, **params, result=dual.primal(result, layout))
+    current_trace().replaced[out.node] = both.node
+    number = dual.tangent(result, layout)
+    return None if number is None else scan(*given, **params, result=number)
+
+
+# -- reverse mode ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """A body that goes back a step.
+
+    It takes the constants; carries the cotangents of the carried values that vary and sums up those
+    of the constants; its xs are what was carried, the xs, and the cotangents of the results, of
+    which ``ys`` are stacked ones and ``histories`` carried values.
+    """
+
+    body: Graph
+    consts: Flags
+    carries: Flags
+    xs: Flags
+    ys: tuple[int, ...]
+    histories: tuple[int, ...]
+
+    def pull(
+        self,
+        cotangents: Mapping[int, Tracer],
+        layout: Layout,
+        steps: int | Tracer,
+        fixed: Sequence[Tracer],
+        init: Sequence[Tracer],
+        xs: Sequence[Tracer],
+        history: Callable[[int], Tracer],
+        reverse: bool,
+    ) -> list[Tracer | None]:
+        """The cotangents of constants, first carried values and xs, by the loop that goes back.
+
+        ``history`` gives what a carried value was at the beginning of every step.
+        """
+        first = layout.consts + sum(self.carries) + sum(self.consts)
+        used = used_parameters(self.body)[first:]
+        # What is not used is left out, whatever stands in its place.
+        states = [history(i) if used[i] else x for i, x in enumerate(init)]
+        ct_init = [
+            cotangents[i] if i in cotangents else zeros(init[i].type) for i in places(self.carries)
+        ]
+        sums = [zeros(x.type) for x in chosen(fixed, self.consts)]
+        given = [*states, *xs, *(cotangents[layout.carries + y] for y in self.ys)]
+        given += [cotangents[layout.history(h)] for h in self.histories]
+        found = iter(results_of(self.body, fixed, [*ct_init, *sums], given, steps, reverse))
+        ct_carries = [next(found) if yes else None for yes in self.carries]
+        ct_consts = [next(found) if yes else None for yes in self.consts]
+        return [*ct_consts, *ct_carries, *(next(found) if yes else None for yes in self.xs)]
+
+
+def backward(body: Graph, layout: Layout, varies: Flags, known: Iterable[int]) -> Backward:
+    """The step back, where the results numbered in ``known`` have cotangents."""
+    outs, moving = varying_outputs(body, varies), layout.split(varies)[1]
+    known = set(known)
+    ys = tuple(
+        i for i in range(layout.ys) if layout.carries + i in known and outs[layout.carries + i]
+    )
+    histories = tuple(i for i in range(layout.carries) if layout.history(i) in known and moving[i])
+    key = ("backward", layout, varies, ys, histories)
+    return derived(body, key, lambda: _backward(body, layout, varies, ys, histories))
+
+
+def _backward(
+    body: Graph, layout: Layout, varies: Flags, ys: tuple[int, ...], histories: tuple[int, ...]
+) -> Backward:
+    from ..passes.adjoint import vjp
+
+    consts, carries, xs = (tuple(flags) for flags in layout.split(varies))
+    seeded = [*places(carries), *(layout.carries + y for y in ys)]
+    back = vjp(body, list(places(varies)), seeded)
+    pulled = Graph(back.parameters, back.nodes, back.outputs[len(body.outputs) :])
+    of_consts, of_carries, of_xs = layout.split(body.parameters)
+    with new_trace() as trace:
+
+        def new(like: Sequence[Node]) -> list[Tracer]:
+            return [Tracer(trace.builder.parameter(x.type)) for x in like]
+
+        fixed = new(of_consts)
+        cts, sums = new(chosen(of_carries, carries)), new(chosen(of_consts, consts))
+        state, slices = new(of_carries), new(of_xs)
+        ct_ys = new([body.outputs[layout.carries + y] for y in ys])
+        ct_states = new([of_carries[h] for h in histories])
+        arguments = [x.node for x in (*fixed, *state, *slices, *cts, *ct_ys)]
+        found = [Tracer(x) for x in replay(pulled, trace.builder, arguments)]
+        ct_consts, found = found[: len(sums)], found[len(sums) :]
+        ct_carries, ct_xs = found[: len(cts)], found[len(cts) :]
+        for ct, carry in zip(ct_states, histories, strict=True):
+            place = sum(carries[:carry])
+            ct_carries[place] = ct_carries[place] + ct
+        totals = [a + b for a, b in zip(sums, ct_consts, strict=True)]
+        graph = trace.builder.graph([x.node for x in (*ct_carries, *totals, *ct_xs)])
+    return Backward(graph, consts, carries, xs, ys, histories)
+
+
+def _scan_vjp(
+    cotangents: Mapping[int, Tracer],
+    wants: Sequence[bool],
+    *operands: Tracer,
+    body: Graph,
+    consts: int,
+    carries: int,
+    length: int | None,
+    reverse: bool,
+) -> list[Tracer | None]:
+    layout = Layout.of(body, consts, carries)
+    count, given = taken(length, operands)
+    varies = varying(body, layout, taken(length, wants)[1])
+    back = backward(body, layout, varies, cotangents)
+    params = {
+        "body": body, "consts": consts, "carries": carries, "length": length, "reverse": reverse,
+    }  # fmt: skip
+    fixed, init, xs = layout.split(given)
+
+    def history(carry: int) -> Tracer:
+        return scan(*operands, **params, result=layout.history(carry))
+
+    steps = count[0] if length is None else length
+    pulled = back.pull(cotangents, layout, steps, fixed, init, xs, history, not reverse)
+    return [*(None for _ in count), *pulled]
+
+
+# -- batches -----------------------------------------------------------------------------------
+
+
+def batched_body(
+    body: Graph, layout: Layout, batched: Flags, size: int, every: bool = False
+) -> tuple[Graph, Flags, Flags]:
+    """The body for many at once, and which of its parameters and outputs have a batch axis.
+
+    With ``every`` all outputs have one.
+    """
+    from ..passes.batch import batch
+
+    while True:
+        graph, outs = batch(body, batched, size)
+        consts, before, xs = layout.split(batched)
+        after = [a or b for a, b in zip(before, outs, strict=False)]
+        if after == before:
+            break
+        batched = (*consts, *after, *xs)
+    with new_trace() as trace:
+        parameters = [trace.builder.parameter(p.type) for p in graph.parameters]
+        values = [Tracer(x) for x in replay(graph, trace.builder, parameters)]
+        wanted = [every or flag for flag in (*after, *outs[layout.carries :])]
+        whole = [
+            repeated(x, size) if want and not has else x
+            for x, want, has in zip(values, wanted, outs, strict=True)
+        ]
+        return trace.builder.graph([x.node for x in whole]), batched, tuple(wanted)
+
+
+def _scan_batch(
+    batched: Sequence[bool],
+    *operands: Tracer,
+    body: Graph,
+    consts: int,
+    carries: int,
+    length: int | None,
+    reverse: bool,
+    result: int,
+) -> Tracer:
+    layout = Layout.of(body, consts, carries)
+    size = batch_size(operands, batched)
+    count, operands = taken(length, operands)
+    count_varies, batched = taken(length, batched)
+    batched = [
+        x.shape[1:] != p.type.shape if x.type.is_stack else has
+        for x, has, p in zip(operands, batched, body.parameters, strict=True)
+    ]
+    if any(count_varies):
+        return _masked_batch(count[0], size, batched, operands, body, layout, reverse, result)
+    key = ("batch", layout, tuple(batched), size)
+    graph, inside, outs = derived(
+        body, key, lambda: batched_body(body, layout, tuple(batched), size)
+    )
+    given = list(count)
+    for i, (x, has, wanted) in enumerate(zip(operands, batched, inside, strict=True)):
+        along = i >= consts + carries
+        if wanted and not has:
+            assert not along or length is not None
+            x = repeated(x, size)
+        given.append(_swapped(x) if has and along and length is not None else x)
+    made = scan(
+        *given, body=graph, consts=consts, carries=carries, length=length, reverse=reverse,
+        result=result,
+    )  # fmt: skip
+    if not outs[result if result < len(outs) else result - len(outs)]:
+        return made if made.type.is_stack else repeated(made, size)
+    return made if result < carries or length is None else _swapped(made)
+
+
+def batch_size(operands: Sequence[Tracer], batched: Sequence[bool]) -> int:
+    """How many there are; a stack has the axis of a batch behind its own."""
+    chosen_ones = [x.shape for x, yes in zip(operands, batched, strict=True) if yes]
+    return min((s[1:] if s[:1] == (ANY,) else s for s in chosen_ones), key=lambda s: not s)[0]
+
+
+def _masked_batch(
+    counts: Tracer,
+    size: int,
+    batched: Sequence[bool],
+    operands: Sequence[Tracer],
+    body: Graph,
+    layout: Layout,
+    reverse: bool,
+    result: int,
+) -> Tracer:
+    """Loops of different lengths as one, in which those that are done stay as they are.
+
+    The body gets the lengths as a constant more, and carries the number of the step.
+    """
+    consts, _, xs = layout.split(batched)
+    flags = (*consts, *([True] * layout.carries), *xs)
+    masked = derived(
+        body,
+        ("masked", layout, flags, size, reverse),
+        lambda: _masked(body, layout, flags, size, reverse),
+    )
+    longest = reduce_max(counts, axes=(0,))
+    first = longest - 1 if reverse else broadcast_scalar(0, longest)
+    given = [
+        repeated(x, size) if i < layout.consts + layout.carries and want and not has else x
+        for i, (x, has, want) in enumerate(zip(operands, batched, flags, strict=True))
+    ]
+    fixed, init, along = layout.split(given)
+    new = Layout(layout.consts + 1, layout.carries + 1, layout.xs, layout.ys)
+    number = result + 1 if result < layout.carries + layout.ys else result + 2
+    return scan(
+        longest, counts, *fixed, first, *init, *along, body=masked, consts=new.consts,
+        carries=new.carries, length=None, reverse=reverse, result=number,
+    )  # fmt: skip
+
+
+def _masked(body: Graph, layout: Layout, flags: Flags, size: int, reverse: bool) -> Graph:
+    graph, _, _ = batched_body(body, layout, flags, size, every=True)
+    with new_trace() as trace:
+
+        def new(types: Iterable[ArrayType]) -> list[Tracer]:
+            return [Tracer(trace.builder.parameter(t)) for t in types]
+
+        (counts,) = new([ArrayType((size,), INT64)])
+        fixed, state, xs = layout.split([p.type for p in graph.parameters])
+        consts, (step,) = new(fixed), new([scalar(INT64)])
+        carried, slices = new(state), new(xs)
+        nodes = [x.node for x in (*consts, *carried, *slices)]
+        outs = [Tracer(x) for x in replay(graph, trace.builder, nodes)]
+        going = broadcast(step, shape=(size,), axes=()) < counts
+        kept = [*carried, *(zeros(x.type) for x in outs[layout.carries :])]
+        chosen_ones = [
+            where(broadcast(going, shape=x.shape, axes=(0,)), x, old)
+            for x, old in zip(outs, kept, strict=True)
+        ]
+        following = step - 1 if reverse else step + 1
+        return trace.builder.graph([x.node for x in (following, *chosen_ones)])
+
+
+def _swapped(x: Tracer) -> Tracer:
+    """The first two axes exchanged: that of the batch and that of the loop."""
+    return permute(x, axes=(1, 0, *range(2, x.ndim)))
+
+
+def example(parameters: Sequence[Shape], step: Callable[..., Sequence[Tracer]]) -> OfDtype:
+    """A small body for tests, one for each dtype."""
+
+    @cache
+    def make(dtype: DType) -> Graph:
+        with new_trace() as trace:
+            nodes = [trace.builder.parameter(ArrayType(shape, dtype)) for shape in parameters]
+            return trace.builder.graph([x.node for x in step(*map(Tracer, nodes))])
+
+    return OfDtype(make)
+
+
+_STEP = example(
+    ((), (2,), (2,), (2,)),
+    lambda a, c, d, x: (
+        tanh(broadcast(a, shape=(2,), axes=()) * c) + x,
+        d * c,
+        c * x,
+    ),
+)
+_CASES = tuple(
+    (
+        ((), (2,), (2,), (length, 2)),
+        {
+            "body": _STEP, "consts": 1, "carries": 2, "length": length, "reverse": reverse,
+            "result": result,
+        },
+    )
+    for length, reverse in ((4, False), (3, True), (1, False), (0, True))
+    for result in range(5 if length > 1 else 2)
+)  # fmt: skip
+
+scan: Primitive = register(
+    Primitive(
+        "scan",
+        _infer_scan,
+        _scan_reference,
+        Domain(_CASES, low=-0.9, high=0.9, dtypes=("f64", "f32", "c128")),
+        jvp=_scan_jvp,
+        vjp=_scan_vjp,
+        batch=_scan_batch,
+    )
+)
