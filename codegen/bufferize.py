@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -19,8 +19,10 @@ from pullback.tracer.types import (
     row_major_strides,
 )
 
+from .choice import choice_kernel
 from .fuse import (
     ARG_REDUCTIONS,
+    CONTROL,
     REDUCTIONS,
     SCANS,
     Fusion,
@@ -45,6 +47,7 @@ from .kernel import (
     reads,
     writes,
 )
+from .repeat import HANDLE, repeat_kernel, while_kernel
 from .routines import routine_scratch
 from .schedule import schedule
 from .steps import Body, identity_rows
@@ -72,7 +75,8 @@ def bufferize(fusion: Fusion) -> Plan:
     for root in fusion.roots:
         if root not in buffers:
             number = len(buffers)
-            buffers[root] = Buffer(f"t{number}", root.type, "workspace", number)
+            type = HANDLE if root.type.is_stack else root.type
+            buffers[root] = Buffer(f"t{number}", type, "workspace", number)
     kernels: list[Kernel] = []
     roots = set(fusion.roots)
     read = {root: inline_nodes(root, roots)[1] for root in fusion.roots}
@@ -107,6 +111,8 @@ def _unrolled(
 
 
 def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node]) -> list[Kernel]:
+    if group.roots[0].primitive.name in CONTROL:
+        return [CONTROL_KERNELS[group.roots[0].primitive.name](group.roots, buffers, planned)]
     if not group.fusible:
         (root,) = group.roots
         return SPECIAL.get(root.primitive.name, _routine_kernels)(root, buffers)
@@ -369,6 +375,13 @@ SPECIAL = {
     "scatter_add": _scatter_kernels,
     **dict.fromkeys(sorted(SCANS), _scan_kernels),
     "dot": _product_kernels,
+}
+
+
+CONTROL_KERNELS: dict[str, Callable[..., Kernel]] = {
+    "scan": repeat_kernel,
+    "while_loop": while_kernel,
+    "switch": choice_kernel,
 }
 
 

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pullback.tracer.types import is_float
 
+from . import arena
 from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
+from .choice import emit_choice
 from .elements import memory_constant, memory_element
 from .entry import Site
 from .kernel import (
     Buffer,
+    Choice,
+    Control,
     Copy,
     Fill,
     Kernel,
     LoopKernel,
     Plan,
     Product,
+    Repeat,
     Routine,
+    While,
     reads,
+    takes_memory,
+    takes_memory_within,
     writes,
 )
 from .loops import emit_loops
+from .repeat import emit_repeat, emit_while
 from .routines import emit_routine
 
 
@@ -42,23 +52,59 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     """
     emission = Emission(Module(), [])
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
-    # It only calls the kernels: LLVM's code generator without optimisations is quicker done.
+    # They only call the kernels: LLVM's code generator without optimisations is quicker done.
     attributes = "nounwind noinline optnone"
-    run = FunctionWriter(emission.module, "run", I64, parameters, attributes=attributes)
+    freed = takes_memory_within(plan)
+    name, linkage = ("steps", "internal") if freed else ("run", "")
+    run = FunctionWriter(emission.module, name, I64, parameters, linkage, attributes)
     pointers: dict[Buffer, Value] = {}
     for number, kernel in enumerate(plan.kernels):
-        used = sorted(reads(kernel) | writes(kernel), key=lambda b: (b.kind, b.number))
-        for buffer in used:
+        for buffer in _used(kernel):
             if buffer not in pointers:
                 pointers[buffer] = _pointer(run, plan, buffer)
-        arguments = [pointers[b] for b in used]
-        if isinstance(kernel, LoopKernel | Routine):
-            _call_kernel(run, emission, f"kernel{number}", kernel, used, arguments, vector_bytes)
-        else:
-            _emit_simple(run, f"kernel{number}", kernel, pointers)
+        _emit_kernel(run, emission, f"kernel{number}", kernel, pointers, vector_bytes)
     run.ret(constant(I64, 0))
     run.finish()
+    if freed:
+        _write_run(emission.module, parameters, attributes)
     return emission
+
+
+def _write_run(module: Module, parameters: list[tuple[str, str]], attributes: str) -> None:
+    """Write ``run``: the steps, and then what memory they have taken is freed."""
+    run = FunctionWriter(module, "run", I64, parameters, attributes=attributes)
+    *others, status = run.parameters
+    own = run.alloca(I64, arena.STATUS_SLOTS)
+    head = run.address(own, arena.HEAD, I64)
+    run.store(arena.NULL, head, 8)
+    result = run.call_known("steps", I64, [*others, own])
+    for slot in range(arena.HEAD):
+        detail = run.load(I64, run.address(own, slot, I64), 8)
+        run.store(detail, run.address(status, slot, I64), 8)
+    arena.release(run, own, arena.NULL)
+    run.ret(result)
+    run.finish()
+
+
+def _used(kernel: Kernel) -> list[Buffer]:
+    return sorted(reads(kernel) | writes(kernel), key=lambda b: (b.kind, b.number, b.name))
+
+
+def _emit_kernel(
+    run: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: Kernel,
+    pointers: dict[Buffer, Value],
+    vector_bytes: int,
+) -> None:
+    """Do what a kernel does, in the function that runs it or by calling one of its own."""
+    if isinstance(kernel, LoopKernel | Routine | Control):
+        used = _used(kernel)
+        arguments = [pointers[b] for b in used]
+        _call_kernel(run, emission, name, kernel, used, arguments, vector_bytes)
+    else:
+        _emit_simple(run, name, kernel, pointers)
 
 
 def _pointer(w: FunctionWriter, plan: Plan, buffer: Buffer) -> Value:
@@ -73,7 +119,7 @@ def _call_kernel(
     run: FunctionWriter,
     emission: Emission,
     name: str,
-    kernel: LoopKernel | Routine,
+    kernel: LoopKernel | Routine | Control,
     buffers: Sequence[Buffer],
     arguments: Sequence[Value],
     vector_bytes: int,
@@ -86,6 +132,8 @@ def _call_kernel(
     before = len(emission.sites)
     if isinstance(kernel, Routine):
         emit_routine(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
+    elif isinstance(kernel, Control):
+        _emit_control(w, emission, name, kernel, pointers, vector_bytes)
     else:
         emit_loops(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
     w.ret(constant(I64, 0))
@@ -94,6 +142,47 @@ def _call_kernel(
     result = run.call_known(name, I64, [*arguments, status])
     if len(emission.sites) > before:
         _leave_if_failed(run, result)
+
+
+def _emit_control(
+    w: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: Control,
+    pointers: dict[Buffer, Value],
+    vector_bytes: int,
+) -> None:
+    """Write the control flow of a kernel that is made of plans, and their kernels."""
+    numbers, status = itertools.count(), w.parameters[-1]
+
+    def turn(plan: Plan, inner: dict[Buffer, Value]) -> None:
+        takes = any(takes_memory(each) for each in plan.kernels)
+        before = arena.mark(w, status) if takes else None
+        for each in plan.kernels:
+            _emit_kernel(w, emission, f"{name}.{next(numbers)}", each, inner, vector_bytes)
+        if before is not None:
+            arena.release(w, status, before)
+
+    def memory(size: Value) -> Value:
+        block = arena.allocate(w, status, size)
+        failed, fine = w.label("failed"), w.label("fine")
+        w.branch(w.compare("eq", block, arena.NULL), failed, fine)
+        w.start_block(failed)
+        where = kernel.roots[0].where
+        line = f" at {where}" if where is not None else ""
+        message = f"no memory for what reverse mode keeps of a loop's steps{line}"
+        emission.sites.append(Site(message, "MemoryError"))
+        w.ret(constant(I64, len(emission.sites)))
+        w.start_block(fine)
+        return block
+
+    match kernel:
+        case Repeat():
+            emit_repeat(w, kernel, pointers, turn, memory)
+        case While():
+            emit_while(w, kernel, pointers, turn, memory)
+        case Choice():
+            emit_choice(w, kernel, pointers, turn)
 
 
 def _leave_if_failed(run: FunctionWriter, result: Value) -> None:
@@ -117,7 +206,7 @@ def _emit_simple(
             w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
         case Product():
             _product(w, kernel, pointers)
-        case LoopKernel() | Routine():
+        case LoopKernel() | Routine() | Repeat() | While() | Choice():
             raise AssertionError("the kernel is a function of its own")
 
 

@@ -7,10 +7,10 @@ that use them, as part of the loop body, as often as they are used.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node
+from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, family
 from pullback.tracer.types import Shape
 
 from .math.special import BY_LANE, VECTOR
@@ -21,8 +21,12 @@ ARG_REDUCTIONS = frozenset({"argmax", "argmin"})
 SCANS = frozenset({"cumsum", "cumprod", "cummax", "cummin", "recurrence"})
 SCATTERS = frozenset({"scatter", "scatter_add"})
 MOVES = frozenset({"broadcast", "permute", "slice", "flip", "reshape", "stop_gradient"})
+CONTROL = frozenset({"scan", "while_loop", "switch"})
+"""Rows with graphs inside, of several results, each of them a node: one kernel makes them all."""
+
 ALWAYS_ROOTS = (
     REDUCTIONS
+    | CONTROL
     | ARG_REDUCTIONS
     | SCANS
     | SCATTERS
@@ -183,7 +187,7 @@ def find_roots(graph: Graph) -> set[Node]:
 def _operands_in_memory(node: Node) -> Iterable[Node]:
     """Operands that the node's kernel reads at places of its own choosing."""
     name = node.primitive.name
-    if name == "dot" or name in ROUTINES:
+    if name == "dot" or name in ROUTINES or name in CONTROL:
         return [base(x) for x in node.operands]
     if name == "gather":
         return [base(node.operands[0])]
@@ -263,11 +267,18 @@ def _group(
     by_space: dict[Shape, list[int]] = {}
     placed: dict[Node, int] = {}
     users: dict[Node, set[int]] = {}
+    of_loop: dict[Hashable, int] = {}
     literals = [x for x in roots if x not in order]
     for root in (*literals, *sorted((x for x in roots if x in order), key=order.__getitem__)):
         inside, read = inline_nodes(root, roots)
         cost = weight(root) + sum(map(weight, inside))
-        number = _place(root, read, cost, groups, by_space, placed)
+        loop = family(root) if root.primitive.name in CONTROL else None
+        if loop in of_loop:
+            number = of_loop[loop]
+        else:
+            number = _place(root, read, cost, groups, by_space, placed)
+            if loop is not None:
+                of_loop[loop] = number
         placed[root] = number
         groups[number].roots.append(root)
         groups[number].weight += cost

@@ -154,7 +154,82 @@ class Routine:
     scratch: Buffer | None = None
 
 
-Kernel: TypeAlias = LoopKernel | Fill | Copy | Product | Routine
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A value that a repeated plan carries on: where it comes from and where it goes.
+
+    It begins as ``init``; the last one goes to ``last``, that of each turn's beginning to its place
+    in ``history``; either may not be wanted. ``source`` and ``target`` are the plan's buffers.
+    """
+
+    init: Buffer
+    source: Buffer
+    target: Buffer
+    last: Buffer | None
+    history: Buffer | None
+
+
+@dataclass(slots=True)
+class Repeat:
+    """Run a plan ``length`` times, along the first axis of what it reads and writes.
+
+    Without a length, ``count`` holds it, and what goes along the loop are the handles of stacks.
+
+    Pairs are of an outer buffer and the plan's own: of ``fixed`` ones the plan sees all in every
+    turn, of those ``read`` and ``written`` one place of the first axis, from the last place on if
+    ``reverse``. ``scratch`` has two places for each carried value, and the plan's workspace.
+    """
+
+    roots: tuple[Node, ...]
+    plan: Plan
+    length: int | None
+    count: Buffer | None
+    reverse: bool
+    fixed: tuple[tuple[Buffer, Buffer], ...]
+    carried: tuple[Carried, ...]
+    read: tuple[tuple[Buffer, Buffer], ...]
+    written: tuple[tuple[Buffer, Buffer], ...]
+    scratch: Buffer
+
+
+@dataclass(slots=True)
+class While:
+    """Run a plan as long as ``test``, a plan with one bool as its output, says so.
+
+    ``turns`` gets the number of turns, if it is wanted; histories are handles of stacks. The pairs
+    are as in `Repeat`; ``tested`` are those of the test for each carried value.
+    """
+
+    roots: tuple[Node, ...]
+    test: Plan
+    plan: Plan
+    test_fixed: tuple[tuple[Buffer, Buffer], ...]
+    fixed: tuple[tuple[Buffer, Buffer], ...]
+    carried: tuple[Carried, ...]
+    tested: tuple[Buffer, ...]
+    turns: Buffer | None
+    scratch: Buffer
+
+
+@dataclass(slots=True)
+class Choice:
+    """Run one of several plans, that with the number in ``index``.
+
+    Each has the ``operands`` as its inputs and gives the ``targets``.
+    """
+
+    roots: tuple[Node, ...]
+    plans: tuple[Plan, ...]
+    index: Buffer
+    operands: tuple[Buffer, ...]
+    targets: tuple[Buffer, ...]
+    scratch: Buffer
+
+
+Control: TypeAlias = Repeat | While | Choice
+"""Kernels made of plans."""
+
+Kernel: TypeAlias = LoopKernel | Fill | Copy | Product | Routine | Control
 
 
 @dataclass(slots=True)
@@ -188,8 +263,51 @@ def reads(kernel: Kernel) -> set[Buffer]:
             return {kernel.source}
         case Routine():
             return set(kernel.operands)
+        case Repeat():
+            inits = {c.init for c in kernel.carried}
+            counts = {kernel.count} if kernel.count is not None else set()
+            return inits | counts | {outer for outer, _ in (*kernel.fixed, *kernel.read)}
+        case While():
+            inits = {c.init for c in kernel.carried}
+            return inits | {outer for outer, _ in (*kernel.test_fixed, *kernel.fixed)}
+        case Choice():
+            return {kernel.index, *kernel.operands}
         case Fill():
             return set()
+
+
+def takes_memory(kernel: Kernel) -> bool:
+    """Whether a kernel makes stacks, which live until their memory is freed."""
+    match kernel:
+        case Repeat():
+            return kernel.length is None
+        case While():
+            return any(c.history is not None for c in kernel.carried)
+        case Choice():
+            return any(takes_memory(each) for plan in kernel.plans for each in plan.kernels)
+        case _:
+            return False
+
+
+def takes_memory_within(plan: Plan) -> bool:
+    """Whether a kernel does, of the plan or of those inside it."""
+    return any(
+        takes_memory(kernel) or any(map(takes_memory_within, inner_plans(kernel)))
+        for kernel in plan.kernels
+    )
+
+
+def inner_plans(kernel: Kernel) -> tuple[Plan, ...]:
+    """The plans that a kernel is made of."""
+    match kernel:
+        case Repeat():
+            return (kernel.plan,)
+        case While():
+            return kernel.test, kernel.plan
+        case Choice():
+            return kernel.plans
+        case _:
+            return ()
 
 
 def writes(kernel: Kernel) -> set[Buffer]:
@@ -201,5 +319,14 @@ def writes(kernel: Kernel) -> set[Buffer]:
             return {kernel.target}
         case Routine():
             return {kernel.target} | ({kernel.scratch} if kernel.scratch is not None else set())
+        case Repeat():
+            kept = {b for c in kernel.carried for b in (c.last, c.history) if b is not None}
+            return {kernel.scratch} | kept | {outer for outer, _ in kernel.written}
+        case While():
+            kept = {b for c in kernel.carried for b in (c.last, c.history) if b is not None}
+            counts = {kernel.turns} if kernel.turns is not None else set()
+            return {kernel.scratch} | kept | counts
+        case Choice():
+            return {kernel.scratch, *kernel.targets}
         case Fill():
             return {kernel.buffer}

@@ -8,14 +8,19 @@ from .fuse import elements
 from .kernel import (
     Affine,
     Buffer,
+    Carried,
+    Choice,
     Copy,
     Fill,
     Kernel,
     LoopKernel,
     Plan,
     Product,
+    Repeat,
     Routine,
     Step,
+    While,
+    inner_plans,
     reads,
     writes,
 )
@@ -41,11 +46,16 @@ def _buffers(buffers: tuple[Buffer, ...]) -> str:
 
 def bytes_moved(kernel: Kernel) -> int:
     """The size of all buffers that a kernel reads or writes, each counted once."""
+    inside = sum(bytes_moved(k) for plan in inner_plans(kernel) for k in plan.kernels)
+    if inside:
+        return inside * ((kernel.length or 1) if isinstance(kernel, Repeat) else 1)
     return sum(b.type.nbytes for b in (*reads(kernel), *writes(kernel)))
 
 
 def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
     head = f"kernel {number}: {_title(kernel)}, {bytes_moved(kernel)} bytes"
+    if isinstance(kernel, Repeat | While | Choice):
+        return [head, *(f"    {line}" for line in _control_lines(kernel))]
     if not isinstance(kernel, LoopKernel):
         return [head]
     lines = [head]
@@ -55,6 +65,42 @@ def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
         where = f"{sink.buffer}[{_affine(sink.index)}]"
         lines.append(f"    {sink.kind} v{sink.step} -> {where}{_of(sink.node)}")
     return lines
+
+
+def _control_lines(kernel: Repeat | While | Choice) -> list[str]:
+    """What stands for what in the plans of a kernel, and their kernels."""
+    lines: list[str] = []
+    for number, plan in enumerate(inner_plans(kernel)):
+        lines.append(f"plan {number}:")
+        lines += [f"    {line}" for line in _meanings(kernel, number)]
+        for i, inner in enumerate(plan.kernels):
+            lines += [f"    {line}" for line in _kernel_lines(i, inner)]
+    return lines
+
+
+def _meanings(kernel: Repeat | While | Choice, number: int) -> list[str]:
+    match kernel:
+        case Choice():
+            plan = kernel.plans[number]
+            pairs = [*zip(kernel.operands, plan.inputs, strict=True)]
+            pairs += [*zip(kernel.targets, plan.outputs, strict=True)]
+        case While() if number == 0:
+            states = [c.source for c in kernel.carried]
+            pairs = [*kernel.test_fixed, *zip(states, kernel.tested, strict=True)]
+        case _:
+            pairs = list(kernel.fixed)
+    lines = [f"{own} is {outer}" for outer, own in pairs]
+    if isinstance(kernel, Repeat):
+        lines += [f"{own} is {b}[i]" for b, own in (*kernel.read, *kernel.written)]
+    if not isinstance(kernel, Choice) and kernel.plan is inner_plans(kernel)[number]:
+        lines += [_carried(c) for c in kernel.carried]
+    return lines
+
+
+def _carried(c: Carried) -> str:
+    kept = f", each in {c.history}" if c.history is not None else ""
+    last = f", the last is {c.last}" if c.last is not None else ""
+    return f"{c.source} is {c.init}, then {c.target}{kept}{last}"
 
 
 def _title(kernel: Kernel) -> str:
@@ -71,6 +117,14 @@ def _title(kernel: Kernel) -> str:
             return f"copy {kernel.source} -> {kernel.target}"
         case Fill():
             return f"fill {kernel.buffer} with {kernel.value}"
+        case Repeat():
+            backwards = ", backwards" if kernel.reverse else ""
+            times = kernel.count if kernel.length is None else kernel.length
+            return f"{times} times{backwards}{_of(kernel.roots[0])}"
+        case While():
+            return f"while plan 0 says so{_of(kernel.roots[0])}"
+        case Choice():
+            return f"plan of the number in {kernel.index}{_of(kernel.roots[0])}"
         case Routine():
             operands = ", ".join(map(str, kernel.operands))
             return f"{kernel.node.primitive.name} {operands} -> {kernel.target}{_of(kernel.node)}"

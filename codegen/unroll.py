@@ -16,6 +16,7 @@ from pullback.tracer.types import Shape, row_major_strides
 
 from .fuse import (
     ARG_REDUCTIONS,
+    CONTROL,
     REDUCTIONS,
     SCANS,
     SCATTERS,
@@ -83,7 +84,9 @@ def _cost(group: Group, roots: set[Node]) -> int | None:
 
 def _excluded(node: Node) -> bool:
     name = node.primitive.name
-    special = name == "dot" or name in SCATTERS or name in ARG_REDUCTIONS or name in ROUTINES
+    special = name == "dot" or any(
+        name in names for names in (SCATTERS, ARG_REDUCTIONS, ROUTINES, CONTROL)
+    )
     return special or not 0 < _points(node) <= LARGEST_SPACE
 
 

@@ -6,24 +6,28 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pullback.codegen.assembly import Module
 from pullback.codegen.bufferize import bufferize
 from pullback.codegen.call import write_entry
-from pullback.codegen.complexes import lower_complex
-from pullback.codegen.contract import lower_products
 from pullback.codegen.emit import emit
 from pullback.codegen.entry import Entry
-from pullback.codegen.factorisations import lower_factorisations
 from pullback.codegen.fuse import elements, fuse
-from pullback.codegen.half import widen_half
-from pullback.codegen.kernel import Copy, Fill, Kernel, LoopKernel, Plan, Product, Routine
-from pullback.codegen.orders import share_orders
-from pullback.codegen.outer_places import lower_outer_places
+from pullback.codegen.kernel import (
+    Choice,
+    Copy,
+    Fill,
+    Kernel,
+    LoopKernel,
+    Plan,
+    Product,
+    Repeat,
+    Routine,
+    While,
+)
+from pullback.codegen.lowering import LOWERING, lowered
 from pullback.codegen.routines import routine_work
-from pullback.codegen.short_axes import lower_short_axes
 from pullback.tracer.ir import Graph
 
 from .libraries import resolve
@@ -34,18 +38,6 @@ RELEASE_GIL_ABOVE = 20_000
 """Steps of work, of some tenths of a nanosecond each, above which other threads may run."""
 
 CACHE_SIZE = 4096
-
-
-LOWERING: tuple[Callable[[Graph], Graph], ...] = (
-    lower_factorisations,
-    lower_complex,
-    share_orders,
-    widen_half,
-    lower_products,
-    lower_outer_places,
-    lower_short_axes,
-)
-"""Passes from a graph to one that kernels are made for, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +135,9 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
         return known
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
-    lowered = graph
-    for lower in LOWERING:
-        lowered = lower(lowered)
+    low = lowered(graph)
     clock.lap("lower")
-    plan = bufferize(fuse(lowered))
+    plan = bufferize(fuse(low))
     clock.lap("plan")
     emission = emit(plan, vector_bytes())
     entry = Entry(
@@ -165,7 +155,7 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
     clock.lap("emit")
     code = link(text, resolve(emission.module.symbols))
     clock.lap("link")
-    program = Program(graph, lowered, plan, emission.module, entry, code, seconds)
+    program = Program(graph, low, plan, emission.module, entry, code, seconds)
     _cache.put(key, program)
     return program
 
@@ -183,6 +173,10 @@ class _Clock:
         self._last = now
 
 
+TURNS = 1000
+"""How often a loop of unknown length may go round."""
+
+
 def work(plan: Plan) -> int:
     """A rough count of the steps that a call takes."""
     return sum(map(_kernel_work, plan.kernels))
@@ -196,5 +190,12 @@ def _kernel_work(kernel: Kernel) -> int:
             return kernel.batch * kernel.m * kernel.n * kernel.k
         case Routine():
             return routine_work(kernel.node)
+        case Repeat():
+            length = TURNS if kernel.length is None else kernel.length
+            return length * (10 + work(kernel.plan))
+        case While():
+            return TURNS * (10 + work(kernel.test) + work(kernel.plan))
+        case Choice():
+            return max(map(work, kernel.plans))
         case Fill() | Copy():
             return 0

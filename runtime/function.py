@@ -123,13 +123,16 @@ class Function(NativeCallable):
         static_argnums: Sequence[int] = (),
         static_argnames: Sequence[str] = (),
         writing: bool = False,
+        refers: Sequence[Callable[..., Any]] = (),
     ) -> None:
+        """``refers`` are other functions that ``body`` calls, guarded as ``wrapped`` is."""
         functools.update_wrapper(self, wrapped)
         self.__wrapped__ = wrapped
         self._body = body
         self._static_argnums = tuple(static_argnums)
         self._static_argnames = tuple(static_argnames)
         self._writing = writing
+        self._guarded = (wrapped, *refers)
         self._versions: dict[Signature, list[Compiled]] = {}
         self._by_structure: dict[tree.TreeSpec, _Flat] = {}
         self._lock = threading.RLock()
@@ -206,7 +209,7 @@ class Function(NativeCallable):
                 if compiled.current():
                     return compiled
             try:
-                compiled = _compile(self._body, self.__wrapped__, call, self._writing)
+                compiled = _compile(self._body, self._guarded, call, self._writing)
             except BaseException:
                 if not versions:
                     del self._versions[call.signature]
@@ -252,12 +255,12 @@ def _direct_arguments(call: Call, args: Sequence[Any]) -> list[Any]:
 
 
 def _compile(
-    body: Callable[..., Any], wrapped: Callable[..., Any], call: Call, writing: bool
+    body: Callable[..., Any], guarded: Sequence[Callable[..., Any]], call: Call, writing: bool
 ) -> Compiled:
     start = time.perf_counter()
     graph, captures, spec, writes = _traced(body, call.signature, writing)
     traced = time.perf_counter() - start
-    guards, contents = guards_of(wrapped)
+    guards, contents = guards_of(*guarded)
     objects: list[Any] = [value for _, value in call.signature.static]
     leaves = iter(range(len(graph.outputs)))
     result = _result_tree(spec, leaves, objects)

@@ -22,12 +22,12 @@ CONTAINERS = (list, dict, tuple, set)
 _SETTLED = (ModuleType, BuiltinFunctionType, np.ufunc)
 
 
-def guards_of(function: Callable[..., Any]) -> tuple[tuple[Guard, ...], tuple[Contents, ...]]:
-    """The guards of a function, and the containers whose contents are to be compared in Python."""
+def guards_of(*functions: Callable[..., Any]) -> tuple[tuple[Guard, ...], tuple[Contents, ...]]:
+    """The guards of functions, and the containers whose contents are to be compared in Python."""
     guards: list[Guard] = []
     contents: list[Contents] = []
     seen: set[int] = set()
-    stack: list[Any] = [function]
+    stack: list[Any] = list(functions)
     while stack:
         value = stack.pop()
         if id(value) in seen:

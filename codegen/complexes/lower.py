@@ -12,6 +12,7 @@ from typing import Any
 
 from pullback.tracer.errors import UnsupportedFunctionError, at
 from pullback.tracer.ir import LITERAL, Graph, Node, literal_value
+from pullback.tracer.passes.subgraph import with_inner
 from pullback.tracer.primitive import TABLE, Primitive
 from pullback.tracer.primitives import (
     complexes,
@@ -31,6 +32,7 @@ from pullback.tracer.trace import Tracer, current_trace, literal
 from pullback.tracer.types import BOOL, ArrayType, is_complex, real_dtype
 
 from .. import factorisations, spectra
+from ..fuse import CONTROL
 from ..rewrite import Rule, rewritten
 from . import arithmetic, functions, order, reduce, running
 from .pair import Pair, joined, pair
@@ -161,6 +163,15 @@ def _dot(node: Node, operands: Sequence[Tracer]) -> Tracer:
     return joined(Pair(zero if re is None else re, zero if im is None else im))
 
 
+def _loop(node: Node, operands: Sequence[Tracer]) -> Tracer:
+    """A row with graphs inside, which get real operands too."""
+    from ..lowering import lowered_once
+
+    packed = [_packed(x) if is_complex(x.dtype) else x for x in operands]
+    result = node.primitive(*packed, **with_inner(node.params, lowered_once))
+    return _unpacked(result, node.type) if is_complex(node.type.dtype) else result
+
+
 def _sum(x: Tracer | None, y: Tracer | None, row: Primitive) -> Tracer | None:
     if y is None:
         return x
@@ -208,6 +219,7 @@ FACTORISATIONS = (
 def _rules() -> dict[Primitive, Rule]:
     rules: dict[Primitive, Rule] = {LITERAL: _literal, structure.iota: _iota}
     rules |= {row: _routine(row.name) for row in (*TRANSFORMS, *FACTORISATIONS)}
+    rules |= {TABLE[name]: _loop for name in CONTROL}
     rules |= {contraction.dot: _dot, elementwise.convert: _convert}
     for row in (
         *(structure.broadcast, structure.reshape, structure.permute, structure.slice),
