@@ -14,6 +14,7 @@ from pullback.tracer.ir import Graph
 from pullback.tracer.text import parse
 
 from . import testing
+from .control import associative_scan, cond, fori_loop, map, scan, switch, while_loop
 from .numpy import random
 from .transforms import (
     eval_shape,
@@ -43,8 +44,11 @@ __all__ = [
     "TracedValueError",
     "UnsupportedFunctionError",
     "UnsupportedTypeError",
+    "associative_scan",
     "clear_cache",
+    "cond",
     "eval_shape",
+    "fori_loop",
     "grad",
     "hessian",
     "hvp",
@@ -52,13 +56,17 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "map",
     "parse",
     "random",
     "ravel_tree",
+    "scan",
     "stop_gradient",
+    "switch",
     "testing",
     "trace",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]

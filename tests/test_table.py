@@ -33,7 +33,17 @@ from pullback.tracer.types import (
 )
 
 from . import special_symbols
-from .draw import NARROW, Array, Case, cases, domain_of, draw_operands, draw_unprepared
+from .draw import (
+    NARROW,
+    Array,
+    Case,
+    cases,
+    domain_of,
+    draw_operands,
+    draw_unprepared,
+    of_dtype,
+    retyped,
+)
 from .special_symbols import LOWER, UPPER, X, Y
 
 ROWS = list(TABLE.values())
@@ -76,10 +86,10 @@ FUNCTIONS = frozenset(
 
 LOOSE = {
     "erfc": 16.0, "i1": 16.0, "i1e": 16.0, "zeta": 16.0, "ndtr": 64.0, "log_ndtr": 64.0,
-    "gammainc_by_a": 2000.0,
+    "gammainc_by_a": 2000.0, "scan": 32.0, "while_loop": 32.0, "switch": 32.0,
 }  # fmt: skip
 """Ulps where the reference, SciPy's, is farther off than most; the function itself is measured
-against mpmath in test_math.py."""
+against mpmath in test_math.py. In the bodies of loops errors of functions add up."""
 
 SUMS = frozenset({"dot", "reduce_sum", "reduce_prod", "cumsum", "recurrence", "scatter_add"})
 """Rows that add or multiply many elements, in another order than the reference."""
@@ -518,7 +528,9 @@ class Smooth:
         )
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
-        return program(self.cases)(*self._prepared(values))
+        dtype = SHORT_NAMES[np.dtype(values[0].dtype)]
+        cases = [retyped(case, dtype) for case in self.cases]
+        return program(cases)(*self._prepared(values))
 
     def reference(self, *values: Array) -> list[Array]:
         pairs = zip(self.cases, self._prepared(values), strict=True)
@@ -716,4 +728,4 @@ def test_a_row_refuses_types_that_it_is_not_for(row: Primitive):
         for i, shape in enumerate(shapes)
     ]
     with pytest.raises((TypeError, ValueError, IndexError)):
-        builder.add(row, tuple(operands), params)
+        builder.add(row, tuple(operands), of_dtype(params, "f64"))
