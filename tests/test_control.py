@@ -298,7 +298,7 @@ def test_while_within_scan() -> None:
 
 # -- branches ----------------------------------------------------------------------------------
 
-BRANCHES = [lambda x: x * x, np.sin, lambda x: 3.0 + 0 * x]
+BRANCHES: list[Callable[..., Any]] = [lambda x: x * x, np.sin, lambda x: 3.0 + 0 * x]
 
 
 def test_switch() -> None:
