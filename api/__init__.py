@@ -1,7 +1,7 @@
 """A tracing compiler with automatic differentiation for people who write NumPy."""
 
 from pullback.runtime.compiler import clear_cache
-from pullback.runtime.function import Function
+from pullback.runtime.function import Function, set_paths_limit
 from pullback.runtime.signature import ShapeDtype
 from pullback.tracer.errors import (
     LeakedTracerError,
@@ -61,6 +61,7 @@ __all__ = [
     "random",
     "ravel_tree",
     "scan",
+    "set_paths_limit",
     "stop_gradient",
     "switch",
     "testing",

@@ -297,6 +297,14 @@ def takes_memory_within(plan: Plan) -> bool:
     )
 
 
+def may_not_end(plan: Plan) -> bool:
+    """Whether a loop of the plan goes on as long as values say."""
+    return any(
+        isinstance(kernel, While) or any(map(may_not_end, inner_plans(kernel)))
+        for kernel in plan.kernels
+    )
+
+
 def inner_plans(kernel: Kernel) -> tuple[Plan, ...]:
     """The plans that a kernel is made of."""
     match kernel:

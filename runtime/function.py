@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from pullback.codegen.entry import Applied, Argument, Constant, Entry, Group, Leaf, Table, Tree
-from pullback.codegen.kernel import Plan
+from pullback.codegen.kernel import Plan, may_not_end
 from pullback.tracer import tree
-from pullback.tracer.errors import at
+from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
+from pullback.tracer.path import Path, Question
 from pullback.tracer.trace import (
     Storage,
     Tracer,
@@ -53,6 +54,13 @@ VERSIONS_LIMIT = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """The answers of a call up to the first that is another than on the path that was tried."""
+
+    answers: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """One specialisation of a function."""
 
@@ -64,25 +72,72 @@ class Compiled:
     direct: bool
     converted: tuple[np.ndarray[Any, Any], ...]
     writes: tuple[int, ...]
+    questions: tuple[Question, ...]
     seconds: float
 
     @property
     def findable(self) -> bool:
         """Whether machine code alone can tell that a call is for it, and finish it."""
-        return not self.contents and not self.converted and not self.writes
+        return not (self.contents or self.converted or self.writes or self.questions)
 
     def call(self, call: Call, args: Sequence[Any]) -> Any:
-        """The result; what the function writes to its arguments is in them."""
-        if not self.writes:
+        """The result; what the function writes to its arguments is in them.
+
+        A call on another path than this one's gives the `Turn` that it takes instead.
+        """
+        if not self.writes and not self.questions:
             return self.native(*_native_arguments(self, call, args))
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         targets = check_targets(call.given, self.writes, (*captures, *self.converted))
-        found = self.native(*_native_arguments(self, call, args))
+        turn = self.turn_of(call) if may_not_end(self.program.plan) else None
+        if turn is not None:
+            return turn
+        try:
+            found = self.native(*_native_arguments(self, call, args))
+        except Exception:
+            # What goes wrong on a path that is not the call's own is no error of the call.
+            turn = self.turn_of(call)
+            if turn is not None:
+                return turn
+            raise
         if found is _MISSED:
             return found
         result, values = found
-        write_back(targets, values)
+        turn = self._turn(values[len(targets) :])
+        if turn is not None:
+            return turn
+        write_back(targets, values[: len(targets)])
         return result
+
+    def turn_of(self, call: Call) -> Turn | None:
+        """Where a call leaves the path, found out without running the code."""
+        return self._turn(self._answers(call)) if self.questions else None
+
+    def _turn(self, answers: Iterable[Any]) -> Turn | None:
+        """Where the answers leave the path; those after the first other one mean nothing."""
+        taken: list[bytes] = []
+        for question, answer in zip(self.questions, answers, strict=False):
+            taken.append(np.asarray(answer).tobytes())
+            if not question.is_answer(answer):
+                return Turn(tuple(taken))
+        return None
+
+    def _answers(self, call: Call) -> Iterator[Any]:
+        """The answers of a call one after another, computed with NumPy."""
+        graph = self.program.graph
+        captures = cast("tuple[Any, ...]", self.specialisation.captures)
+        given = [*call.leaves, *self.converted, *captures]
+        pairs = zip(graph.parameters, given, strict=True)
+        path = Path({p: np.asarray(x, p.type.dtype) for p, x in pairs})
+        for node in graph.outputs[len(graph.outputs) - len(self.questions) :]:
+            yield path.evaluate(node)
+
+    def follows(self, turn: Turn) -> bool:
+        """Whether the path begins with the answers of a call."""
+        own = (question.answer.tobytes() for question in self.questions)
+        return len(self.questions) >= len(turn.answers) and all(
+            a == b for a, b in zip(own, turn.answers, strict=False)
+        )
 
     def current(self) -> bool:
         """Whether all that the code was made of outside the function still is what it was."""
@@ -173,7 +228,14 @@ class Function(NativeCallable):
         ]
 
     def _inspect(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Compiled:
-        return self._compiled(self._take_apart(args, kwargs))
+        call, turn = self._take_apart(args, kwargs), Turn()
+        typed = any(isinstance(x, ShapeDtype) for x in call.leaves)
+        while True:
+            compiled = self._compiled(call, turn)
+            other = None if typed else compiled.turn_of(call)
+            if other is None:
+                return compiled
+            turn = other
 
     # -- calls -------------------------------------------------------------------------------------
 
@@ -191,31 +253,37 @@ class Function(NativeCallable):
         call = self._take_apart(args, kwargs)
         if any(isinstance(x, ShapeDtype) for x in call.leaves):
             raise TypeError(f"a ShapeDtype has no values to compute with{at(user_location())}")
-        for _ in range(ATTEMPTS):
-            compiled = self._compiled(call)
+        turn = Turn()
+        for _ in range(ATTEMPTS + paths_limit()):
+            compiled = self._compiled(call, turn)
             result = compiled.call(call, args)
-            if result is not _MISSED:
+            if isinstance(result, Turn):
+                turn = result
+            elif result is not _MISSED:
                 return result
         raise InternalError("compiled code refused arguments of its own signature")
 
     def _take_apart(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
         return take_apart(args, kwargs, self._static_argnums, self._static_argnames)
 
-    def _compiled(self, call: Call) -> Compiled:
-        """The specialisation for a call: a current one, else a new one."""
+    def _compiled(self, call: Call, turn: Turn | None = None) -> Compiled:
+        """The specialisation for a call that takes a turn: a current one, else a new one."""
+        turn = turn or Turn()
         with self._lock:
             versions = self._versions.setdefault(call.signature, [])
-            for compiled in versions:
-                if compiled.current():
+            current = [compiled for compiled in versions if compiled.current()]
+            for compiled in current:
+                if compiled.follows(turn):
                     return compiled
+            _check_paths(current)
             try:
                 compiled = _compile(self._body, self._guarded, call, self._writing)
             except BaseException:
                 if not versions:
                     del self._versions[call.signature]
                 raise
-            versions.insert(0, compiled)
-            del versions[VERSIONS_LIMIT:]
+            kept = versions[:VERSIONS_LIMIT] if not compiled.questions else current
+            versions[:] = [compiled, *kept]
             self._publish(call.signature.spec)
             return compiled
 
@@ -240,6 +308,45 @@ class Function(NativeCallable):
             self._by_structure[spec] = flat
 
 
+_paths_limit = 64
+
+
+def paths_limit() -> int:
+    """How many paths of one signature are compiled at most."""
+    return _paths_limit
+
+
+def set_paths_limit(number: int) -> None:
+    """Let so many paths of one signature be compiled.
+
+    A path is what Python's `if`, `while`, `int()` and `float()` on traced values have decided.
+
+    >>> pb.set_paths_limit(64)
+    """
+    global _paths_limit
+    if number < 1:
+        raise ValueError(f"there is one path at least, got {number}{at(user_location())}")
+    _paths_limit = int(number)
+
+
+def _check_paths(compiled: Sequence[Compiled]) -> None:
+    """Refuse a path too many.
+
+    Raises:
+        TracedValueError: naming the line that was asked most.
+    """
+    paths = [c for c in compiled if c.questions]
+    if len(paths) < _paths_limit:
+        return
+    last = paths[0].questions[-1].where
+    raise TracedValueError(
+        f"{len(paths)} paths through this function have been compiled, one for each answer that "
+        f"Python got at {last}\n"
+        "  np.where, pb.cond and pb.while_loop decide within compiled code; "
+        f"pb.set_paths_limit allows more{at(user_location())}"
+    )
+
+
 def _native_arguments(compiled: Compiled, call: Call, args: Sequence[Any]) -> Sequence[Any]:
     """The arguments as one specialisation takes them."""
     if compiled.converted:
@@ -258,13 +365,14 @@ def _compile(
     body: Callable[..., Any], guarded: Sequence[Callable[..., Any]], call: Call, writing: bool
 ) -> Compiled:
     start = time.perf_counter()
-    graph, captures, spec, writes = _traced(body, call.signature, writing)
+    values = None if any(isinstance(x, ShapeDtype) for x in call.leaves) else call.leaves
+    graph, captures, spec, writes, questions = _traced(body, call.signature, writing, values)
     traced = time.perf_counter() - start
     guards, contents = guards_of(*guarded)
     objects: list[Any] = [value for _, value in call.signature.static]
     leaves = iter(range(len(graph.outputs)))
     result = _result_tree(spec, leaves, objects)
-    if writes:
+    if writes or questions:
         result = Group("tuple", (result, Group("tuple", tuple(map(Leaf, leaves)))))
     graph, converted, captures = _converted_first(graph, captures)
     outside = [Argument("array", p.type) for p in graph.parameters[len(call.leaves) :]]
@@ -295,6 +403,7 @@ def _compile(
         direct,
         converted,
         writes,
+        questions,
         seconds,
     )
 
@@ -341,10 +450,17 @@ def trace_signature(
 
 
 def _traced(
-    body: Callable[..., Any], signature: Signature, writing: bool
-) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec, tuple[int, ...]]:
-    """The same, and which arguments are written to: the graph gives them after the results."""
+    body: Callable[..., Any],
+    signature: Signature,
+    writing: bool,
+    values: Sequence[Any] | None = None,
+) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec, tuple[int, ...], tuple[Question, ...]]:
+    """The same, and which arguments are written to, and what Python asks about ``values``.
+
+    After the results the graph gives what has been written, and the answers.
+    """
     with new_trace() as trace:
+        path = trace.path = None if values is None else Path({}, trace)
         parameters: list[Node] = []
         tracers: list[Tracer] = []
         storages: list[Storage] = []
@@ -355,18 +471,23 @@ def _traced(
             parameters.append(node)
             storages.append(storage)
             tracers.append(Tracer(node, weak, storage))
+        if path is not None and values is not None:
+            arrays = map(np.asarray, values)
+            path.values.update(zip(parameters, arrays, strict=True))
         args, kwargs = put_together(signature, tracers)
         leaves, spec = tree.flatten(body(*args, **kwargs))
         pairs = enumerate(zip(storages, parameters, strict=True))
         writes = tuple(i for i, (storage, before) in pairs if storage.node is not before)
         results = [operand_node(as_leaf(x)) for x in leaves]
-        graph = trace.builder.graph([*results, *(storages[i].node for i in writes)])
+        questions = tuple(path.questions) if path is not None else ()
+        asked = [q.node for q in questions]
+        graph = trace.builder.graph([*results, *(storages[i].node for i in writes), *asked])
         used = reachable(graph.outputs)
         outside = graph.parameters[len(parameters) :]
         captures = [x for x, p in zip(trace.captures, outside, strict=True) if p in used]
         kept = tuple(p for p in outside if p in used)
         whole = Graph((*parameters, *kept), graph.nodes, graph.outputs)
-        return whole, tuple(captures), spec, writes
+        return whole, tuple(captures), spec, writes, questions
 
 
 PYTHON_TYPES = {"complex": complex, "float": float, "int": int, "bool": bool}
@@ -397,4 +518,4 @@ def _result_tree(spec: tree.TreeSpec, leaves: Any, objects: list[Any]) -> Tree:
     )
 
 
-__all__ = ["Compiled", "Function", "trace_signature"]
+__all__ = ["Compiled", "Function", "paths_limit", "set_paths_limit", "trace_signature"]

@@ -441,7 +441,9 @@ CONVERSIONS: list[tuple[Callable[..., Any], str]] = [
 )
 def test_traced_values_have_no_value(f: Callable[..., Any], way_out: str):
     first = inspect.getsourcelines(f)[1]
-    for call in (lambda: pb.jit(f)(1.5), lambda: pb.grad(f)(1.5)):
+    """Where there is no call, or where there are many at once."""
+    typed, many = pb.ShapeDtype((), np.dtype(np.float64)), np.full(2, 1.5)
+    for call in (lambda: pb.trace(f, typed), lambda: pb.vmap(pb.grad(f))(many)):
         try:
             call()
         except TypeError as error:

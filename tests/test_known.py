@@ -103,8 +103,9 @@ def _derivative(x: Any, axes: Any) -> Any:
 
 def test_arrays_from_outside_are_not_known_nor_what_is_computed_of_them():
     table = np.array([1, 2])
+    typed = pb.ShapeDtype(X.shape, X.dtype)
     with pytest.raises(TracedValueError, match="not known while tracing"):
-        pb.jit(lambda x: int(pnp.asarray(table)[0]) * x)(X)
+        pb.trace(lambda x: int(pnp.asarray(table)[0]) * x, typed)
     with pytest.raises(TracedValueError, match="item"):
         pb.jit(lambda x: (pnp.array([1, 2]) + x[0, 0])[0].item())(X)
 

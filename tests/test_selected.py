@@ -192,7 +192,7 @@ def test_tables_that_are_not_traced() -> None:
     assert pb.jit(lambda i: pnp.asarray([5, 6, 7])[i])(1) == 6
     for index in (lambda i: table[i], lambda i: [1, 2, 3][i]):
         with pytest.raises(TracedValueError, match=re.escape("pullback.numpy.asarray(table)[")):
-            pb.jit(index)(1)
+            pb.vmap(index)(np.array([1, 2]))
 
 
 def test_outside_arrays_are_not_written_to() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import TracedValueError, at
-from .location import called_by, user_location
+from .location import called_by, stores_item, user_location
 
 if TYPE_CHECKING:
     from .trace import Tracer
@@ -35,13 +35,21 @@ def _in_place(ufunc: np.ufunc) -> Callable[..., Tracer]:
     return operator
 
 
-def _known(convert: Callable[[Any], Any], what: str, way_out: str) -> Callable[[Tracer], Any]:
-    """A conversion to one of Python's values, which a traced array has if its own is known."""
+def _known(
+    convert: Callable[[Any], Any], what: str, way_out: str, ask: bool = True
+) -> Callable[[Tracer], Any]:
+    """A conversion to one of Python's values, which a traced array has if its own is known.
+
+    With ``ask`` a number that is not known has its value in the call that is being traced.
+    """
 
     def conversion(self: Tracer) -> Any:
         from .known import known_value
+        from .path import actual_value
 
         value = known_value(self)
+        if value is None and ask and self.size == 1 and not stores_item():
+            value = actual_value(self, what, truth=convert is bool)
         if value is not None:
             return convert(value)
         raise TracedValueError(
@@ -143,7 +151,7 @@ class Operators:
                 "pullback.scipy has SciPy's functions for traced values: pullback.scipy.linalg"
             )
         values: np.ndarray[Any, Any] = _known(
-            lambda value: np.array(value, dtype), "making a NumPy array", way_out
+            lambda value: np.array(value, dtype), "making a NumPy array", way_out, ask=False
         )(self)  # type: ignore[arg-type]
         return values
 

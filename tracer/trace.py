@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from .types import (
     supported_names,
 )
 
+if TYPE_CHECKING:
+    from .path import Path
+
 Weak: TypeAlias = type[bool] | type[int] | type[float] | type[complex] | None
 """The Python type of a value that takes part in promotion as a Python scalar does."""
 
@@ -55,7 +58,8 @@ class Trace:
     ``known`` are parameters that stand for what may be known while tracing; ``is_known`` and
     ``values`` are what `known_value` has found out about nodes.
     ``replaced`` tells of nodes whose values another computation has found on its way: a loop that
-    carries tangents has the results of the one without.
+    carries tangents has the results of the one without. ``path`` is there where the values of a
+    call are; ``sources`` are the captured values by their parameters.
     """
 
     def __init__(self) -> None:
@@ -67,6 +71,8 @@ class Trace:
         self.is_known: dict[Node, bool] = {}
         self.values: dict[Node, np.ndarray[Any, Any]] = {}
         self.replaced: dict[Node, Node] = {}
+        self.sources: dict[Node, Any] = {}
+        self.path: Path | None = None
 
     def capture(self, value: Any, type: ArrayType) -> Node:
         """The parameter that stands for an outside array or outer tracer."""
@@ -75,6 +81,7 @@ class Trace:
             node = self.builder.parameter(type)
             self._captured[id(value)] = node
             self.captures.append(value)
+            self.sources[node] = value
             if isinstance(value, Node):
                 self.known[node] = value
         return node

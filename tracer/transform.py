@@ -68,10 +68,18 @@ READ_ONLY = (
 )
 
 
-def trace_function(function: Callable[..., Any], arguments: Sequence[Tracer]) -> Flat:
-    """Trace ``function(*leaves)`` on parameters of the arguments' types."""
+def trace_function(
+    function: Callable[..., Any], arguments: Sequence[Tracer], at_arguments: bool = False
+) -> Flat:
+    """Trace ``function(*leaves)`` on parameters of the arguments' types.
+
+    With ``at_arguments`` they have the values of the arguments: those of one call, where the
+    function is traced for that.
+    """
+    outer = [x.node for x in arguments] if at_arguments else []
     with new_trace() as trace:
         nodes = [trace.builder.parameter(x.type) for x in arguments]
+        trace.known.update(zip(nodes, outer, strict=False))
         parameters = [
             Tracer(node, x.weak, Storage(node, read_only=READ_ONLY))
             for node, x in zip(nodes, arguments, strict=True)

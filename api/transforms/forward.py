@@ -66,7 +66,9 @@ def _jvp_body(fun: Callable[..., Any]) -> Callable[..., Any]:
                 f"{at(user_location())}"
             )
         given = [_matching(as_leaf(t), x) for t, x in zip(leaves, picked.leaves, strict=True)]
-        flat = trace_function(lambda *xs: fun(*picked.arguments(xs)), picked.leaves)
+        flat = trace_function(
+            lambda *xs: fun(*picked.arguments(xs)), picked.leaves, at_arguments=True
+        )
         outputs, pushed_out = pushed(flat, picked.leaves, given, range(len(given)))
         return flat.result(outputs), flat.result(_all_tangents(flat, outputs, pushed_out))
 

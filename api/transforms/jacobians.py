@@ -69,7 +69,9 @@ def _jacobian_flat(
     kwargs: Any,
 ) -> tuple[Picked, Flat]:
     picked = Picked(what, args, argnums)
-    flat = trace_function(lambda *xs: fun(*picked.arguments(xs), **kwargs), picked.leaves)
+    flat = trace_function(
+        lambda *xs: fun(*picked.arguments(xs), **kwargs), picked.leaves, at_arguments=True
+    )
     if not all(is_inexact(x.type.dtype) for x in flat.graph.outputs):
         raise TypeError(
             f"{what} takes a function with floating or complex outputs{at(user_location())}"

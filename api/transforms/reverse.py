@@ -47,7 +47,7 @@ def _gradient_body(
             sizes.append(len(tree.flatten(result[0] if has_aux else result)[0]))
             return result
 
-        flat = trace_function(flat_function, picked.leaves)
+        flat = trace_function(flat_function, picked.leaves, at_arguments=True)
         if sizes[0] != 1:
             raise TypeError(
                 f"{what} takes a function that returns one number, got {sizes[0]} of them; with "
@@ -187,7 +187,7 @@ class _Linearized:
             self.values = len(leaves_out)
             return result
 
-        self.flat = trace_function(flat_function, self.picked.leaves)
+        self.flat = trace_function(flat_function, self.picked.leaves, at_arguments=True)
         outputs = self.flat.graph.outputs
         self.count = len(outputs)
         self.seeded = [i for i in range(self.values) if is_inexact(outputs[i].type.dtype)]

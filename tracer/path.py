@@ -1,0 +1,147 @@
+"""Python's questions about values that arguments decide: answered by the actual ones, and guarded.
+
+A function is traced with the values of one call. What Python asks for (a truth, an index, a number)
+is computed from them with NumPy, and the function goes on along that path; the question becomes an
+output of the graph, so that a later call finds out whether it is on the same path.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .ir import PARAMETER, Node
+from .location import Location, user_location
+from .trace import Trace, Tracer, active_traces
+from .types import is_inexact
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A value that Python has asked for, the answer on this path, and the line that asked."""
+
+    node: Node
+    answer: Array
+    where: Location | None
+
+    def is_answer(self, value: Any) -> bool:
+        """Whether a call has this answer, to the last bit."""
+        return np.asarray(value).tobytes() == self.answer.tobytes()
+
+
+@dataclass(slots=True)
+class Path:
+    """The values of one call's arguments, and the questions asked on the way."""
+
+    values: dict[Node, Array]
+    trace: Trace | None = None
+    questions: list[Question] = field(default_factory=list)
+    outside: dict[Node, Node] = field(default_factory=dict)
+
+    def answer(self, node: Node) -> Array:
+        """The value of a node of the outermost trace; asked once, it is an output."""
+        value = self.evaluate(node)
+        if all(q.node is not node for q in self.questions):
+            self.questions.append(Question(node, value, user_location()))
+        return value
+
+    def evaluate(self, node: Node) -> Array:
+        """The value, computed with NumPy; those of the nodes on the way are kept."""
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            waiting = [x for x in top.operands if x not in self.values]
+            if top in self.values:
+                stack.pop()
+            elif waiting:
+                stack += waiting
+            elif top.primitive is PARAMETER:
+                assert self.trace is not None
+                self.values[top] = np.asarray(self.trace.sources[top], top.type.dtype)
+                stack.pop()
+            else:
+                operands = [self.values[x] for x in top.operands]
+                with np.errstate(all="ignore"):
+                    found = top.primitive.reference(*operands, **top.params)
+                self.values[top] = np.asarray(found, top.type.dtype)
+                stack.pop()
+        return self.values[node]
+
+
+def actual_value(x: Tracer, what: str, truth: bool = False) -> Array | None:
+    """The value of a traced array in the call that is being traced; None if there is none.
+
+    There is none where only types are given, and in functions that are traced for many values at
+    once: those of `vmap`, the bodies of loops, branches. With ``truth`` only whether it is zero is
+    asked.
+    """
+    traces = active_traces()
+    path = traces[0].path if traces else None
+    if path is None:
+        return None
+    node = _in_outermost(x.node, traces, path)
+    if node is None:
+        return None
+    if truth and x.dtype != np.bool_:
+        node = _compared(node, traces[0])
+    elif not truth and not traces[0].builder.owns(x.node) and is_inexact(x.dtype):
+        _warn(f"{what} of a value that is being differentiated gives a constant without derivative")
+    return path.answer(node)
+
+
+def _warn(message: str) -> None:
+    where = user_location()
+    if where is None:
+        warnings.warn(message, stacklevel=4)
+    else:
+        warnings.warn_explicit(message, UserWarning, where.file, where.line)
+
+
+def _compared(node: Node, outermost: Trace) -> Node:
+    from .primitives.elementwise import ne
+    from .primitives.structure import zeros
+    from .trace import resumed
+
+    with resumed(outermost):
+        return ne(Tracer(node), zeros(node.type)).node
+
+
+def _in_outermost(node: Node, traces: Sequence[Trace], path: Path) -> Node | None:
+    """The node of the outermost trace with the same value, made if need be."""
+    outermost, made = traces[0], path.outside
+    stack = [node]
+    while stack:
+        top = stack[-1]
+        if top in made or outermost.builder.owns(top):
+            stack.pop()
+            continue
+        same = next((t.known[top] for t in traces if top in t.known), None)
+        sources = (same,) if isinstance(same, Node) else top.operands
+        if top.primitive is PARAMETER and not isinstance(same, Node):
+            return None
+        waiting = [x for x in sources if x not in made and not outermost.builder.owns(x)]
+        if waiting:
+            stack += waiting
+            continue
+        found = [made.get(x, x) for x in sources]
+        if isinstance(same, Node):
+            made[top] = found[0]
+        else:
+            outermost.builder.where = top.where
+            made[top] = _again(outermost, top, found)
+        stack.pop()
+    return made.get(node, node)
+
+
+def _again(outermost: Trace, node: Node, operands: Sequence[Node]) -> Node:
+    from .ir import LITERAL
+
+    if node.primitive is LITERAL:
+        return outermost.builder.literal(node.params["value"], node.params["dtype"])
+    return outermost.builder.add(node.primitive, tuple(operands), node.params)
