@@ -15,6 +15,7 @@ from .contract import lower_products
 from .factorisations import lower_factorisations
 from .fuse import CONTROL
 from .half import widen_half
+from .hoist import hoist
 from .orders import share_orders
 from .outer_places import lower_outer_places
 from .rewrite import rewritten
@@ -41,6 +42,7 @@ def lowered_once(graph: Graph) -> Graph:
 
 
 LOWERING: tuple[Callable[[Graph], Graph], ...] = (
+    hoist,
     lower_inner,
     lower_factorisations,
     lower_complex,

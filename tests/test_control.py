@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -404,3 +405,56 @@ def test_beside_jax() -> None:
         jax.vmap(jax.grad(theirs), (0, None))(many, XS),
         1e-11,
     )
+
+
+# -- what is done before a loop, and after it ----------------------------------------------------
+
+
+def test_products_of_all_turns_are_one() -> None:
+    """What depends on the xs alone is a product before the loop, a sum of products one after it."""
+
+    def network(w: Any, u: Any, xs: Any) -> Any:
+        return np.sum(pb.scan(lambda h, x: (np.tanh(w @ h + u @ x), None), np.zeros(40), xs)[0])
+
+    rng = np.random.default_rng(1)
+    w, u = rng.normal(size=(40, 40)) / 8, rng.normal(size=(40, 30)) / 8
+    xs = rng.normal(size=(9, 30))
+    slope = pb.grad(network, (0, 1, 2))
+    plan = str(slope.plan(w, u, xs))
+    assert len(re.findall(r"^kernel \d+: gemm", plan, re.MULTILINE)) >= 4
+
+    def written(w: Any, u: Any, xs: Any) -> Any:
+        h = np.zeros(40)
+        for i in range(9):
+            h = np.tanh(w @ h + u @ xs[i])
+        return np.sum(h)
+
+    same(slope(w, u, xs), pb.grad(written, (0, 1, 2))(w, u, xs), 1e-12)
+    same(pb.jit(network)(w, u, xs), written(w, u, xs))
+
+
+def test_what_never_changes_is_computed_once() -> None:
+    def f(a: Any, x: Any) -> Any:
+        return pb.scan(lambda c, y: (c * np.exp(a) + np.sin(y), c), 1.0, x)
+
+    x = np.linspace(0, 1, 7)
+    plan = str(pb.jit(f).plan(0.3, x))
+    turn = plan[plan.index("7 times") :]
+    turn = turn[: turn.index("\nkernel")] if "\nkernel" in turn else turn
+    assert "exp" in plan
+    assert "exp" not in turn
+    assert "sin" not in turn
+    c = 1.0
+    for y in x:
+        c = c * np.exp(0.3) + np.sin(y)
+    assert pb.jit(f)(0.3, x)[0] == pytest.approx(c, rel=1e-14)
+
+
+def test_values_of_too_many_turns_are_computed_in_the_loop() -> None:
+    """A million of them would take more memory than it saves time."""
+
+    def f(x: Any) -> Any:
+        return pb.scan(lambda c, y: (c + np.sin(y), None), np.zeros(2), x)[0]
+
+    plan = str(pb.jit(f).plan(pb.ShapeDtype((2_000_000, 2), np.float64)))
+    assert "sin" in plan[plan.index("times") :]
