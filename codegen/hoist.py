@@ -1,9 +1,9 @@
 """What need not be done turn by turn is done before a loop, or after it, for all turns at once.
 
 - What depends on constants alone is computed once.
-- What depends on the xs but on nothing carried, such as what the loop of reverse mode computes
-  again of every step, is computed for all turns together: vectors are filled and products become
-  matrix products.
+- What depends on the xs but on nothing carried, and is no loop itself, such as what the loop of
+  reverse mode computes again of every step, is computed for all turns together: vectors are filled
+  and products become matrix products.
 - A carried sum of products is one product of what the turns give, summed over them.
 """
 
@@ -128,7 +128,8 @@ def _summed(
 
 def _split(body: Graph, layout: Layout, length: int) -> Split | None:
     consts, carries, xs = layout.split(body.parameters)
-    of_turn = _depending(body, carries)
+    loops = (x for x in body.nodes if x.primitive.name in CONTROL)
+    of_turn = _depending(body, [*carries, *loops])
     of_xs = _depending(body, xs)
     sums = _sums(body, layout)
     ends = {body.outputs[i] for i in range(len(body.outputs)) if i not in sums}
@@ -236,7 +237,7 @@ def _frontier(body: Graph, of_turn: set[Node], ends: set[Node]) -> list[Node]:
     for node in body.nodes:
         if node in of_turn or node.primitive in (LITERAL, PARAMETER):
             continue
-        heavy = WORTHWHILE if node.primitive.name in CONTROL or node.primitive is dot else 0
+        heavy = WORTHWHILE if node.primitive is dot else 0
         cost[node] = min(
             max(weight(node), heavy) + sum(cost.get(x, 0) for x in set(node.operands)), 1000
         )

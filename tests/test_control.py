@@ -297,6 +297,33 @@ def test_while_within_scan() -> None:
     same(pb.vjp(f, a)[1](1.0), (1 / np.sqrt(a),))
 
 
+def test_branches_within_while_within_scan() -> None:
+    def f(a: Any) -> Any:
+        def less(v: Any) -> Any:
+            return pb.cond(v > 10, lambda v: v / 3, lambda v: v - 0.7 * a, v)
+
+        def step(c: Any, x: Any) -> Any:
+            return pb.while_loop(lambda v: v > 1, less, c + x), None
+
+        return pb.scan(step, a, np.array([5.0, 30.0, 2.0]))[0]
+
+    check_grads(f, (1.3,), order=1)
+    same(pb.vmap(pb.grad(f))(np.array([1.3, 0.9])), [pb.grad(f)(1.3), pb.grad(f)(0.9)])
+
+
+def test_gradient_steps_within_a_gradient() -> None:
+    def error(w: Any, x: Any, y: Any) -> Any:
+        return np.mean((x @ w - y) ** 2)
+
+    def trained(w: Any, rate: Any, x: Any, y: Any) -> Any:
+        step = pb.grad(error)
+        last = pb.scan(lambda w, _: (w - rate * step(w, x, y), None), w, length=5)[0]
+        return error(last, x[:3], y[:3])
+
+    x, y = RNG.normal(size=(8, 3)), RNG.normal(size=8)
+    check_grads(lambda w, rate: trained(w, rate, x, y), (np.ones(3), np.array(0.1)))
+
+
 # -- branches ----------------------------------------------------------------------------------
 
 BRANCHES: list[Callable[..., Any]] = [lambda x: x * x, np.sin, lambda x: 3.0 + 0 * x]
