@@ -133,6 +133,28 @@ def rows_of_table(count: int, rows: int, columns: int) -> Inputs:
     return random(rows, columns), integers(rows, count), random(count, columns, seed=2)
 
 
+def two_species(steps: int) -> Inputs:
+    return np.array([1.5, 1.0, 1.0, 3.0]), np.ones(2), np.full(steps, 0.01)
+
+
+def sequence(steps: int, units: int) -> Inputs:
+    scale = units**-0.5
+    weights = random(units, units) * scale, random(units, units, seed=1) * scale
+    return *weights, np.zeros(units), random(steps, units, seed=2)
+
+
+def positions(steps: int) -> Inputs:
+    motion = np.eye(4)
+    motion[0, 2] = motion[1, 3] = 0.1
+    return motion, np.eye(4) * 0.01, random(steps, 2), np.eye(2, 4), np.eye(2) * 0.1
+
+
+def twelve(steps: int) -> Inputs:
+    return np.linspace(0.1, 1.0, 12), np.full(steps, 1e-3)
+
+
+LOOPS = ("pullback", "jax")
+
 FAMILIES = (
     Family(
         "call overhead: gradient, 10 elements",
@@ -235,5 +257,43 @@ FAMILIES = (
         (10_000, 4),
         (3, 2),
         argnums=(0, 1),
+    ),
+    Family(
+        "Runge-Kutta, 1000 steps of 2 variables",
+        programs.predator_and_prey,
+        two_species,
+        (1000,),
+        (5,),
+        tools=LOOPS,
+        requirement=Requirement(ratio=10.0),
+    ),
+    Family(
+        "recurrent network, 200 steps of 64 units",
+        programs.recurrent,
+        sequence,
+        (200, 64),
+        (4, 3),
+        (0, 1, 2),
+        tools=LOOPS,
+        requirement=Requirement(ratio=2.0),
+    ),
+    Family(
+        "Kalman filter, 200 steps of 4 states",
+        programs.kalman,
+        positions,
+        (200,),
+        (4,),
+        (0, 1),
+        tools=LOOPS,
+        requirement=Requirement(ratio=10.0),
+    ),
+    Family(
+        "loop of 12 numbers, 1000 steps",
+        programs.dozen,
+        twelve,
+        (1000,),
+        (5,),
+        tools=LOOPS,
+        requirement=Requirement(ratio=10.0),
     ),
 )

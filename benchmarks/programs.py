@@ -14,11 +14,14 @@ import numpy as np
 xp: Any = np
 erf: Any = None
 logsumexp: Any = None
+scan: Any = None
 
 
-def use(namespace: Any, erf: Callable[..., Any], logsumexp: Callable[..., Any]) -> None:
+def use(
+    namespace: Any, erf: Callable[..., Any], logsumexp: Callable[..., Any], scan: Any = None
+) -> None:
     """Let the programs compute with these functions from now on."""
-    globals().update(xp=namespace, erf=erf, logsumexp=logsumexp)
+    globals().update(xp=namespace, erf=erf, logsumexp=logsumexp, scan=scan)
 
 
 def small(x: Any) -> Any:
@@ -135,3 +138,68 @@ def gaussian_process(logs: Any, distances: Any, y: Any) -> Any:
 
 def solutions(a: Any, b: Any) -> Any:
     return xp.sum(xp.linalg.solve(a, b) ** 2)
+
+
+# -- loops -------------------------------------------------------------------------------------
+
+
+def predator_and_prey(rates: Any, start: Any, steps: Any) -> Any:
+    """Runge and Kutta's method for two variables."""
+
+    def rate(y: Any) -> Any:
+        meetings = y[0] * y[1]
+        return xp.stack(
+            [rates[0] * y[0] - rates[1] * meetings, rates[2] * meetings - rates[3] * y[1]]
+        )
+
+    def step(y: Any, h: Any) -> Any:
+        a = rate(y)
+        b = rate(y + 0.5 * h * a)
+        c = rate(y + 0.5 * h * b)
+        d = rate(y + h * c)
+        return y + h / 6 * (a + 2 * b + 2 * c + d), None
+
+    end, _ = scan(step, start, steps)
+    return xp.sum(end * end)
+
+
+def recurrent(w: Any, u: Any, b: Any, xs: Any) -> Any:
+    """A recurrent network."""
+
+    def step(h: Any, x: Any) -> Any:
+        h = xp.tanh(w @ h + u @ x + b)
+        return h, h
+
+    _, states = scan(step, xp.zeros(w.shape[0]), xs)
+    return xp.sum(states * states)
+
+
+def kalman(motion: Any, noise: Any, seen: Any, observe: Any, blur: Any) -> Any:
+    """The log-likelihood of a Kalman filter with four states, of which two are seen."""
+
+    def step(state: Any, z: Any) -> Any:
+        mean, spread = state
+        mean, spread = motion @ mean, motion @ spread @ motion.T + noise
+        s = observe @ spread @ observe.T + blur
+        det = s[0, 0] * s[1, 1] - s[0, 1] * s[1, 0]
+        top, bottom = xp.stack([s[1, 1], -s[0, 1]]), xp.stack([-s[1, 0], s[0, 0]])
+        inverse = xp.stack([top, bottom]) / det
+        gain, rest = spread @ observe.T @ inverse, z - observe @ mean
+        after = mean + gain @ rest, spread - gain @ observe @ spread
+        return after, xp.log(det) + rest @ inverse @ rest
+
+    _, terms = scan(step, (xp.zeros(4), xp.eye(4)), seen)
+    return xp.sum(terms)
+
+
+def dozen(start: Any, steps: Any) -> Any:
+    """Twelve numbers carried along, each pulled by the next."""
+
+    def step(state: Any, h: Any) -> Any:
+        pulls = [
+            b * c - xp.sin(a) for a, b, c in zip(state, (*state[1:], state[0]), start, strict=True)
+        ]
+        return tuple(a + h * pull for a, pull in zip(state, pulls, strict=True)), None
+
+    end, _ = scan(step, tuple(start[i] * 1.0 for i in range(12)), steps)
+    return sum(x * x for x in end)

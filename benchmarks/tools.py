@@ -48,7 +48,7 @@ def pullback() -> Tool:
         top = pb.stop_gradient(np.max(x, axis=axis, keepdims=True))
         return np.log(np.sum(np.exp(x - top), axis=axis)) + np.squeeze(top, axis=axis)
 
-    programs.use(np, scipy.special.erf, logsumexp)
+    programs.use(np, scipy.special.erf, logsumexp, pb.scan)
 
     def prepare(
         program: Program, inputs: Sequence[Array], argnums: tuple[int, ...], value: bool
@@ -65,7 +65,8 @@ def jax(on_device: bool = True) -> Tool:
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    programs.use(jax.numpy, jax.scipy.special.erf, jax.scipy.special.logsumexp)
+    special = jax.scipy.special
+    programs.use(jax.numpy, special.erf, special.logsumexp, jax.lax.scan)
 
     def prepare(
         program: Program, inputs: Sequence[Array], argnums: tuple[int, ...], value: bool
