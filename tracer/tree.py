@@ -25,6 +25,22 @@ def unflatten(spec: TreeSpec, leaves: Sequence[Any]) -> Any:
     return optree.tree_unflatten(spec, leaves)
 
 
+def spread_prefix(prefix: Any, tree: Any) -> list[Any]:
+    """For each leaf of a tree the leaf of ``prefix``, a tree that begins as it does, above it.
+
+    None is a leaf of a prefix.
+
+    Raises:
+        ValueError: if ``prefix`` does not begin as the tree does.
+
+    >>> spread_prefix((0, None), ([1.0, 2.0], {"w": 3.0}))
+    [0, 0, None]
+    """
+    above = optree.broadcast_prefix(prefix, tree, none_is_leaf=True, namespace=NAMESPACE)
+    leaves = optree.tree_leaves(tree, none_is_leaf=True, namespace=NAMESPACE)
+    return [x for x, leaf in zip(above, leaves, strict=True) if leaf is not None]
+
+
 def register(
     cls: type,
     flatten: Callable[[Any], tuple[Sequence[Any], Any]],
