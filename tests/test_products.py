@@ -143,3 +143,190 @@ def test_vmap_is_a_loop(name: str):
     got = pb.vmap(pb.vmap(f, 0), 1, 1)(x)
     want = [[f(x[i, j]) for j in range(4)] for i in range(2)]
     assert_allclose(got, want, rtol=1e-12)
+
+
+# -- linear functions ------------------------------------------------------------------------------
+
+
+def model(np: Any, p: Any, x: Any) -> Any:
+    hidden = np.tanh(p["w"] @ x) + p["b"]
+    return {"hidden": hidden, "loss": np.sum(hidden**2) * np.exp(x[0])}
+
+
+P = {"w": A, "b": np.array([0.1, -0.7])}
+
+
+def like(rng: np.random.Generator, value: Any) -> Any:
+    """Random numbers in the structure and shapes of a tree."""
+    if isinstance(value, dict):
+        return {k: like(rng, v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return tuple(like(rng, v) for v in value)
+    return rng.normal(size=np.shape(value))
+
+
+def inner(a: Any, b: Any) -> Any:
+    """The inner product of two trees."""
+    if isinstance(a, dict):
+        return sum(inner(a[k], b[k]) for k in a)
+    if isinstance(a, tuple):
+        return sum(map(inner, a, b))
+    return np.vdot(a, b)
+
+
+def test_linearize_is_jvp_and_transposed_vjp(rng: np.random.Generator):
+    def f(p: Any, x: Any) -> Any:
+        return model(np, p, x)
+
+    value, push = pb.linearize(f, P, X)
+    again, pull = pb.vjp(f, P, X)
+    assert_allclose(value["loss"], f(P, X)["loss"])
+    for _ in range(3):
+        tangents = like(rng, (P, X))
+        _, expected = pb.jvp(f, (P, X), tangents)
+        got = push(*tangents)
+        for key in got:
+            assert_allclose(got[key], expected[key], rtol=1e-13)
+        ct = like(rng, again)
+        assert_allclose(inner(ct, got), inner(pull(ct), tangents), rtol=1e-12)
+    jax = jax_with_doubles()
+    tangents = like(rng, (P, X))
+    theirs = jax.linearize(lambda p, x: model(jax.numpy, p, x), P, X)[1](*tangents)
+    assert_allclose(push(*tangents)["hidden"], theirs["hidden"], rtol=1e-12)
+
+
+def test_linearize_evaluates_the_linear_part_alone():
+    _, push = pb.linearize(lambda x: np.exp(np.sin(x)), X)
+    push(X)
+    residuals = push.__closure__[0].cell_contents  # type: ignore[attr-defined]
+    graph = residuals.linear.apply.ir(residuals, (X,))
+    assert {node.primitive.name for node in graph.nodes} == {"mul"}
+
+
+def test_linearize_while_tracing():
+    def f(x: Any) -> Any:
+        _, push = pb.linearize(np.sin, x)
+        return push(x) + pb.vmap(push)(np.eye(3))[1]
+
+    assert_allclose(pb.jit(f)(X), np.cos(X) * (X + np.eye(3)[1]))
+    assert_allclose(pb.grad(lambda x: np.sum(f(x)))(X), np.cos(X) - np.sin(X) * (X + np.eye(3)[1]))
+
+
+def test_linearize_of_loops_and_integers():
+    def f(x: Any) -> Any:
+        return pb.fori_loop(0, 3, lambda i, x: np.sin(x) * x, x), np.argmax(x)
+
+    (value, place), push = pb.linearize(f, X)
+    assert place == 2
+    expected = pb.jvp(f, (X,), (X,))
+    assert_allclose(value, expected[0][0])
+    assert_allclose(push(X)[0], expected[1][0])
+    assert push(X)[1] == 0
+
+
+def test_linearize_of_what_does_not_fit():
+    _, push = pb.linearize(np.sin, X)
+    with mistake(ValueError, "tangent has shape"):
+        push(X[:2])
+    with mistake(TypeError, "structure"):
+        push(X, X)
+    with mistake(TypeError, "linearize takes floating-point"):
+        pb.linearize(np.sin, np.arange(3))
+
+
+LINEAR: dict[str, Callable[..., Any]] = {
+    "products": lambda x, y: (A @ x - 2.0 * y, -x[::-1] / 3.0),
+    "joined": lambda x, y: np.concatenate([x, y, np.zeros(2)]),
+    "padded": lambda x, y: {"a": np.pad(x, 1) * np.sum(y), "b": y}["b"] + 0.0 * y,
+    "chosen": lambda x, y: np.where(X > 0, np.cumsum(x), 0.0)[np.array([0, 0, 2])] * X,
+    "solved": lambda x, y: np.linalg.solve(A[:, :2], y),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_transpose_is_vjp(name: str, rng: np.random.Generator):
+    f = LINEAR[name]
+    x, y = rng.normal(size=(3,)), rng.normal(size=(2,))
+    if name == "padded":
+        with mistake(TypeError, "mul"):
+            pb.linear_transpose(lambda x, y: np.pad(x, 1) * np.sum(y), x, y)
+    value, pull = pb.vjp(f, x, y)
+    ct = like(rng, value)
+    transposed = pb.linear_transpose(f, pb.ShapeDtype((3,)), y)
+    got = transposed(ct)
+    assert_allclose(inner(ct, value), inner(got, (x, y)), rtol=1e-12, atol=1e-12)
+    for ours, theirs in zip(got, pull(ct), strict=True):
+        assert_allclose(ours, theirs)
+    for ours, theirs in zip(
+        pb.jit(lambda ct: pb.linear_transpose(f, x, y)(ct))(ct), got, strict=True
+    ):
+        assert_allclose(ours, theirs)
+
+
+def test_linear_transpose_twice():
+    there = pb.linear_transpose(lambda x: A @ x, X)
+    back = pb.linear_transpose(lambda ct: there(ct)[0], np.zeros(2))
+    assert_allclose(back(X)[0], A @ X)
+
+
+@pytest.mark.parametrize(
+    ("name", "f"),
+    [
+        ("add", lambda x: x + 1.0),
+        ("sin", np.sin),
+        ("mul", lambda x: x * np.sum(x)),
+        ("div", lambda x: 1.0 / x),
+        ("dot", lambda x: x @ x),
+        ("concatenate", lambda x: np.concatenate([x, np.ones(2)])),
+        ("broadcast", lambda x: (x, pb.numpy.ones(3))),
+        ("scan", lambda x: pb.fori_loop(0, 3, lambda i, x: 2.0 * x, x)),
+        ("abs", np.abs),
+        ("where", lambda x: np.where(x > 0, x, 1.0)),
+    ],
+)
+def test_linear_transpose_refuses_others(name: str, f: Any):
+    with mistake(TypeError, name if name != "where" else "gt"):
+        pb.linear_transpose(f, X)
+
+
+def test_linear_transpose_of_complex_numbers():
+    z = np.array([1.0 + 2.0j, 3.0])
+    got = pb.linear_transpose(lambda x: 1j * x, z)(z)[0]
+    assert_allclose(got, 1j * z)
+
+
+# -- Jacobians -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_jacobian_takes_the_shorter_way(wide: bool):
+    matrix = A if wide else A.T
+
+    def f(x: Any) -> Any:
+        return np.tanh(matrix @ x)
+
+    x = np.linspace(0.1, 0.5, matrix.shape[1])
+    ours = pb.jacobian(f)
+    assert_allclose(ours(x), (1 - f(x) ** 2)[:, None] * matrix)
+    ways = {True: pb.jacrev, False: pb.jacfwd}
+    assert ours.ir(x).text(False) == ways[wide](f).ir(x).text(False)
+
+
+def test_jacobian_of_trees():
+    def f(p: Any, x: Any) -> Any:
+        return model(np, p, x)
+
+    got, expected = pb.jacobian(f, (0, 1))(P, X), pb.jacrev(f, (0, 1))(P, X)
+    assert_allclose(got["hidden"][0]["w"], expected["hidden"][0]["w"])
+    assert_allclose(got["loss"][1], expected["loss"][1])
+
+
+def test_jacobian_of_complex_numbers():
+    x, z = np.array([0.3, 0.5, 0.7]), np.array([1.0 + 2.0j])
+    assert_allclose(pb.jacobian(lambda x: np.sum(np.exp(1j * x)))(x), 1j * np.exp(1j * x))
+    assert_allclose(
+        pb.jacobian(lambda z: np.abs(z) ** 2 * np.ones(3))(z)[:, 0], 2 * z.conj() * np.ones(3)
+    )
+    assert_allclose(pb.jacobian(np.sin, holomorphic=True)(z)[0], np.cos(z))
+    with mistake(TypeError, "holomorphic"):
+        pb.jacobian(np.sin)(z)

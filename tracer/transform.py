@@ -15,7 +15,7 @@ import numpy as np
 
 from . import tree
 from .errors import UnsupportedTypeError, at
-from .ir import Graph, Node, replay
+from .ir import LITERAL, Graph, Node, reachable, replay
 from .location import user_location
 from .passes import adjoint, tangent
 from .trace import (
@@ -144,28 +144,35 @@ def linear_parts(graph: Graph, late: Sequence[Node]) -> tuple[Graph, Graph]:
     The first graph takes the other parameters and gives its share of the outputs' operands, the
     residuals; the second takes the residuals, then the late parameters, and gives all outputs.
     """
-    depends = set(late)
+    early = set(graph.parameters) - set(late)
+    depends, again = set(late), set(late)
     for node in graph.nodes:
-        # Stacks are computed again: nothing but a loop reads them.
+        # Stacks are computed again, nothing but a loop reads them; and so are constants.
         if node.type.is_stack or any(x in depends for x in node.operands):
             depends.add(node)
-    residuals: dict[Node, None] = {}
-    for node in graph.nodes:
-        if node in depends:
-            residuals.update((x, None) for x in node.operands if x not in depends)
-    residuals.update((x, None) for x in graph.outputs if x not in depends)
-    kept = tuple(residuals)
-    early_parameters = tuple(p for p in graph.parameters if p not in depends)
-    early = Graph(early_parameters, tuple(n for n in graph.nodes if n not in depends), kept)
+        if node in depends or not any(x in early for x in node.operands):
+            again.add(node)
+        else:
+            early.add(node)
+    live = reachable(graph.outputs)
+    computed = [node for node in graph.nodes if node in again and node in live]
+    taken = [x for node in computed for x in node.operands] + list(graph.outputs)
+    kept = tuple(dict.fromkeys(x for x in taken if x in early))
+    parameters = tuple(p for p in graph.parameters if p in early)
+    wanted = reachable(kept)
+    first = Graph(parameters, tuple(n for n in graph.nodes if n in wanted), kept)
     with new_trace() as trace:
         builder = trace.builder
         made = {x: builder.parameter(x.type) for x in (*kept, *late)}
-        for node in graph.nodes:
-            if node in depends and node not in made:
-                builder.where = node.where
-                operands = tuple([made[x] for x in node.operands])
-                made[node] = builder.add(node.primitive, operands, node.params)
-        return early, builder.graph([made[x] for x in graph.outputs])
+        for node in computed:
+            builder.where = node.where
+            operands = tuple([made[x] for x in node.operands])
+            made[node] = (
+                builder.literal(node.params["value"], node.params["dtype"])
+                if node.primitive is LITERAL
+                else builder.add(node.primitive, operands, node.params)
+            )
+        return first, builder.graph([made[x] for x in graph.outputs])
 
 
 def require_float(value: Tracer, what: str) -> Tracer:

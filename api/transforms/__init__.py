@@ -7,7 +7,8 @@ the graph when it is called while another function is being traced; so they nest
 from .batching import vmap
 from .compiling import eval_shape, jit, trace
 from .forward import hvp, jvp, stop_gradient
-from .jacobians import hessian, jacfwd, jacrev
+from .jacobians import hessian, jacfwd, jacobian, jacrev
+from .linear import linear_transpose, linearize
 from .reverse import grad, value_and_grad, vjp
 from .trees import ravel_tree
 
@@ -17,9 +18,12 @@ __all__ = [
     "hessian",
     "hvp",
     "jacfwd",
+    "jacobian",
     "jacrev",
     "jit",
     "jvp",
+    "linear_transpose",
+    "linearize",
     "ravel_tree",
     "stop_gradient",
     "trace",

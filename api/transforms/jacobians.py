@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, overload
 
 from pullback.runtime.function import Function
@@ -20,7 +21,7 @@ from pullback.tracer.transform import (
     value_and_cotangents,
     vectorized,
 )
-from pullback.tracer.types import INT64, is_complex, is_inexact
+from pullback.tracer.types import INT64, ArrayType, is_complex, is_inexact
 
 from .batching import row_like, with_axis
 from .picking import Argnums, Picked, decorator
@@ -60,14 +61,74 @@ def _blocks(rows: Tracer, leaves: Sequence[Tracer]) -> list[Tracer]:
     return blocks
 
 
-def _jacobian_flat(
-    what: str,
-    holomorphic: bool,
-    fun: Callable[..., Any],
-    argnums: Argnums,
-    args: Sequence[Any],
-    kwargs: Any,
-) -> tuple[Picked, Flat]:
+@dataclass(frozen=True)
+class _Whole:
+    """A function traced to be differentiated as a whole, and by which arguments."""
+
+    picked: Picked
+    flat: Flat
+
+    @property
+    def outputs(self) -> list[ArrayType]:
+        return [x.type for x in self.flat.graph.outputs]
+
+    def require(self, what: str, types: Sequence[ArrayType], side: str, holomorphic: bool) -> None:
+        """Complain about complex inputs or outputs of what is not said to be holomorphic."""
+        if not holomorphic and any(is_complex(t.dtype) for t in types):
+            raise TypeError(
+                f"{what} of a function with complex {side} is for holomorphic functions\n"
+                "  say holomorphic=True if it is one, or take the real and imaginary parts apart"
+                f"{at(user_location())}"
+            )
+
+    def columns(self, what: str, holomorphic: bool) -> Any:
+        """The Jacobian by forward mode."""
+        leaves = self.picked.leaves
+        self.require(what, [x.type for x in leaves], "inputs", holomorphic)
+        size = sum(x.size for x in leaves)
+
+        def along(*tangents: Tracer) -> Any:
+            return pushed(self.flat, leaves, tangents, range(len(leaves)))[1]
+
+        seeds = _seeds(leaves)
+        traced = trace_function(along, [row_like(x) for x in seeds])
+        columns, of_outputs = vectorized(traced, seeds, [True] * len(seeds), size)
+        jacobians = [
+            [_axes_last(block, x.ndim) for block, x in zip(_blocks(c, leaves), leaves, strict=True)]
+            for c in with_axis(columns, of_outputs, size)
+        ]
+        return self.flat.result([self.picked.tree(row) for row in jacobians])
+
+    def rows(self, what: str, holomorphic: bool) -> Any:
+        """The Jacobian by reverse mode."""
+        self.require(what, self.outputs, "outputs", holomorphic)
+        outputs = inline(self.flat.graph, [*self.picked.leaves, *captured(self.flat)])
+        size = sum(x.size for x in outputs)
+
+        def along(*cts: Tracer) -> Any:
+            return value_and_cotangents(self.flat, self.picked.leaves, cts, range(len(cts)))[1]
+
+        seeds = _seeds(outputs)
+        traced = trace_function(along, [row_like(x) for x in seeds])
+        rows, of_outputs = vectorized(traced, seeds, [True] * len(seeds), size)
+        by_input = [_blocks(r, outputs) for r in with_axis(rows, of_outputs, size)]
+        return self.flat.result(
+            [self.picked.tree([blocks[i] for blocks in by_input]) for i in range(len(outputs))]
+        )
+
+    def shorter(self, what: str, holomorphic: bool) -> Any:
+        """The Jacobian by the mode that has fewer directions to go."""
+        inputs = [x.type for x in self.picked.leaves]
+        of_inputs, of_outputs = (
+            any(is_complex(t.dtype) for t in types) for types in (inputs, self.outputs)
+        )
+        fewer = sum(t.size for t in self.outputs) < sum(t.size for t in inputs)
+        # By real inputs, and of real outputs, one of the modes needs no holomorphic function.
+        reverse = fewer if of_inputs == of_outputs else of_inputs
+        return (self.rows if reverse else self.columns)(what, holomorphic)
+
+
+def _whole(what: str, fun: Callable[..., Any], argnums: Argnums, args: Any, kwargs: Any) -> _Whole:
     picked = Picked(what, args, argnums)
     flat = trace_function(
         lambda *xs: fun(*picked.arguments(xs), **kwargs), picked.leaves, at_arguments=True
@@ -76,37 +137,14 @@ def _jacobian_flat(
         raise TypeError(
             f"{what} takes a function with floating or complex outputs{at(user_location())}"
         )
-    given = picked.leaves if what == "jacfwd" else [Tracer(x) for x in flat.graph.outputs]
-    if not holomorphic and any(is_complex(x.dtype) for x in given):
-        side = "inputs" if what == "jacfwd" else "outputs"
-        raise TypeError(
-            f"{what} of a function with complex {side} is for holomorphic functions\n"
-            "  say holomorphic=True if it is one, or take the real and imaginary parts apart"
-            f"{at(user_location())}"
-        )
-    return picked, flat
+    return _Whole(picked, flat)
 
 
 def forward_jacobian(
     fun: Callable[..., Any], argnums: Argnums, holomorphic: bool = False
 ) -> Callable[..., Any]:
     def body(*args: Any, **kwargs: Any) -> Any:
-        picked, flat = _jacobian_flat("jacfwd", holomorphic, fun, argnums, args, kwargs)
-        leaves = picked.leaves
-        size = sum(x.size for x in leaves)
-
-        def along(*tangents: Tracer) -> Any:
-            return pushed(flat, leaves, tangents, range(len(leaves)))[1]
-
-        seeds = _seeds(leaves)
-        examples = [row_like(x) for x in seeds]
-        traced = trace_function(along, examples)
-        columns, of_outputs = vectorized(traced, seeds, [True] * len(seeds), size)
-        jacobians = [
-            [_axes_last(block, x.ndim) for block, x in zip(_blocks(c, leaves), leaves, strict=True)]
-            for c in with_axis(columns, of_outputs, size)
-        ]
-        return flat.result([picked.tree(row) for row in jacobians])
+        return _whole("jacfwd", fun, argnums, args, kwargs).columns("jacfwd", holomorphic)
 
     return body
 
@@ -115,20 +153,16 @@ def _reverse_jacobian(
     fun: Callable[..., Any], argnums: Argnums, holomorphic: bool = False
 ) -> Callable[..., Any]:
     def body(*args: Any, **kwargs: Any) -> Any:
-        picked, flat = _jacobian_flat("jacrev", holomorphic, fun, argnums, args, kwargs)
-        outputs = inline(flat.graph, [*picked.leaves, *captured(flat)])
-        size = sum(x.size for x in outputs)
+        return _whole("jacrev", fun, argnums, args, kwargs).rows("jacrev", holomorphic)
 
-        def along(*cts: Tracer) -> Any:
-            return value_and_cotangents(flat, picked.leaves, cts, range(len(cts)))[1]
+    return body
 
-        seeds = _seeds(outputs)
-        traced = trace_function(along, [row_like(x) for x in seeds])
-        rows, of_outputs = vectorized(traced, seeds, [True] * len(seeds), size)
-        by_input = [_blocks(r, outputs) for r in with_axis(rows, of_outputs, size)]
-        return flat.result(
-            [picked.tree([blocks[i] for blocks in by_input]) for i in range(len(outputs))]
-        )
+
+def _shorter_jacobian(
+    fun: Callable[..., Any], argnums: Argnums, holomorphic: bool
+) -> Callable[..., Any]:
+    def body(*args: Any, **kwargs: Any) -> Any:
+        return _whole("jacobian", fun, argnums, args, kwargs).shorter("jacobian", holomorphic)
 
     return body
 
@@ -184,6 +218,30 @@ def jacrev(
     array([2., 4.])
     """
     return decorator(lambda f: Function(_reverse_jacobian(f, argnums, holomorphic), f), fun)
+
+
+@overload
+def jacobian(
+    fun: Callable[..., Any], argnums: Argnums = 0, holomorphic: bool = False
+) -> Function: ...
+@overload
+def jacobian(
+    fun: None = None, argnums: Argnums = 0, holomorphic: bool = False
+) -> Callable[[Callable[..., Any]], Function]: ...
+def jacobian(
+    fun: Callable[..., Any] | None = None, argnums: Argnums = 0, holomorphic: bool = False
+) -> Any:
+    """The Jacobian by the mode that suits its shape; arguments and result as for `jacfwd`.
+
+    The mode is chosen at each compilation: reverse if there are fewer numbers in the outputs than
+    in the arguments that it is by, else forward, whose directions cost less. If only the arguments
+    or only the outputs are complex, it is the mode that needs no holomorphic function.
+
+    >>> pb.jacobian(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0]))
+    array([[3., 0., 1.],
+           [0., 3., 2.]])
+    """
+    return decorator(lambda f: Function(_shorter_jacobian(f, argnums, holomorphic), f), fun)
 
 
 @overload

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, overload
 
@@ -13,19 +12,11 @@ from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph
 from pullback.tracer.location import user_location
 from pullback.tracer.passes import adjoint
-from pullback.tracer.primitives.elementwise import convert
 from pullback.tracer.trace import Tracer, tracing
-from pullback.tracer.transform import (
-    as_leaf,
-    captured,
-    inline,
-    linear_parts,
-    trace_function,
-    value_and_cotangents,
-)
-from pullback.tracer.types import is_inexact
+from pullback.tracer.transform import as_leaf, trace_function, value_and_cotangents
 
 from .picking import Argnums, Picked, decorator, require_scalar, with_aux
+from .split import Linear, Point, forward_function, slots
 
 
 def _gradient_body(
@@ -166,125 +157,33 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     (array([1., 0.]),)
     """
     if tracing():
-        return _vjp_traced(fun, primals, has_aux)
-    return _vjp_compiled(fun, primals, has_aux)
+        linear = _pulling(fun, primals, has_aux)
+        result, kept = linear.forward()
 
+        def pull(ct: Any) -> Any:
+            return linear.at(kept, ct)
 
-class _Linearized:
-    """A function's graph split in what the primals determine, and what the cotangents need."""
+    else:
+        result, residuals = _forward_function(fun, has_aux)(*primals)
 
-    def __init__(self, fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool) -> None:
-        self.picked = Picked("vjp", primals, range(len(primals)))
-        self.picked_tree = self.picked.tree
-        self.values = 0
-        self.spec = self.picked.spec
-
-        def flat_function(*leaves: Tracer) -> Any:
-            result = fun(*self.picked.arguments(leaves))
-            if has_aux:
-                result = with_aux("vjp", result)
-            leaves_out, self.spec = tree.flatten(result[0] if has_aux else result)
-            self.values = len(leaves_out)
-            return result
-
-        self.flat = trace_function(flat_function, self.picked.leaves, at_arguments=True)
-        outputs = self.flat.graph.outputs
-        self.count = len(outputs)
-        self.seeded = [i for i in range(self.values) if is_inexact(outputs[i].type.dtype)]
-        graph = adjoint.vjp(self.flat.graph, range(len(self.picked.leaves)), self.seeded)
-        late = graph.parameters[len(self.flat.graph.parameters) :]
-        gradients = Graph(graph.parameters, graph.nodes, graph.outputs[self.count :])
-        early, self.late = linear_parts(gradients, late)
-        self.pull = Function(self._pull, fun)
-        self.early = Graph(
-            early.parameters, _needed(graph, early), (*graph.outputs[: self.count], *early.outputs)
-        )
-
-    def _pull(self, residuals: Residuals, ct: Any) -> Any:
-        kept = [as_leaf(x) for x in residuals.values]
-        return self.picked_tree(inline(self.late, [*kept, *self.seeds(ct)]))
-
-    def forward(self) -> tuple[Any, list[Tracer]]:
-        """The function's result and the residuals, in the current trace."""
-        results = inline(self.early, [*self.picked.leaves, *captured(self.flat)])
-        return self.flat.result(results[: self.count]), results[self.count :]
-
-    def seeds(self, ct: Any) -> list[Tracer]:
-        """The cotangents of the floating outputs, checked."""
-        leaves, spec = tree.flatten(ct)
-        if spec != self.spec:
-            raise TypeError(
-                f"the cotangent has structure {spec}, the value has {self.spec}"
-                f"{at(user_location())}"
-            )
-        return [self._seed(as_leaf(leaves[i]), i) for i in self.seeded]
-
-    def _seed(self, ct: Tracer, number: int) -> Tracer:
-        wanted = self.flat.graph.outputs[number].type
-        if ct.shape != wanted.shape:
-            raise ValueError(
-                f"a cotangent has shape {ct.shape}, its value has {wanted.shape}"
-                f"{at(user_location())}"
-            )
-        return convert(ct, dtype=wanted.dtype) if ct.dtype != wanted.dtype else ct
-
-
-def _needed(graph: Graph, early: Graph) -> tuple[Any, ...]:
-    """The nodes that the primals determine, those of the outputs included."""
-    from pullback.tracer.ir import PARAMETER, reachable
-
-    wanted = reachable((*early.outputs, *graph.outputs))
-    late = set(graph.parameters) - set(early.parameters)
-    depends = set(late)
-    kept = []
-    for node in graph.nodes:
-        if any(x in depends for x in node.operands):
-            depends.add(node)
-        elif node in wanted and node.primitive is not PARAMETER:
-            kept.append(node)
-    return tuple(kept)
-
-
-def _vjp_traced(fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool) -> Any:
-    parts = _Linearized(fun, primals, has_aux)
-    result, residuals = parts.forward()
-
-    def pull(ct: Any) -> Any:
-        return parts.picked_tree(inline(parts.late, [*residuals, *parts.seeds(ct)]))
+        def pull(ct: Any) -> Any:
+            return residuals.linear.apply(residuals, ct)
 
     return (result[0], pull, result[1]) if has_aux else (result, pull)
 
 
-def _vjp_compiled(fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool) -> Any:
-    result, residuals = _forward_function(fun, has_aux)(*primals)
-
-    def pull(ct: Any) -> Any:
-        """The cotangents of the primals."""
-        return residuals.parts.pull(residuals, ct)
-
-    return (result[0], pull, result[1]) if has_aux else (result, pull)
+def _pulling(fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool) -> Linear:
+    """The function from a cotangent of the value to those of the primals."""
+    point = Point("vjp", fun, primals, has_aux)
+    graph = point.flat.graph
+    given = slots("cotangent", "value", point.spec, point.values)
+    seeded = [i for i, wanted in enumerate(given.types) if wanted is not None]
+    whole = adjoint.vjp(graph, range(len(point.picked.leaves)), seeded)
+    gradients = Graph(whole.parameters, whole.nodes, whole.outputs[len(graph.outputs) :])
+    return Linear(point, gradients, given, point.picked.tree)
 
 
 @lru_cache(maxsize=256)
 def _forward_function(fun: Callable[..., Any], has_aux: bool) -> Function:
     """The compiled forward pass, kept for the next call with the same function."""
-
-    def forward(*primals: Any) -> Any:
-        parts = _Linearized(fun, primals, has_aux)
-        result, residuals = parts.forward()
-        return result, Residuals(parts, residuals)
-
-    return Function(forward, fun)
-
-
-@dataclass(frozen=True)
-class Residuals:
-    """What a forward pass keeps for the pulls: arrays, and the graph that takes them."""
-
-    parts: _Linearized
-    values: Sequence[Any]
-
-
-tree.register(
-    Residuals, lambda r: (r.values, r.parts), lambda parts, values: Residuals(parts, values)
-)
+    return forward_function(lambda fun, primals: _pulling(fun, primals, has_aux), fun)
