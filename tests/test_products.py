@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -41,7 +42,7 @@ def affine(np: Any, layer: Any, rest: Any, scale: Any = 1.0) -> Any:
 
 
 LAYERS = Layer(np.arange(24.0).reshape(2, 4, 3) / 24, np.arange(8.0).reshape(4, 2) / 8)
-REST = {"x": np.arange(12.0).reshape(3, 4) / 12, "y": [np.arange(5.0)]}
+REST: Any = {"x": np.arange(12.0).reshape(3, 4) / 12, "y": [np.arange(5.0)]}
 
 
 def test_axes_are_trees_that_begin_as_arguments_and_results_do():
@@ -198,7 +199,7 @@ def test_linearize_is_jvp_and_transposed_vjp(rng: np.random.Generator):
 def test_linearize_evaluates_the_linear_part_alone():
     _, push = pb.linearize(lambda x: np.exp(np.sin(x)), X)
     push(X)
-    residuals = push.__closure__[0].cell_contents  # type: ignore[attr-defined]
+    residuals = inspect.getclosurevars(push).nonlocals["residuals"]
     graph = residuals.linear.apply.ir(residuals, (X,))
     assert {node.primitive.name for node in graph.nodes} == {"mul"}
 
@@ -330,3 +331,181 @@ def test_jacobian_of_complex_numbers():
     assert_allclose(pb.jacobian(np.sin, holomorphic=True)(z)[0], np.cos(z))
     with mistake(TypeError, "holomorphic"):
         pb.jacobian(np.sin)(z)
+
+
+# -- sparse ----------------------------------------------------------------------------------------
+
+
+ROWS, COLUMNS = np.array([3, 1, 1, 0, 5]), np.array([0, 2, 4, 4, 1])
+
+
+def random_structure(x: Any) -> Any:
+    out = pb.numpy.zeros(6)
+    np.add.at(out, ROWS, np.sin(x[COLUMNS]) * x[ROWS])
+    return out
+
+
+def written(x: Any) -> Any:
+    y = x.copy()
+    y[ROWS] = x[COLUMNS] ** 2
+    return y[::-1]
+
+
+STRUCTURES: dict[str, tuple[Callable[..., Any], int]] = {
+    "banded": (lambda x: x[2:] * x[:-2] + np.sin(x[1:-1]), 3 * 4),
+    "arrow": (lambda x: np.concatenate([np.sum(x, keepdims=True), x[1:] * x[0]]), 6 + 2 * 5),
+    "random": (random_structure, 9),
+    "written": (written, 6),
+    "running": (lambda x: np.cumsum(np.exp(x)[::-1]), 21),
+    "tiles": (lambda x: np.pad(x.reshape(2, 3), 1).T @ np.ones((4, 2)), 2 * 2 * 3),
+    "masks": (lambda x: np.tril(np.outer(x, x)), 36),
+    "constant": (lambda x: np.floor(x), 0),
+    "chosen": (lambda x: np.where(x > 0.3, x * x[0], 0.0), 11),
+    "products": (lambda x: x.reshape(3, 2) @ x.reshape(2, 3), 9 * 4 - 6),
+    "norms": (lambda x: np.max(x.reshape(3, 2), axis=1), 6),
+    "linear": (lambda x: np.linalg.solve(np.diag(x[:2]) + 1.0, x[2:4]), 8),
+    "loops": (lambda x: pb.fori_loop(0, 3, lambda i, y: y * x[:2], x[:2]), 2 * 6),
+}
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_sparse_is_dense(name: str):
+    f, _ = STRUCTURES[name]
+    x = np.array([0.3, -1.2, 2.0, 0.7, 0.9, -0.4])
+    dense = pb.jacfwd(f)(x).reshape(-1, 6)
+    pattern = pb.sparsity(f, x)
+    assert pattern.dtype == bool
+    assert not np.any(dense[~pattern.toarray()])
+    assert_allclose(pb.sparse_jacobian(f)(x).toarray(), dense, rtol=1e-13)
+    g = pb.sparse_hessian(lambda x: np.sum(np.sin(f(x))))
+    assert_allclose(
+        g(x).toarray(), pb.hessian(lambda x: np.sum(np.sin(f(x))))(x), rtol=1e-12, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_patterns_are_tight(name: str):
+    f, count = STRUCTURES[name]
+    assert pb.sparsity(f, pb.ShapeDtype((6,))).nnz == count
+
+
+def directions(function: Any, *args: Any) -> int:
+    """How many directions a sparse derivative went along."""
+    ((program, _),) = function._kept[next(iter(function._kept))]
+    from pullback.tracer.primitive import TABLE
+
+    gathers = [n for n in program.ir(*args).nodes if n.primitive is TABLE["gather"]]
+    return int(gathers[-1].operands[0].type.shape[0])
+
+
+@pytest.mark.parametrize(
+    ("f", "wanted"),
+    [
+        (lambda x: x[1:] - x[:-1], 2),
+        (lambda x: np.concatenate([np.sum(x, keepdims=True), x[1:]]), 2),
+        (lambda x: x[0] * x, 2),
+    ],
+)
+def test_as_many_directions_as_colours(f: Any, wanted: int):
+    jacobian = pb.sparse_jacobian(f)
+    x = np.linspace(0.1, 1.0, 50)
+    assert_allclose(jacobian(x).toarray(), pb.jacfwd(f)(x))
+    assert directions(jacobian, x) == wanted
+
+
+def test_an_arrow_costs_two_products():
+    def f(x: Any) -> Any:
+        return np.sum(x[0] * x**2)
+
+    hessian = pb.sparse_hessian(f)
+    x = np.linspace(0.1, 1.0, 50)
+    assert_allclose(hessian(x).toarray(), pb.hessian(f)(x))
+    assert directions(hessian, x) == 2
+
+
+def test_random_patterns_are_recovered(rng: np.random.Generator):
+    for _ in range(4):
+        n = 12
+        mask = (rng.random((n, n)) < 0.2).astype(float)
+        where_rows, where_columns = np.nonzero(mask)
+
+        def f(x: Any, r: Any = where_rows, c: Any = where_columns) -> Any:
+            return np.sum(np.sin(x[r] * x[c])) + np.sum(np.cos(x[r] + 2.0 * x[c]))
+
+        x = rng.normal(size=n)
+        got = pb.sparse_hessian(f)(x)
+        assert_allclose(got.toarray(), pb.hessian(f)(x), rtol=1e-11, atol=1e-11)
+        assert got.nnz <= 2 * where_rows.size + n
+
+
+def test_patterns_follow_indices():
+    def f(x: Any, places: Any) -> Any:
+        return x[places] ** 2
+
+    x = np.array([1.0, 2.0, 3.0])
+    jacobian = pb.sparse_jacobian(f)
+    for places in ([0, 1], [2, 1], [0, 0], [0, 1]):
+        got = jacobian(x, np.array(places))
+        assert got.nnz == 2
+        assert_allclose(got.toarray(), pb.jacfwd(f)(x, np.array(places)))
+    outside = np.array([0, 1])
+    jacobian = pb.sparse_jacobian(lambda x: x[outside] ** 2)
+    assert_allclose(jacobian(x).toarray(), [[2.0, 0, 0], [0, 4.0, 0]])
+    outside[:] = [2, 0]
+    assert_allclose(jacobian(x).toarray(), [[0, 0, 6.0], [2.0, 0, 0]])
+
+
+def test_indices_that_depend_on_the_argument_are_dense():
+    x = np.array([0.2, 1.4, 0.7])
+    assert pb.sparsity(lambda x: x[np.floor(x).astype(int)], x).nnz == 9
+    assert pb.sparsity(lambda x, i: x[i], pb.ShapeDtype((3,)), pb.ShapeDtype((2,), int)).nnz == 6
+    assert_allclose(
+        pb.sparse_jacobian(lambda x: x[np.floor(x).astype(int)] * x)(x).toarray(),
+        pb.jacfwd(lambda x: x[np.floor(x).astype(int)] * x)(x),
+    )
+
+
+def test_sparse_jacobians_of_trees():
+    def f(p: Any, x: Any, scale: Any = 1.0) -> Any:
+        return {"a": p["w"] * x[:, None] * scale, "b": (np.sum(p["b"]),)}
+
+    p = {"w": A.T, "b": np.float32(2.0)}
+    got = pb.sparse_jacobian(f, (0, 1))(p, X, scale=2.0)
+    assert got.shape == (7, 10)
+    dense = pb.jacobian(f, (0, 1))(p, X, scale=2.0)
+    blocks = [
+        np.concatenate(
+            [np.reshape(d[0][k], (n, -1)) for k in ("b", "w")] + [d[1].reshape(n, -1)], 1
+        )
+        for d, n in ((dense["a"], 6), (dense["b"][0], 1))
+    ]
+    assert_allclose(got.toarray(), np.concatenate(blocks))
+
+
+def test_sparse_jacobians_are_compiled_once():
+    traces = []
+
+    def f(x: Any) -> Any:
+        traces.append(1)
+        return x[1:] * x[:-1]
+
+    jacobian = pb.sparse_jacobian(f)
+    first = jacobian(X)
+    count = len(traces)
+    again = jacobian(2 * X)
+    assert len(traces) == count
+    assert_allclose(again.toarray(), 2 * first.toarray())
+    jacobian(np.ones(4))
+    assert len(traces) > count
+
+
+def test_sparse_jacobians_of_what_has_none():
+    with mistake(TypeError, "cannot be traced"):
+        pb.jit(lambda x: pb.sparse_jacobian(np.sin)(x))(X)
+    with mistake(TypeError, "real"):
+        pb.sparse_jacobian(np.sin)(X + 1j)
+    with mistake(TypeError, "real"):
+        pb.sparsity(np.argmax, X)
+    with mistake(IndexError, "out of bounds"):
+        pb.sparse_jacobian(lambda x, i: x[i])(X, np.array([7]))
+    assert pb.sparse_jacobian(np.sin)(np.ones(0)).shape == (0, 0)

@@ -10,6 +10,7 @@ from .forward import hvp, jvp, stop_gradient
 from .jacobians import hessian, jacfwd, jacobian, jacrev
 from .linear import linear_transpose, linearize
 from .reverse import grad, value_and_grad, vjp
+from .sparse import sparse_hessian, sparse_jacobian, sparsity
 from .trees import ravel_tree
 
 __all__ = [
@@ -25,6 +26,9 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "ravel_tree",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "stop_gradient",
     "trace",
     "value_and_grad",
