@@ -407,8 +407,7 @@ def directions(function: Any, *args: Any) -> int:
     ],
 )
 def test_as_many_directions_as_colours(f: Any, wanted: int):
-    jacobian = pb.sparse_jacobian(f)
-    x = np.linspace(0.1, 1.0, 50)
+    jacobian, x = pb.sparse_jacobian(f), np.linspace(0.1, 1.0, 50)
     assert_allclose(jacobian(x).toarray(), pb.jacfwd(f)(x))
     assert directions(jacobian, x) == wanted
 
@@ -417,8 +416,8 @@ def test_an_arrow_costs_two_products():
     def f(x: Any) -> Any:
         return np.sum(x[0] * x**2)
 
+    x: Any = np.linspace(0.1, 1.0, 50)
     hessian = pb.sparse_hessian(f)
-    x = np.linspace(0.1, 1.0, 50)
     assert_allclose(hessian(x).toarray(), pb.hessian(f)(x))
     assert directions(hessian, x) == 2
 
@@ -509,3 +508,124 @@ def test_sparse_jacobians_of_what_has_none():
     with mistake(IndexError, "out of bounds"):
         pb.sparse_jacobian(lambda x, i: x[i])(X, np.array([7]))
     assert pb.sparse_jacobian(np.sin)(np.ones(0)).shape == (0, 0)
+
+
+# -- Taylor mode -----------------------------------------------------------------------------------
+
+
+def over(np: Any, x: Any) -> Any:
+    return np.sin(x * x) / (1 + np.exp(x))
+
+
+CURVES: dict[str, Callable[..., Any]] = {
+    "exp": lambda np, x: np.exp(2 * x),
+    "log": lambda np, x: np.log(x),
+    "tan": lambda np, x: np.tan(x),
+    "tanh": lambda np, x: np.tanh(x),
+    "sqrt": lambda np, x: np.sqrt(x),
+    "quotient": over,
+    "power": lambda np, x: x**2.5 + x**3 - 1,
+    "hyperbolic": lambda np, x: np.sinh(x) * np.cosh(x),
+}
+CURVE = [1.0, 0.5, -0.25, 0.0, 0.5]
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_jet_is_the_series_of_sympy(name: str):
+    sympy: Any = pytest.importorskip("sympy")
+    t = sympy.symbols("t")
+    x = sympy.Rational(3, 4)
+    x += sum(sympy.Rational(c) * t**k / sympy.factorial(k) for k, c in enumerate(CURVE, 1))
+    expression = CURVES[name](sympy, x)
+    wanted = [float(sympy.diff(expression, t, k).subs(t, 0)) for k in range(6)]
+    value, series = pb.jet(lambda x: CURVES[name](np, x), (0.75,), (CURVE,))
+    assert_allclose([value, *series], wanted, rtol=1e-12)
+
+
+def test_jet_at_zero():
+    _, series = pb.jet(lambda x: x**3 + np.where(x > 1, np.log(x), x), (0.0,), ([1.0, 0, 0, 0],))
+    assert_array_equal(series, [1.0, 0.0, 6.0, 0.0])
+
+
+PROGRAMS: dict[str, Callable[..., Any]] = {
+    "products": lambda x, y: (x @ y) * np.tanh(y @ x)[:2, :2],
+    "solutions": lambda x, y: np.linalg.solve(x @ y + 3 * np.eye(2), x),
+    "moved": lambda x, y: np.concatenate([x, y.T])[::-1, [0, 2]] * np.sum(y**2),
+    "extrema": lambda x, y: np.sort(x * x, axis=1) + np.max(y) * np.prod(y),
+    "loops": lambda x, y: pb.fori_loop(0, 2, lambda i, z: np.sin(z) * x, y.T * x),
+    "complex": lambda x, y: np.abs(np.exp(1j * x) + y.T) ** 2,
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_jet_is_nested_jvp(name: str, rng: np.random.Generator):
+    f = PROGRAMS[name]
+    x, y = rng.normal(size=(2, 3)), rng.normal(size=(3, 2))
+    series = [rng.normal(size=(3, 2, 3)), rng.normal(size=(3, 3, 2))]
+
+    def curve(t: Any) -> Any:
+        factors = (t, t**2 / 2, t**3 / 6)
+        moved = [
+            p + sum(c * s for c, s in zip(factors, terms, strict=True))
+            for p, terms in zip((x, y), series, strict=True)
+        ]
+        return f(*moved)
+
+    value, derivatives = pb.jet(f, (x, y), [list(s) for s in series])
+    assert_allclose(value, f(x, y))
+    g: Any = curve
+    for got in derivatives:
+        g = pb.jacfwd(g)
+        assert_allclose(got, g(0.0), rtol=1e-10, atol=1e-10)
+
+
+def test_jet_is_jax_and_nests():
+    jax = jax_with_doubles()
+    from jax.experimental.jet import jet
+
+    x = np.array([0.2, 0.6])
+    series = [np.ones(2), np.array([0.5, -1.0]), np.zeros(2)]
+    value, derivatives = pb.jet(lambda x: over(np, x), (x,), (series,))
+    expected = jet(lambda x: over(jax.numpy, x), (x,), (series,))
+    assert_allclose(value, expected[0])
+    assert_allclose(derivatives, expected[1], rtol=1e-10)
+
+    def third(x: Any) -> Any:
+        return pb.jet(np.sin, (x,), ([1.0, 0.0, 0.0],))[1][2]
+
+    assert_allclose(pb.vmap(pb.grad(third))(x), np.sin(x))
+
+
+def test_jet_of_trees_and_other_dtypes():
+    def f(p: Any) -> Any:
+        return {"square": p["x"] ** 2, "sign": np.sign(p["x"]).astype(int)}
+
+    value, (first, second) = pb.jet(f, ({"x": X},), ([{"x": X}, {"x": np.zeros(3)}],))
+    assert_allclose(value["square"], X**2)
+    assert_allclose(first["square"], 2 * X**2)
+    assert_allclose(second["square"], 2 * X**2)
+    assert_array_equal(second["sign"], [0, 0, 0])
+    single = np.float32(0.5)
+    value, series = pb.jet(np.exp, (single,), ([single, single],))
+    assert value.dtype == series[1].dtype == np.float32
+
+
+def test_jet_of_what_does_not_fit():
+    with mistake(ValueError, "as many derivatives"):
+        pb.jet(np.add, (X, X), ([X], [X, X]))
+    with mistake(ValueError, "shape"):
+        pb.jet(np.sin, (X,), ([X[:2]],))
+    with mistake(TypeError, "floating"):
+        pb.jet(np.sin, (1,), ([1],))
+    with mistake(TypeError, "tuples"):
+        pb.jet(np.sin, X, X)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_long_chains_have_jets():
+    def f(x: Any) -> Any:
+        for _ in range(2000):
+            x = x + 1e-3 * np.sin(x)
+        return x
+
+    _, (first, _) = pb.jet(f, (1.0,), ([1.0, 0.0],))
+    assert_allclose(first, pb.grad(f)(1.0), rtol=1e-12)

@@ -11,6 +11,7 @@ from .jacobians import hessian, jacfwd, jacobian, jacrev
 from .linear import linear_transpose, linearize
 from .reverse import grad, value_and_grad, vjp
 from .sparse import sparse_hessian, sparse_jacobian, sparsity
+from .taylor import jet
 from .trees import ravel_tree
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "jacfwd",
     "jacobian",
     "jacrev",
+    "jet",
     "jit",
     "jvp",
     "linear_transpose",

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from pullback.runtime.function import Function
 from pullback.tracer import tree
 from pullback.tracer.errors import at
 from pullback.tracer.location import user_location
@@ -16,7 +15,7 @@ from pullback.tracer.types import is_complex, is_float
 Argnums: TypeAlias = int | Sequence[int]
 
 
-def decorator(make: Callable[..., Function], fun: Callable[..., Any] | None, **options: Any) -> Any:
+def decorator(make: Callable[..., Any], fun: Callable[..., Any] | None, **options: Any) -> Any:
     """``make(fun)``, or a decorator that waits for the function."""
     if fun is None:
         return functools.partial(make, **options)

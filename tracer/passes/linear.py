@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from ..ir import Graph, Node, literal_value
 from ..types import is_inexact
@@ -18,35 +18,42 @@ def nonlinear_node(graph: Graph, wrt: Sequence[int], zeros: Collection[Node] = (
     """
     varies = {graph.parameters[i] for i in wrt}
 
-    def vanishes(node: Node) -> bool:
-        while node.primitive.name in ("broadcast", "reshape", "convert"):
-            node = node.operands[0]
-        return node in zeros or literal_value(node) == 0
-
     def fits(node: Node) -> bool:
-        return node in varies or vanishes(node)
+        return node in varies or _vanishes(node, zeros)
 
     for node in graph.nodes:
         if any(x in varies for x in node.operands):
-            if not _is_linear(node, varies, fits):
+            whole = all(fits(node.operands[i]) for i in _summands(node))
+            if not whole or not is_linear(node, varies):
                 return node
             varies.add(node)
     return next((x for x in graph.outputs if not fits(x)), None)
 
 
-def _is_linear(node: Node, varies: Collection[Node], fits: Callable[[Node], bool]) -> bool:
-    """Whether a node is linear in those of its operands that vary."""
-    row, operands = node.primitive, node.operands
-    moving = [i for i, x in enumerate(operands) if x in varies]
+def _vanishes(node: Node, zeros: Collection[Node]) -> bool:
+    while node.primitive.name in ("broadcast", "reshape", "convert"):
+        node = node.operands[0]
+    return node in zeros or literal_value(node) == 0
+
+
+def _summands(node: Node) -> Sequence[int]:
+    """Operands that a node is linear in together: with some of them constant it is affine."""
+    row = node.primitive
+    if row.name in SUMS:
+        return range(len(node.operands))
+    return row.linear_operands(len(node.operands)) if row.jointly else ()
+
+
+def is_linear(node: Node, varies: Collection[Node]) -> bool:
+    """Whether a node is linear in those of its operands that vary, or affine."""
+    row = node.primitive
+    moving = [i for i, x in enumerate(node.operands) if x in varies]
     if not is_inexact(node.type.dtype):
         return False
     if row.name in SUMS:
-        return all(map(fits, operands))
+        return True
     if row.name in ("mul", "div"):
         return len(moving) == 1 and (row.name == "mul" or moving == [0])
-    if row.transpose is None:
+    if row.transpose is None or not set(moving) <= set(row.linear_operands(len(node.operands))):
         return False
-    linear = row.linear_operands(len(operands))
-    if not set(moving) <= set(linear):
-        return False
-    return all(fits(operands[i]) for i in linear) if row.jointly else len(moving) == 1
+    return row.jointly or len(moving) == 1

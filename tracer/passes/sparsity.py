@@ -135,7 +135,8 @@ def _pattern_of(node: Node, operands: Sequence[Pattern | None], values: Values) 
             return _along(operands[0], node)
         case "recurrence" if operands[0] is None:
             return _along(operands[1], node)
-    return _dense(node, operands)
+        case _:
+            return _dense(node, operands)
 
 
 def _union(parts: Sequence[Pattern]) -> Pattern:

@@ -23,7 +23,7 @@ def jvp(graph: Graph, wrt: Sequence[int]) -> Graph:
         seeds = [(parameters[i], Tracer(builder.parameter(parameters[i].type))) for i in wrt]
         floating = [x for x in outputs if is_inexact(x.type.dtype)]
         pushed = push_forward(seeds, list(builder.nodes), floating)
-        return builder.graph(_merged([*outputs, *(x.node for x in pushed)]))
+        return builder.graph(merged([*outputs, *(x.node for x in pushed)]))
 
 
 def push_forward(
@@ -41,13 +41,13 @@ def push_forward(
         varies = any(x in tangents for x in node.operands)
         if varies and node not in tangents and node.primitive.differentiable:
             with derivative_of(node):
-                tangent = _push_node(node, [tangents.get(x) for x in node.operands])
+                tangent = push_node(node, [tangents.get(x) for x in node.operands])
             if tangent is not None:
                 tangents[node] = tangent
     return [tangents[x] if x in tangents else zeros(x.type) for x in wanted]
 
 
-def _merged(outputs: Sequence[Node]) -> list[Node]:
+def merged(outputs: Sequence[Node]) -> list[Node]:
     """The outputs, computed without the loops whose values other loops have found."""
     trace = current_trace()
     if not trace.replaced:
@@ -80,7 +80,7 @@ def _remade(builder: Builder, node: Node, operands: tuple[Node, ...]) -> Node:
     return builder.add(node.primitive, operands, node.params)
 
 
-def _push_node(node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
+def push_node(node: Node, tangents: Sequence[Tracer | None]) -> Tracer | None:
     row, params = node.primitive, node.params
     operands = [Tracer(x) for x in node.operands]
     if row.partials is not None:
