@@ -157,7 +157,8 @@ def _traced(
 ) -> _Traced:
     picked = Picked(what, args, argnums)
     flat = trace_function(lambda *xs: fun(*picked.arguments(xs), **kwargs), picked.leaves)
-    types = [x.type for x in (*picked.leaves, *flat.graph.outputs)]
+    types: list[ArrayType] = [x.type for x in picked.leaves]
+    types += [x.type for x in flat.graph.outputs]
     if not all(is_float(t.dtype) for t in types):
         raise TypeError(
             f"{what} takes a function of real inputs with real floating-point outputs"

@@ -87,7 +87,7 @@ class Point:
             count = len(leaves_out)
             return result
 
-        self.flat: Flat = trace_function(flat_function, self.picked.leaves)
+        self.flat: Flat = trace_function(flat_function, self.picked.leaves, at_arguments=True)
         self.values = [x.type for x in self.flat.graph.outputs[:count]]
 
 

@@ -232,9 +232,9 @@ def _unknown_places(node: Node, operands: Sequence[Pattern | None]) -> Pattern:
     parts = [] if x is None else [x]
     if update is not None:
         addressed = node.operands[1].type.ndim
-        rest = node.operands[-1].type.shape[addressed:]
+        kept = node.operands[-1].type.shape[addressed:]
         reduced = _summed(update, node.operands[-1].type.shape, range(addressed))
-        parts.append(_read(reduced, np.resize(np.arange(prod(rest)), node.type.size)))
+        parts.append(_read(reduced, np.resize(np.arange(prod(kept)), node.type.size)))
     return _union(parts)
 
 
@@ -247,7 +247,7 @@ def _scattered(node: Node, operands: Sequence[Pattern | None], values: Values) -
     parts = [] if x is None else [x]
     if update is not None:
         places = np.arange(node.type.size).reshape(node.type.shape)
-        parts.append(_grouped(update, places[tuple(indices)].ravel(), node.type.size))  # type: ignore[arg-type]
+        parts.append(_grouped(update, places[tuple(indices)].ravel(), node.type.size))
     return _union(parts)
 
 
