@@ -13,8 +13,16 @@ from pullback.tracer.errors import (
 from pullback.tracer.ir import Graph
 from pullback.tracer.text import parse
 
-from . import testing
+from . import checkpoint_policies, testing
 from .control import associative_scan, cond, fori_loop, map, scan, switch, while_loop
+from .custom import (
+    checkpoint,
+    custom_jvp,
+    custom_linear_solve,
+    custom_root,
+    custom_vjp,
+    remat,
+)
 from .numpy import random
 from .transforms import (
     eval_shape,
@@ -52,8 +60,14 @@ __all__ = [
     "UnsupportedFunctionError",
     "UnsupportedTypeError",
     "associative_scan",
+    "checkpoint",
+    "checkpoint_policies",
     "clear_cache",
     "cond",
+    "custom_jvp",
+    "custom_linear_solve",
+    "custom_root",
+    "custom_vjp",
     "eval_shape",
     "fori_loop",
     "grad",
@@ -71,6 +85,7 @@ __all__ = [
     "parse",
     "random",
     "ravel_tree",
+    "remat",
     "scan",
     "set_paths_limit",
     "sparse_hessian",

@@ -20,7 +20,7 @@ REDUCTIONS = frozenset(f"reduce_{x}" for x in ("sum", "prod", "max", "min", "any
 ARG_REDUCTIONS = frozenset({"argmax", "argmin"})
 SCANS = frozenset({"cumsum", "cumprod", "cummax", "cummin", "recurrence"})
 SCATTERS = frozenset({"scatter", "scatter_add"})
-MOVES = frozenset({"broadcast", "permute", "slice", "flip", "reshape", "stop_gradient"})
+MOVES = frozenset({"broadcast", "permute", "slice", "flip", "reshape", "stop_gradient", "barrier"})
 CONTROL = frozenset({"scan", "while_loop", "switch"})
 """Rows with graphs inside, of several results, each of them a node: one kernel makes them all."""
 
@@ -36,7 +36,7 @@ ALWAYS_ROOTS = (
 WIDEST_STACK = 4
 """How many values one kernel puts side by side."""
 
-ALIASES = frozenset({"reshape", "stop_gradient"})
+ALIASES = frozenset({"reshape", "stop_gradient", "barrier"})
 
 WEIGHTS = {
     **dict.fromkeys(VECTOR, 40),
@@ -191,6 +191,9 @@ def _operands_in_memory(node: Node) -> Iterable[Node]:
         return [base(x) for x in node.operands]
     if name == "gather":
         return [base(node.operands[0])]
+    if name == "barrier":
+        after = map(_unspread, node.operands[1:])
+        return [base(x) for x in after if x.primitive is not LITERAL]
     if name == "reshape":
         source = node.operands[0]
         if not reshape_is_affine(source.type.shape, node.type.shape):
@@ -200,6 +203,13 @@ def _operands_in_memory(node: Node) -> Iterable[Node]:
         if source.type.ndim and _inline_weight(source) > 4 and node.type.size > source.type.size:
             return [base(source)]
     return []
+
+
+def _unspread(node: Node) -> Node:
+    """What a broadcast value is made of: with that it is there."""
+    while node.primitive.name == "broadcast":
+        node = node.operands[0]
+    return node
 
 
 def _inline_weight(node: Node, limit: int = 64) -> int:

@@ -31,6 +31,7 @@ MOVES = frozenset(
         "where",
         "convert",
         "stop_gradient",
+        "barrier",
         "reduce_max",
         "reduce_min",
         "argmax",

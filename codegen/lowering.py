@@ -10,6 +10,7 @@ from pullback.tracer.primitive import TABLE
 from pullback.tracer.trace import Tracer
 from pullback.tracer.types import is_complex
 
+from .calls import lower_calls
 from .complexes import lower_complex
 from .contract import lower_products
 from .factorisations import lower_factorisations
@@ -42,7 +43,9 @@ def lowered_once(graph: Graph) -> Graph:
 
 
 LOWERING: tuple[Callable[[Graph], Graph], ...] = (
+    lower_calls,
     hoist,
+    lower_calls,  # what is computed before a loop may be a call
     lower_inner,
     lower_factorisations,
     lower_complex,

@@ -163,6 +163,7 @@ MOVE_ROWS: dict[str, Callable[[Node, Rows], Rows]] = {
     "flip": _flip_rows,
     "reshape": _reshape_rows,
     "stop_gradient": lambda node, rows: rows,
+    "barrier": lambda node, rows: rows,
 }
 
 

@@ -210,7 +210,7 @@ def _source(node: Node, index: Index) -> Place | None:
             return operand, tuple(n - 1 - i if a in params["axes"] else i for a, (i, n) in extents)
         case "reshape":
             return operand, _unravel(_flat(node.type.shape, index), operand.type.shape)
-        case "stop_gradient":
+        case "stop_gradient" | "barrier":
             return operand, index
         case "concatenate":
             return _concatenated(node, index)

@@ -1,7 +1,8 @@
 """Guards: the names outside a function that its code refers to must mean what they meant.
 
 Closure cells and globals are followed through the Python functions of the user's that they name,
-and through instances whose attributes the code names. Their values are compared by identity; arrays
+and through instances whose attributes the code names; what an object lists in ``__refers__`` is
+followed too. Their values are compared by identity; arrays
 themselves are read at each call, so changing one in place needs no guard.
 """
 
@@ -36,6 +37,7 @@ def guards_of(*functions: Callable[..., Any]) -> tuple[tuple[Guard, ...], tuple[
         if isinstance(value, CONTAINERS):
             contents.append(Contents(value))
             continue
+        stack += getattr(value, "__refers__", ())
         for guard in _names(value):
             guards.append(guard)
             stack.append(guard.expected)

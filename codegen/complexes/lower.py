@@ -15,6 +15,7 @@ from pullback.tracer.ir import LITERAL, Graph, Node, literal_value
 from pullback.tracer.passes.subgraph import with_inner
 from pullback.tracer.primitive import TABLE, Primitive
 from pullback.tracer.primitives import (
+    call,
     complexes,
     contraction,
     cumulative,
@@ -114,6 +115,15 @@ def _by_part(node: Node, operands: Sequence[Tracer]) -> Tracer:
         parts = [row(x) if is_complex(x.dtype) else x for x in operands]
         results.append(node.primitive(*parts, **node.params))
     return joined(Pair(*results))
+
+
+def _barrier(node: Node, operands: Sequence[Tracer]) -> Tracer:
+    """Each part after all parts."""
+    x, *after = operands
+    parts = [part for y in after for part in (pair(y) if is_complex(y.dtype) else (y,))]
+    if not is_complex(x.dtype):
+        return call.barrier(x, *parts)
+    return joined(Pair(*(call.barrier(part, *parts) for part in pair(x))))
 
 
 def _formula(function: Callable[..., Pair | Tracer]) -> Rule:
@@ -220,7 +230,7 @@ def _rules() -> dict[Primitive, Rule]:
     rules: dict[Primitive, Rule] = {LITERAL: _literal, structure.iota: _iota}
     rules |= {row: _routine(row.name) for row in (*TRANSFORMS, *FACTORISATIONS)}
     rules |= {TABLE[name]: _loop for name in CONTROL}
-    rules |= {contraction.dot: _dot, elementwise.convert: _convert}
+    rules |= {call.barrier: _barrier, contraction.dot: _dot, elementwise.convert: _convert}
     for row in (
         *(structure.broadcast, structure.reshape, structure.permute, structure.slice),
         *(structure.flip, structure.pad, structure.concatenate, structure.update_slice),

@@ -1,6 +1,7 @@
 """The rows, a file a family; importing this package fills the table."""
 
 from . import (
+    call,
     complexes,
     contraction,
     cumulative,
@@ -23,6 +24,7 @@ from . import (
 )
 
 __all__ = [
+    "call",
     "complexes",
     "contraction",
     "cumulative",

@@ -120,13 +120,13 @@ def _switch_batch(
     size = next(x.shape[0] for x, yes in zip((index, *operands), batched, strict=True) if yes)
     flags = tuple(batched[1:])
     if not batched[0]:
-        many = _derived(branches, ("batch", flags, size), lambda b: _batched(b, flags, size))
+        many = _derived(branches, ("batch", flags, size), lambda b: for_many(b, flags, size))
         return switch(index, *operands, branches=many, result=result)
     # Each item has a branch of its own: all are computed, and the item's is taken.
     if not any(flags):
         values = [repeated(x, size) for x in _each(branches, operands, result)]
     else:
-        many = _derived(branches, ("batch", flags, size), lambda b: _batched(b, flags, size))
+        many = _derived(branches, ("batch", flags, size), lambda b: for_many(b, flags, size))
         values = _each(many, operands, result)
     total = values[0]
     for number, value in enumerate(values[1:], 1):
@@ -143,7 +143,7 @@ def _each(branches: Branches, operands: Sequence[Tracer], result: int) -> list[T
     return [Tracer(replay(b, builder, nodes)[result]) for b in branches]
 
 
-def _batched(branch: Graph, flags: Sequence[bool], size: int) -> Graph:
+def for_many(branch: Graph, flags: Sequence[bool], size: int) -> Graph:
     """The branch for many at once, all of its results with a batch axis."""
     from ..passes.batch import batch
 

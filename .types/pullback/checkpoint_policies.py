@@ -1,0 +1,1 @@
+../../api/checkpoint_policies.py
