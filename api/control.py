@@ -53,6 +53,7 @@ def scan(
     xs: Any = None,
     length: int | None = None,
     reverse: bool = False,
+    checkpoint: int | str | None = None,
 ) -> tuple[Any, Any]:
     """Carry a value along the first axis of arrays.
 
@@ -64,6 +65,9 @@ def scan(
             if there are none: then ``length`` tells how often ``f`` is called.
         length: the number of steps.
         reverse: go from the last entry to the first; the y of an entry stands at its place.
+        checkpoint: how much reverse mode keeps of n steps: None, the carry of each; "sqrt", of the
+            root of n segments, each of which is run once more; "log", of nested segments, eight on
+            a level, run once more on each level; a number, of segments of so many steps.
 
     Returns:
         The last carry, and the ys stacked along a new first axis.
@@ -80,7 +84,8 @@ def scan(
     >>> pb.grad(lambda r: pb.scan(lambda c, _: (r * c, None), 1.0, length=3)[0])(2.0)
     np.float64(12.0)
     """
-    result: tuple[Any, Any] = _run(_scan, (f,), init, xs, length=length, reverse=bool(reverse))
+    static = {"length": length, "reverse": bool(reverse), "checkpoint": checkpoint}
+    result: tuple[Any, Any] = _run(_scan, (f,), init, xs, **static)
     return result
 
 

@@ -485,3 +485,51 @@ def test_values_of_too_many_turns_are_computed_in_the_loop() -> None:
 
     plan = str(pb.jit(f).plan(pb.ShapeDtype((2_000_000, 2), np.float64)))
     assert "sin" in plan[plan.index("times") :]
+
+
+# -- how much is kept ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("checkpoint", ["sqrt", "log", 7, 1, 1000])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_checkpoints_change_nothing(checkpoint: Any, reverse: bool) -> None:
+    def f(a: Any, x: Any, kept: Any) -> Any:
+        def step(c: Any, y: Any) -> Any:
+            c = np.sin(c * a) + y
+            return c, c * c
+
+        return pb.scan(step, 0.5, x, reverse=reverse, checkpoint=kept)
+
+    def total(a: Any, x: Any, kept: Any) -> Any:
+        last, ys = f(a, x, kept)
+        return last + np.sum(np.cos(ys))
+
+    x = RNG.normal(size=75)
+    for kept in (None, checkpoint):
+        compiled = pb.jit(f, static_argnums=2)
+        same(compiled(1.1, x, kept), compiled(1.1, x, None), 0)
+    slope = pb.grad(lambda a, x: total(a, x, checkpoint), (0, 1))(1.1, x)
+    same(slope, pb.grad(lambda a, x: total(a, x, None), (0, 1))(1.1, x))
+
+
+def test_checkpoints_keep_less() -> None:
+    def bytes_for(checkpoint: Any, steps: int) -> int:
+        def f(a: Any) -> Any:
+            step = lambda c, _: (np.sin(c * a), None)  # noqa: E731
+            return np.sum(pb.scan(step, a, length=steps, checkpoint=checkpoint)[0])
+
+        return pb.grad(f).plan(np.ones(100)).workspace_bytes
+
+    every, root, log = (bytes_for(kept, 4096) for kept in (None, "sqrt", "log"))
+    assert every > 4096 * 800
+    assert root < 4 * 64 * 800
+    assert log < 4 * 8 * 4 * 800
+    assert bytes_for("sqrt", 16384) < 2.2 * root
+    assert bytes_for("log", 32768) < 1.5 * log
+    assert bytes_for("log", 4096 + 4095) < 2 * log
+
+
+def test_what_is_no_checkpoint() -> None:
+    for wrong in ("all", 0, -1, 2.5):
+        with pytest.raises(ValueError, match="a checkpoint is"):
+            pb.scan(lambda c, x: (c, x), 1.0, np.ones(3), checkpoint=wrong)  # type: ignore[arg-type]

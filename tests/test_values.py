@@ -204,3 +204,10 @@ def test_inner_functions_take_the_path_of_the_outer_call() -> None:
     assert outer(1.0) == 3.0 + 4.0
     assert outer(2.0) == 4.0 + 8.0
     np.testing.assert_array_equal(pb.jacfwd(pb.grad(clipped))(2.0), 2.0)
+
+
+def test_rules_and_checkpoints_take_the_path() -> None:
+    doubled = pb.custom_vjp(clipped)
+    doubled.defvjp(lambda x: (doubled(x), x), lambda x, ct: (2.0 * ct * x,))
+    assert [pb.grad(doubled)(x) for x in (2.0, -3.0)] == [4.0, -6.0]
+    assert [pb.grad(pb.checkpoint(clipped))(x) for x in (2.0, -3.0)] == [4.0, -2.0]

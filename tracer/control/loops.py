@@ -5,6 +5,7 @@ What the functions take from outside becomes operands of the row.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from ..errors import at
 from ..location import user_location
 from ..numpy.joining import concatenate
 from ..numpy.promotion import as_dtype
-from ..numpy.shaping import part
+from ..numpy.shaping import part, reshape
 from ..primitives import scan as loops
 from ..primitives import while_loop as whiles
 from ..primitives.structure import iota
@@ -28,18 +29,23 @@ from .steps import captures_first, trace_step, traced_step
 
 def scan(
     f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None,
-    reverse: bool = False,
+    reverse: bool = False, checkpoint: int | str | None = None,
 ) -> tuple[Any, Any]:  # fmt: skip
     """``carry, y = f(carry, x)`` for each place along the first axis of the leaves of ``xs``.
 
+    With ``checkpoint`` reverse mode keeps what is carried between segments, as a scan of scans.
+
     Raises:
         ValueError: when the leaves of ``xs`` are of different length, or there is none and no
-            ``length``.
+            ``length``; for another checkpoint than "sqrt", "log" or a positive number.
         TypeError: when the carried values change their structure or their types.
     """
     leaves, x_spec = tree.flatten(xs)
     stacked = [as_leaf(x) for x in leaves]
     count = _length(stacked, length)
+    size = _segment(checkpoint, count)
+    if size < count:
+        return _in_segments(f, init, stacked, x_spec, count, size, reverse, checkpoint)
     slices = [x.type.with_shape(x.shape[1:]) for x in stacked]
 
     def step(carry: Any, *x: Tracer) -> Any:
@@ -55,6 +61,70 @@ def scan(
     found = loops.results_of(body.graph, body.captures, body.init, stacked, count, reverse)
     carried = len(body.init)
     return tree.unflatten(body.carry, found[:carried]), tree.unflatten(body.rest, found[carried:])
+
+
+FACTOR = 8
+"""How many segments each level has of a scan that keeps a logarithm of its steps."""
+
+
+def _segment(checkpoint: int | str | None, count: int) -> int:
+    """How many steps a segment has."""
+    match checkpoint:
+        case None:
+            return count
+        case "sqrt":
+            return max(math.isqrt(count), 1)
+        case "log":
+            size = 1
+            while size * FACTOR < count:
+                size *= FACTOR
+            return size if size > 1 else count
+        case int() if checkpoint > 0:
+            return checkpoint
+        case _:
+            raise ValueError(
+                f'a checkpoint is "sqrt", "log" or a number of steps, got {checkpoint!r}'
+                f"{at(user_location())}"
+            )
+
+
+def _in_segments(
+    f: Callable[..., Any],
+    init: Any,
+    xs: Sequence[Tracer],
+    spec: tree.TreeSpec,
+    count: int,
+    size: int,
+    reverse: bool,
+    checkpoint: int | str | None,
+) -> tuple[Any, Any]:
+    """A scan over segments, whose steps are scans, and one over the steps that are left."""
+    whole = count // size * size
+    within = "log" if checkpoint == "log" else None
+
+    def segment(carry: Any, x: Any) -> tuple[Any, Any]:
+        return scan(f, carry, tree.unflatten(spec, x), size, reverse, within)
+
+    def segments(carry: Any) -> tuple[Any, Any]:
+        cut = [reshape(part(x, 0, 0, whole), (whole // size, size, *x.shape[1:])) for x in xs]
+        carry, ys = scan(segment, carry, cut, whole // size, reverse)
+        leaves, y_spec = tree.flatten(ys)
+        flat = [reshape(y, (whole, *y.shape[2:])) for y in leaves]
+        return carry, tree.unflatten(y_spec, flat)
+
+    def rest(carry: Any) -> tuple[Any, Any]:
+        left = [part(x, 0, whole, count) for x in xs]
+        return scan(f, carry, tree.unflatten(spec, left), count - whole, reverse, within)
+
+    if whole == count:
+        return segments(init)
+    first, second = (rest, segments) if reverse else (segments, rest)
+    carry, ys = first(init)
+    carry, more = second(carry)
+    low, high = (more, ys) if reverse else (ys, more)
+    leaves, y_spec = tree.flatten(low)
+    pairs = zip(leaves, tree.flatten(high)[0], strict=True)
+    return carry, tree.unflatten(y_spec, [concatenate(pair, 0) for pair in pairs])
 
 
 def _length(xs: Sequence[Tracer], length: int | None) -> int:

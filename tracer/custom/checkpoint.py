@@ -24,5 +24,5 @@ def checkpoint(
         args, kwargs = tree.unflatten(spec, xs)
         return function(*args, **kwargs)
 
-    flat = trace_function(flat_function, leaves)
+    flat = trace_function(flat_function, leaves, at_arguments=True)
     return flat.result(called(flat.graph, Recompute(policy), [*leaves, *captured(flat)]))

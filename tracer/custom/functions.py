@@ -135,7 +135,7 @@ def _call(given: Given, make: Make, finish: Callable[[Knot, Later], Custom]) -> 
     def flat_function(*xs: Tracer) -> Any:
         return given.function(*given.with_values(tree.unflatten(spec, xs)))
 
-    knot = Knot(given, spec, leaves, trace_function(flat_function, leaves))
+    knot = Knot(given, spec, leaves, trace_function(flat_function, leaves, at_arguments=True))
     knot.captures.add(knot.flat)
     _tie(knot, make, finish)
     return knot.result(leaves)
