@@ -394,7 +394,7 @@ def _plan_workspace(plan: Plan) -> None:
     last: dict[Buffer, int] = {}
     for i, kernel in enumerate(plan.kernels):
         written = writes(kernel)
-        for buffer in sorted(written | reads(kernel), key=lambda b: b.number):
+        for buffer in sorted(written | reads(kernel), key=lambda b: (b.number, b.name)):
             if buffer.kind == "workspace":
                 # Nothing writes the elements of an empty array, but kernels may name it.
                 known = buffer in first or buffer in written or not buffer.type.size
