@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, replay
@@ -109,14 +109,15 @@ def _hoisted(node: Node, operands: Sequence[Tracer]) -> Tracer | None:
 
 
 def _summed(
-    split: Split, products: Sequence[Product], init: Tracer, along: Sequence[Tracer], result: object
+    split: Split,
+    products: Sequence[Product],
+    init: Tracer,
+    along: Sequence[Tracer],
+    result: Callable[[int], Tracer],
 ) -> Tracer:
-    assert callable(result)
-
     def stack(source: tuple[str, int]) -> Tracer:
         kind, number = source
-        value: Tracer = along[number] if kind == "x" else result(len(split.carries) + number)
-        return value
+        return along[number] if kind == "x" else result(len(split.carries) + number)
 
     total = init
     for p in products:

@@ -406,7 +406,7 @@ def directions(function: Any, *args: Any) -> int:
         (lambda x: x[0] * x, 2),
     ],
 )
-def test_as_many_directions_as_colours(f: Any, wanted: int):
+def test_as_many_directions_as_colours(f: Callable[..., Any], wanted: int):
     jacobian, x = pb.sparse_jacobian(f), np.linspace(0.1, 1.0, 50)
     assert_allclose(jacobian(x).toarray(), pb.jacfwd(f)(x))
     assert directions(jacobian, x) == wanted
