@@ -33,8 +33,8 @@ Memory = Callable[[Value], Value]
 HANDLE = ArrayType((1,), INT64)
 """What stands for a stack in the workspace: a pointer to where it begins."""
 
-FIRST_ROOM = 64
-"""Entries that a stack has room for at first."""
+FIRST_ROOM, FIRST_BYTES = 64, 1 << 20
+"""Entries that a stack has room for at first, if they take no more bytes than that."""
 
 
 def scratch_for(roots: Sequence[Node], buffers: dict[Node, Buffer], size: int) -> Buffer:
@@ -263,7 +263,9 @@ def _keep(
     w.start_block(full)
     doubled = w.op("shl", size, constant(I64, 1))
     none = w.compare("eq", size, constant(I64, 0))
-    larger = w.select(none, constant(I64, FIRST_ROOM), doubled)
+    most = max(_size(c) for c, _ in kept)
+    first = min(max(FIRST_BYTES // max(most, 1), 1), FIRST_ROOM)
+    larger = w.select(none, constant(I64, first), doubled)
     for c, _ in kept:
         handle = outer[c.history] if c.history is not None else outer[c.init]
         grown = memory(w.scale_index(larger, max(_size(c), 1)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -533,3 +535,30 @@ def test_what_is_no_checkpoint() -> None:
     for wrong in ("all", 0, -1, 2.5):
         with pytest.raises(ValueError, match="a checkpoint is"):
             pb.scan(lambda c, x: (c, x), 1.0, np.ones(3), checkpoint=wrong)  # type: ignore[arg-type]
+
+
+LACK_OF_MEMORY = """
+import resource
+import numpy as np
+import pullback as pb
+
+slope = pb.grad(lambda x, n: np.sum(pb.fori_loop(0, n, lambda i, v: np.sin(v), x)))
+x = np.ones(1_000_000)
+before = slope(x, 3)[0]
+resource.setrlimit(resource.RLIMIT_AS, (3_000_000_000, 3_000_000_000))
+try:
+    slope(x, 1000)
+except MemoryError as error:
+    print(error)
+print(slope(x, 3)[0] == before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does")
+def test_running_out_of_memory_is_an_error() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LACK_OF_MEMORY], capture_output=True, text=True, check=True
+    )
+    message, after = done.stdout.splitlines()
+    assert message.startswith("no memory for what reverse mode keeps of a loop's steps at <string>")
+    assert after == "True"
