@@ -150,6 +150,19 @@ def test_values_of_arrays_from_outside() -> None:
     assert f(2.0) == -2.0
 
 
+def test_arrays_made_within_a_differentiated_function() -> None:
+    def flight(u: Any) -> Any:
+        place, speed = np.zeros(2), u * 1.0
+        while place[1] >= 0.0:
+            place = place + speed
+            speed = speed - 1.0
+        return place[0]
+
+    value, slope = pb.value_and_grad(flight)(np.array([12.0, 0.8]))
+    assert value == flight(np.array([12.0, 0.8]))
+    np.testing.assert_array_equal(slope, [3.0, 0.0])
+
+
 def test_arguments_that_are_written_to() -> None:
     @pb.jit
     def f(x: Any) -> Any:

@@ -121,6 +121,10 @@ def _in_outermost(node: Node, traces: Sequence[Trace], path: Path) -> Node | Non
         if top in made or outermost.builder.owns(top):
             stack.pop()
             continue
+        captured = next((t.sources[top] for t in traces if top in t.sources), None)
+        if isinstance(captured, np.ndarray):
+            made[top] = outermost.capture(captured, top.type)
+            continue
         same = next((t.known[top] for t in traces if top in t.known), None)
         sources = (same,) if isinstance(same, Node) else top.operands
         if top.primitive is PARAMETER and not isinstance(same, Node):
