@@ -74,7 +74,7 @@ def assembly(text: str, level: int | None = None) -> str:
         return machine(level).emit_assembly(module)
 
 
-def load(code: bytes, symbols: Mapping[str, int], entries: Iterable[str]) -> Linked:
+def load(code: bytes, symbols: Mapping[str, int], entries: Iterable[str] = ("entry",)) -> Linked:
     """Load an object file into memory, every one into a name space of its own."""
     import llvmlite.binding as llvm
 

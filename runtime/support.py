@@ -6,12 +6,21 @@ from functools import cache
 
 from pullback.codegen.support import SUPPORT, support_module
 
+from .cache import digest, store
 from .libraries import resolve
-from .link import Linked, link
+from .link import Linked, load, object_code
 
 
 @cache
 def support() -> Linked:
-    """Compile and load them (3 ms)."""
+    """Load them, from disk if they have been compiled before (3 ms)."""
     module = support_module()
-    return link(module.text(), resolve(module.symbols), SUPPORT, level=0)
+    text = module.text()
+    disk = store()
+    key = digest("text", text) if disk is not None else b""
+    code = disk.get(key) if disk is not None else None
+    if code is None:
+        code = object_code(text, level=0)
+        if disk is not None:
+            disk.put(key, code)
+    return load(code, resolve(module.symbols), SUPPORT)
