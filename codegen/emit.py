@@ -32,6 +32,7 @@ from .kernel import (
     writes,
 )
 from .loops import emit_loops
+from .pool import SHARE_PARTS
 from .repeat import emit_repeat, emit_while
 from .routines import emit_routine
 
@@ -124,6 +125,9 @@ def _call_kernel(
     arguments: Sequence[Value],
     vector_bytes: int,
 ) -> None:
+    if isinstance(kernel, LoopKernel) and kernel.last is not None:
+        _call_parts(run, emission, name, kernel, buffers, arguments, vector_bytes)
+        return
     parameters = [(PTR, b.name) for b in buffers]
     w = FunctionWriter(
         emission.module, name, I64, [*parameters, (PTR, "status")], linkage="internal"
@@ -140,6 +144,35 @@ def _call_kernel(
     w.finish()
     status = run.parameters[-1]
     result = run.call_known(name, I64, [*arguments, status])
+    if len(emission.sites) > before:
+        _leave_if_failed(run, result)
+
+
+def _call_parts(
+    run: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: LoopKernel,
+    buffers: Sequence[Buffer],
+    arguments: Sequence[Value],
+    vector_bytes: int,
+) -> None:
+    """Write a function for one part of a kernel, and have threads share the parts."""
+    w = FunctionWriter(
+        emission.module, name, I64, [(PTR, "table"), (I64, "part"), (PTR, "status")], "internal"
+    )
+    table, part, status = w.parameters
+    pointers = {b: w.load(PTR, w.address(table, i, PTR), 8) for i, b in enumerate(buffers)}
+    before = len(emission.sites)
+    emit_loops(w, kernel, pointers, emission.sites, status, vector_bytes, part)
+    w.ret(constant(I64, 0))
+    w.finish()
+    given = run.alloca(PTR, len(buffers))
+    for i, argument in enumerate(arguments):
+        run.store(argument, run.address(given, i, PTR), 8)
+    count = constant(I64, kernel.extents[0])
+    function = Value(PTR, f"@{name}")
+    result = run.call(SHARE_PARTS, I64, [function, given, count, run.parameters[-1]])
     if len(emission.sites) > before:
         _leave_if_failed(run, result)
 
