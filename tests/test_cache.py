@@ -58,7 +58,8 @@ def run(directory: Path, program: str = PROGRAM) -> list[str]:
     environment = {**os.environ, cache.DIRECTORY: str(directory)}
     # A file, so that there are lines to name.
     script = directory.parent / "program.py"
-    script.write_text(program)
+    if not script.exists():
+        script.write_text(program)
     done = subprocess.run(
         [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False
     )
@@ -92,6 +93,7 @@ def test_damaged_files_are_written_again(tmp_path: Path) -> None:
 
 
 def test_processes_at_once(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: run(tmp_path / "kept")[:-1], range(4)))
     assert all(lines == found[0] for lines in found)
