@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, family
 from pullback.tracer.types import Shape
 
-from .math.special import BY_LANE, VECTOR
+from .math.special import BY_LANE, INCOMPLETE_DERIVATIVES, VECTOR
 from .routines import ROUTINES
 
 REDUCTIONS = frozenset(f"reduce_{x}" for x in ("sum", "prod", "max", "min", "any", "all"))
@@ -41,7 +41,7 @@ ALIASES = frozenset({"reshape", "stop_gradient", "barrier"})
 WEIGHTS = {
     **dict.fromkeys(VECTOR, 40),
     **dict.fromkeys(BY_LANE, 300),
-    "gammainc_by_a": 1000,
+    **dict.fromkeys(INCOMPLETE_DERIVATIVES, 1000),
     "div": 4,
     "sqrt": 5,
     "remainder": 20,

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.special
 
 from pullback.codegen.math.special import VECTOR
+from pullback.tracer.primitives.special import INCOMPLETE_DERIVATIVES
 
 from .accuracy import TIMED, nanoseconds
 from .elementary import Array, Compiled, ulps
@@ -22,13 +23,15 @@ HEAD = """\
 |---|---|---|---|---|---|---|
 """
 SCIPY_NAMES = {"lgamma": "gammaln", "digamma": "psi"}
-SLOW = {"gammainc_by_a", "zeta"}
+SLOW = {*INCOMPLETE_DERIVATIVES, "zeta"}
 
 
 def usual_operands(name: str, count: int) -> list[Array]:
     """Operands within the function's domain for timing."""
     high = 0.98 if name in {"erfinv", "erfcinv", "ndtri"} else 8.0
     x = np.linspace(0.01, high, TIMED)
+    if count == 3:
+        return [x + 1.05, x + 0.5, x / (high + 1.0)]
     return [x + 1.05, x] if count == 2 else [x]
 
 

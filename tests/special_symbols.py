@@ -47,7 +47,16 @@ SYMBOLIC: dict[str, Any] = {
     "beta": _beta(X, Y),
     "poch": sympy.gamma(X + Y) / sympy.gamma(X),
     "binom": sympy.gamma(X + 1) / (sympy.gamma(Y + 1) * sympy.gamma(X - Y + 1)),
-    "gammainc_by_a": _integral(sympy.diff(_gamma_density(X, T), X), Y),
+    **{
+        f"gammainc_by_{by}": _integral(sympy.diff(_gamma_density(X, T), *[X] * len(by)), Y)
+        for by in ("a", "aa")
+    },
+    **{
+        f"betainc_by_{by}": _integral(
+            sympy.diff(_beta_density(X, LOWER, T), *[{"a": X, "b": LOWER}[p] for p in by]), UPPER
+        )
+        for by in ("a", "b", "aa", "ab", "bb")
+    },
     "gammainc": _integral(_gamma_density(X, T), Y),
     "gammaincc": 1 - _integral(_gamma_density(X, T), Y),
     "betainc": _integral(_beta_density(X, LOWER, T), UPPER),

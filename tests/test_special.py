@@ -54,6 +54,24 @@ def _quantile(p: Any) -> Any:
     return y
 
 
+def _by_parameters(row: str) -> Callable[..., Any]:
+    """The derivative by parameters of an incomplete function, by differences."""
+    name, (_, orders) = row.partition("_")[0], rows.INCOMPLETE_DERIVATIVES[row]
+
+    def derivative(*operands: Any) -> Any:
+        *parameters, x = operands
+
+        def function(*at: Any) -> Any:
+            return getattr(mp, name)(*at, 0, x, regularized=True)
+
+        step = mp.mpf(10) ** -12
+        if len(orders) == 1:
+            return mp.diff(function, parameters[0], orders[0], h=step)
+        return mp.diff(function, tuple(parameters), orders, h=step)
+
+    return derivative
+
+
 EXACT: dict[str, Callable[..., Any]] = {
     "lgamma": lambda x: mp.re(mp.loggamma(x)),
     "digamma": mp.digamma,
@@ -68,9 +86,7 @@ EXACT: dict[str, Callable[..., Any]] = {
     "i1": lambda x: mp.besseli(1, x),
     "i0e": lambda x: mp.besseli(0, x) * mp.exp(-abs(x)),
     "i1e": lambda x: mp.besseli(1, x) * mp.exp(-abs(x)),
-    "gammainc_by_a": lambda a, x: mp.diff(
-        lambda t: mp.gammainc(t, 0, x, regularized=True), a, h=mp.mpf(10) ** -20
-    ),
+    **{name: _by_parameters(name) for name in rows.INCOMPLETE_DERIVATIVES},
 }
 
 Region = tuple[tuple[float, float], ...]
@@ -90,7 +106,10 @@ REGIONS: dict[str, list[Region]] = {
     "i1": [((-15.0, 15.0),), ((14.0, 40.0),), ((600.0, 713.0),)],
     "i0e": [((-15.0, 15.0),), ((14.0, 900.0),)],
     "i1e": [((-15.0, 15.0),), ((14.0, 900.0),)],
-    "gammainc_by_a": [((0.1, 5.0), (0.01, 12.0))],
+    **{
+        name: [((0.1, 5.0),) * len(orders) + ((0.01, 12.0 if len(orders) == 1 else 0.99),)]
+        for name, (_, orders) in rows.INCOMPLETE_DERIVATIVES.items()
+    },
 }
 POWERS: dict[str, Region] = {
     "lgamma": ((-300.0, 305.0),),
@@ -101,7 +120,13 @@ POWERS: dict[str, Region] = {
     "i0e": ((-10.0, 5.0),),
     "i1e": ((-10.0, 5.0),),
 }
-BOUNDS = {"i0": 4.0, "i1": 4.5, "i0e": 4.5, "i1e": 5.0, "zeta": 4.5, "gammainc_by_a": 500.0}
+BOUNDS = {
+    "i0": 4.0, "i1": 4.5, "i0e": 4.5, "i1e": 5.0, "zeta": 4.5,
+    **{
+        name: 500.0 if sum(orders) == 1 else 20_000.0
+        for name, (_, orders) in rows.INCOMPLETE_DERIVATIVES.items()
+    },
+}  # fmt: skip
 BOUND = 3.5
 
 
@@ -356,10 +381,16 @@ def test_second_derivative_of_exprel_at_zero() -> None:
 @pytest.mark.parametrize(
     ("f", "what"),
     [
-        (lambda x: special.betainc(x, 2.0, 0.5), "betainc by its first argument"),
+        (
+            pb.grad(pb.grad(lambda x: special.betainc(x, 2.0, 0.5))),
+            "betainc, 3 times by its parameters",
+        ),
         (lambda x: special.iv(x, 2.0), "iv by its order"),
         (lambda x: special.zeta(x, 2.0), "zeta by its exponent"),
-        (pb.grad(lambda x: special.gammainc(x, 2.0)), "gammainc, twice by its first argument"),
+        (
+            pb.grad(pb.grad(lambda x: special.gammainc(x, 2.0))),
+            "gammainc, 3 times by its parameters",
+        ),
     ],
 )
 def test_unknown_derivatives_are_refused(f: Callable[[Any], Any], what: str) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pullback.tracer.primitives.special import INCOMPLETE_DERIVATIVES
+
 from ..assembly import Value
 from .bessel import i0, i0e, i1, i1e
 from .gamma import digamma, lgamma
-from .incomplete_gamma import gammainc_by_a
+from .incomplete import derivative
 from .inverse_error import erfcinv, erfinv, ndtri
 from .library import by_lane
 from .normal import erfcx, log_ndtr, ndtr
@@ -17,7 +19,10 @@ VECTOR: dict[str, Callable[..., Value]] = {
     "lgamma": lgamma,
     "digamma": digamma,
     "zeta": zeta,
-    "gammainc_by_a": gammainc_by_a,
+    **{
+        name: derivative(function, orders)
+        for name, (function, orders) in INCOMPLETE_DERIVATIVES.items()
+    },
     "erfinv": erfinv,
     "erfcinv": erfcinv,
     "ndtri": ndtri,

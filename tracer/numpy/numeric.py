@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..errors import UnsupportedTypeError, at
+from ..errors import at
 from ..location import user_location
 from ..primitives import elementwise as rows
 from ..primitives.special import i0 as bessel_i0
 from ..primitives.structure import permute, reshape
 from ..trace import Tracer
-from ..types import BOOL, FLOAT64, is_complex, is_inexact, normalize_axis
+from ..types import BOOL, FLOAT16, FLOAT64, is_complex, is_inexact, normalize_axis
 from .creation import asarray
 from .joining import stack
 from .products import promoted
@@ -21,15 +22,15 @@ from .protocols import store
 from .selection import where
 from .shaping import as_ints, expand_dims, moveaxis
 
+SINC = tuple((-1.0) ** n / math.factorial(2 * n + 1) for n in range(11, -1, -1))
+"""Coefficients of sin(x)/x in powers of x**2, the highest first."""
+
 
 def round(a: Any, decimals: int = 0, out: Any = None) -> Tracer:
     """`np.round`: halves to even."""
     x = asarray(a)
+    x = as_dtype(x, FLOAT16) if x.dtype == BOOL else x
     if not is_inexact(x.dtype) and decimals >= 0:
-        if x.dtype == BOOL:
-            raise UnsupportedTypeError(
-                f"np.round of bool gives float16, which cannot be compiled{at(user_location())}"
-            )
         result = Tracer(x.node)
     elif decimals == 0:
         result = rows.round(x)
@@ -65,11 +66,15 @@ def cross(
 
 
 def sinc(x: Any) -> Tracer:
-    """`np.sinc`: sin(πx) / (πx)."""
+    """`np.sinc`: sin(πx) / (πx); near 0, where derivatives of that cancel, the power series."""
     value = asarray(x) * np.pi
-    nothing = value == 0.0
-    safe = where(nothing, 1.0, value)
-    return where(nothing, 1.0, np.sin(safe) / safe)
+    near = abs(value) < 0.5
+    square: Any = where(near, value, 0.0) ** 2
+    total: Any = SINC[0]
+    for coefficient in SINC[1:]:
+        total = total * square + coefficient
+    safe = where(near, 1.0, value)
+    return where(near, total, np.sin(safe) / safe)
 
 
 def i0(x: Any) -> Tracer:

@@ -129,7 +129,7 @@ div = _row(
 def _pow_partials(out: Tracer, x: Tracer, y: Tracer) -> tuple[Tracer, Tracer]:
     # The limits at a zero base or exponent are finite, the formulas are 0 * inf there.
     zero = broadcast_scalar(0.0, x)
-    by_base = where(y == 0.0, zero, y * pow(x, y - 1.0))
+    by_base = where((y == 0.0) & ((x == 0.0) | (x != x)), zero, y * pow(x, y - 1.0))
     by_exponent = where(x == 0.0, zero, log(x) * out)
     return by_base, by_exponent
 
@@ -238,9 +238,10 @@ logistic = _row("logistic", _scipy("expit"), lambda out, x: (out * (1.0 - out),)
 
 
 def _logaddexp_partials(out: Tracer, x: Tracer, y: Tracer) -> tuple[Tracer, Tracer]:
-    # Equal operands, infinite ones too, share the derivative; their difference may be NaN.
+    # Equal infinities, whose difference is NaN, share the derivative as other equal operands do.
+    infinite = (x == y) & (abs(x) == math.inf)
     half = broadcast_scalar(0.5, x)
-    return where(x == y, half, logistic(x - y)), where(x == y, half, logistic(y - x))
+    return where(infinite, half, logistic(x - y)), where(infinite, half, logistic(y - x))
 
 
 logaddexp = _row("logaddexp", np.logaddexp, _logaddexp_partials, 2)

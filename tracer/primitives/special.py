@@ -7,7 +7,7 @@ functions chapters 5 and 8, error functions 7, Bessel functions 10, Riemann's an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,14 @@ from ..primitive import Domain, NoDerivative, Partials, Primitive, register
 from ..trace import Tracer
 from ..types import ArrayType, Shape, is_float
 from .elementwise import broadcast_scalar, exp, log, log1p, sign, where
-from .incomplete_gamma import by_parameter
+from .incomplete import (
+    betainc_by,
+    gammainc_by,
+    reference,
+    slopes_of_log_beta_density,
+    taylor_of_lgamma,
+)
+from .jets import Jet, Orders, exponential
 
 SQRT_PI, SQRT_2PI = math.sqrt(math.pi), math.sqrt(2.0 * math.pi)
 SQRT_HALF = math.sqrt(0.5)
@@ -76,10 +83,13 @@ def _unknown(what: str) -> NoDerivative:
 
 
 def times_log(x: Tracer, y: Tracer, logarithm: Callable[[Tracer], Tracer] = log) -> Tracer:
-    """``x * log(y)``, 0 wherever x is 0 and y is no NaN."""
-    nothing = (x == 0.0) & (y == y)
-    zero, one = broadcast_scalar(0.0, x), broadcast_scalar(1.0, x)
-    return where(nothing, zero, where(nothing, one, x) * logarithm(where(nothing, one, y)))
+    """``x * logarithm(y)``, 0 wherever x is 0 and y is no NaN.
+
+    By x the derivative is the logarithm, at x = 0 too, unless that is infinite or none there.
+    """
+    lowest, neutral = (0.0, 1.0) if logarithm is log else (-1.0, 0.0)
+    without = (x == 0.0) & ((y <= lowest) | (y == math.inf))
+    return x * logarithm(where(without, broadcast_scalar(neutral, y), y))
 
 
 def _over(y: Tracer, x: Tracer, limit: float) -> Tracer:
@@ -159,86 +169,147 @@ def t_density(df: Tracer, t: Tracer) -> Tracer:
     return exp(-betaln(0.5 * df, broadcast_scalar(0.5, df)) - half * log1p(t * t / df)) / df**0.5
 
 
-gammainc_by_a = _row(
-    "gammainc_by_a",
-    lambda out, a, x: (
-        _unknown("gammainc, twice by its first argument,"),
-        gamma_density(a, x) * (log(x) - digamma(a)),
-    ),
-    (0.5, 0.5),
-    (4.0, 6.0),
-    reference=by_parameter,
-    fixed=(0,),
-)
+def _taylor(k: int, x: Tracer) -> Any:
+    return taylor_of_lgamma(k, x, digamma, lambda s, q: zeta(broadcast_scalar(s, q), q))
+
+
+def _gamma_density_by(orders: Orders, a: Tracer, x: Tracer) -> Tracer:
+    slopes = {(k,): -_taylor(k, a) for k in range(1, orders[0] + 1)}
+    slopes[(1,)] = slopes[(1,)] + log(x)
+    found: Tracer = exponential(Jet(orders, slopes), gamma_density(a, x)).highest
+    return found
+
+
+def _beta_density_by(orders: Orders, a: Tracer, b: Tracer, x: Tracer) -> Tracer:
+    slopes = slopes_of_log_beta_density(_taylor, orders, a, b, (log(x), log1p(-x)))
+    found: Tracer = exponential(slopes, beta_density(a, b, x)).highest
+    return found
+
+
+HIGHEST = 2
+"""How often the incomplete functions are differentiated by their parameters."""
+
+
+def _by(name: str, orders: Orders) -> str:
+    return f"{name}_by_{'a' * orders[0]}{'b' * sum(orders[1:])}"
+
+
+INCOMPLETE_DERIVATIVES = {
+    **{_by("gammainc", (n,)): (gammainc_by, (n,)) for n in range(1, HIGHEST + 1)},
+    **{
+        _by("betainc", (n, k - n)): (betainc_by, (n, k - n))
+        for k in range(1, HIGHEST + 1)
+        for n in range(k, -1, -1)
+    },
+}
+"""The rows that are derivatives by parameters: which function's, and of which orders."""
+
+
+def _next(name: str, orders: Orders, *operands: Tracer) -> list[Any]:
+    """The derivatives, by each parameter, of the derivative of these orders."""
+    found: list[Any] = []
+    for place in range(len(orders)):
+        more = tuple(n + (i == place) for i, n in enumerate(orders))
+        known = sum(more) <= HIGHEST
+        what = f"{name}, {HIGHEST + 1} times by its parameters,"
+        found.append(ROWS[_by(name, more)](*operands) if known else _unknown(what))
+    return found
+
+
+def _derivative_row(row: str) -> Primitive:
+    function, orders = INCOMPLETE_DERIVATIVES[row]
+    name = row.partition("_")[0]
+    density = _gamma_density_by if function is gammainc_by else _beta_density_by
+    low, high = DOMAINS[name]
+    return _row(
+        row,
+        lambda out, *operands: (*_next(name, orders, *operands), density(orders, *operands)),
+        low,
+        high,
+        reference=reference(function, orders),
+        fixed=tuple(range(len(orders))) if sum(orders) == HIGHEST else (),
+    )
+
+
+DOMAINS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "gammainc": ((0.5, 0.5), (4.0, 6.0)),
+    "betainc": ((0.5, 0.5, 0.1), (4.0, 4.0, 0.9)),
+}
+ROWS = {row: _derivative_row(row) for row in INCOMPLETE_DERIVATIVES}
+
 gammainc = _row(
     "gammainc",
-    lambda out, a, x: (gammainc_by_a(a, x), gamma_density(a, x)),
-    (0.5, 0.5),
-    (4.0, 6.0),
-    fixed=(0,),
+    lambda out, a, x: (*_next("gammainc", (0,), a, x), gamma_density(a, x)),
+    *DOMAINS["gammainc"],
 )
 gammaincc = _row(
     "gammaincc",
-    lambda out, a, x: (-gammainc_by_a(a, x), -gamma_density(a, x)),
-    (0.5, 0.5),
-    (4.0, 6.0),
-    fixed=(0,),
-)
-gammaincinv = _row(
-    "gammaincinv",
-    lambda out, a, p: (
-        -gammainc_by_a(a, out) / gamma_density(a, out),
-        1.0 / gamma_density(a, out),
-    ),
-    (0.8, 0.2),
-    (4.0, 0.8),
-    fixed=(0,),
-)
-gammainccinv = _row(
-    "gammainccinv",
-    lambda out, a, p: (
-        -gammainc_by_a(a, out) / gamma_density(a, out),
-        -1.0 / gamma_density(a, out),
-    ),
-    (0.8, 0.2),
-    (4.0, 0.8),
-    fixed=(0,),
+    lambda out, a, x: tuple([-p for p in (*_next("gammainc", (0,), a, x), gamma_density(a, x))]),
+    *DOMAINS["gammainc"],
 )
 betainc = _row(
     "betainc",
-    lambda out, a, b, x: (
-        _unknown("betainc by its first argument"),
-        _unknown("betainc by its second argument"),
-        beta_density(a, b, x),
+    lambda out, a, b, x: (*_next("betainc", (0, 0), a, b, x), beta_density(a, b, x)),
+    *DOMAINS["betainc"],
+)
+
+
+def _inverse_partials(
+    slopes: Sequence[Tracer], density: Tracer, sign: float = 1.0
+) -> tuple[Tracer, ...]:
+    """Partials of the inverse by the last operand of a function with these partials."""
+    return (*(-slope / density for slope in slopes), sign / density)
+
+
+gammaincinv = _row(
+    "gammaincinv",
+    lambda out, a, p: _inverse_partials(_next("gammainc", (0,), a, out), gamma_density(a, out)),
+    (0.8, 0.2),
+    (4.0, 0.8),
+)
+gammainccinv = _row(
+    "gammainccinv",
+    lambda out, a, p: _inverse_partials(
+        _next("gammainc", (0,), a, out), gamma_density(a, out), -1.0
     ),
-    (0.5, 0.5, 0.1),
-    (4.0, 4.0, 0.9),
-    fixed=(0, 1),
+    (0.8, 0.2),
+    (4.0, 0.8),
 )
 betaincinv = _row(
     "betaincinv",
-    lambda out, a, b, p: (
-        _unknown("betaincinv by its first argument"),
-        _unknown("betaincinv by its second argument"),
-        1.0 / beta_density(a, b, out),
+    lambda out, a, b, p: _inverse_partials(
+        _next("betainc", (0, 0), a, b, out), beta_density(a, b, out)
     ),
     (0.8, 0.8, 0.2),
     (4.0, 4.0, 0.8),
-    fixed=(0, 1),
 )
+
+
+def _stdtr_by_df(df: Tracer, t: Tracer) -> Tracer:
+    """The derivative of ``1/2 + sign(t)/2 betainc(1/2, df/2, t**2/(df + t**2))`` by df.
+
+    Beyond t**2 = df it is that of the other end, ``betainc(df/2, 1/2, df/(df + t**2))``, so that
+    the last operand is small.
+    """
+    half, shape, square = broadcast_scalar(0.5, df), 0.5 * df, t * t
+    near = square < df
+    share = where(near, square, df) / (df + square)
+    inner = ROWS["betainc_by_b"](half, shape, share)
+    outer = -ROWS["betainc_by_a"](shape, half, share)
+    return 0.25 * sign(t) * where(near, inner, outer) - 0.5 * t / df * t_density(df, t)
+
+
 stdtr = _row(
     "stdtr",
-    lambda out, df, t: (_unknown("stdtr by its degrees of freedom"), t_density(df, t)),
+    lambda out, df, t: (_stdtr_by_df(df, t), t_density(df, t)),
     (1.0, -2.0),
     (5.0, 2.0),
-    fixed=(0,),
 )
 stdtrit = _row(
     "stdtrit",
-    lambda out, df, p: (_unknown("stdtrit by its degrees of freedom"), 1.0 / t_density(df, out)),
+    lambda out, df, p: _inverse_partials([_stdtr_by_df(df, out)], t_density(df, out)),
     (1.5, 0.2),
     (5.0, 0.8),
-    fixed=(0,),
 )
 
 # -- exponential integrals -------------------------------------------------------------------

@@ -60,13 +60,16 @@ def logsumexp(
     """
     x, *weights = _together(a) if b is None else _together(a, b)
     axes = axes_of(axis, x.ndim)
-    if weights:
-        x = where(weights[0] == 0.0, -math.inf, x)
     if x.size == 0:
         return _empty_sum(x, axes, keepdims, return_sign)
-    top = _shift(x, axes)
+    absent = weights[0] == 0.0 if weights else None
+    top = _shift(x if absent is None else where(absent, -math.inf, x), axes)
     largest = as_dtype(x == top, x.dtype)
-    rest, counted = basic.exp(x - top) - largest, largest
+    powers: Any = basic.exp(x - top)
+    if absent is not None:
+        # A weight of zero takes away what is finite, and has a derivative; else it takes all.
+        powers = where(absent & ~basic.is_finite(powers), 0.0, powers)
+    rest, counted = powers - largest, largest
     if weights:
         rest, counted = weights[0] * rest, weights[0] * counted
     remainder, count = _sum(rest, axes), _sum(counted, axes)
@@ -143,7 +146,7 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Tr
     n, count = _together(N, k)
     if repetition:
         chosen = rows.binom(n + count - 1.0, count)
-        return where((count == 0.0) & (n >= 0.0), 1.0, chosen)
+        return where((count == 0.0) & (n == 0.0), 1.0, chosen)
     inside = (count <= n) & (n >= 0.0) & (count >= 0.0)
     return where(inside, rows.binom(n, count), 0.0)
 

@@ -17,6 +17,7 @@ from ..primitives.special import times_log
 from ..trace import Tracer
 
 Rule = Callable[..., Any]
+LARGEST_FACTORIAL = 171.0
 
 
 def _number(value: float, like: Tracer) -> Tracer:
@@ -152,7 +153,7 @@ def huber(delta: Tracer, r: Tracer) -> Tracer:
 
 def pseudo_huber(delta: Tracer, r: Tracer) -> Tracer:
     """``delta**2 (sqrt(1 + (r/delta)**2) - 1)``; 0 if either is 0, inf for a negative ``delta``."""
-    nothing = (delta == 0.0) | (r == 0.0)
+    nothing = delta == 0.0
     ratio = where(nothing, _number(0.0, r), r) / where(nothing, _number(1.0, r), delta)
     square = ratio * ratio
     steep = square == math.inf
@@ -180,10 +181,16 @@ def gammasgn(x: Tracer) -> Tracer:
 
 
 def rgamma(x: Tracer) -> Tracer:
-    """``1 / gamma(x)``, 0 at the poles of gamma."""
-    pole = (x <= 0.0) & (x == basic.floor(x))
-    safe = where(pole, _number(1.0, x), x)
-    return where(pole, _number(0.0, x), 1.0 / rows.gamma(safe))
+    """``1 / gamma(x)``; at the poles of gamma, ``sin(pi x) gamma(1 - x) / pi``, which is 0."""
+    whole = basic.floor(x)
+    pole = (x <= 0.0) & (x == whole)
+    one = _number(1.0, x)
+    odd = whole * 0.5 != basic.floor(whole * 0.5)
+    sine = basic.sin((x - whole) * math.pi) * (1.0 / math.pi)
+    # Where gamma(1 - x) is beyond the range of numbers the derivative is too.
+    reflected = where(pole & (x > -LARGEST_FACTORIAL), 1.0 - x, one)
+    at_pole = sine * rows.gamma(reflected)
+    return where(pole, where(odd, -at_pole, at_pole), 1.0 / rows.gamma(where(pole, one, x)))
 
 
 def betaincc(a: Tracer, b: Tracer, x: Tracer) -> Tracer:
