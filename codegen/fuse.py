@@ -11,9 +11,10 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, family
+from pullback.tracer.primitives.special import INCOMPLETE_DERIVATIVES
 from pullback.tracer.types import Shape
 
-from .math.special import BY_LANE, INCOMPLETE_DERIVATIVES, VECTOR
+from .math.special import BY_LANE, VECTOR
 from .routines import ROUTINES
 
 REDUCTIONS = frozenset(f"reduce_{x}" for x in ("sum", "prod", "max", "min", "any", "all"))

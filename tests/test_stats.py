@@ -195,6 +195,23 @@ def test_names_are_scipys() -> None:
         stats.no_such  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("gamma", (1.0,)),
+        ("beta", (1.0, 1.0)),
+        ("weibull_min", (1.0,)),
+        ("chi2", (2.0,)),
+        ("t", (1.0,)),
+        ("f", (2.0, 2.0)),
+    ],
+)
+def test_derivatives_by_shapes_where_powers_vanish(name: str, shapes: tuple[float, ...]) -> None:
+    d = getattr(stats, name)
+    for function in (d.logpdf, d.cdf, d.sf):
+        pb.testing.check_grads(lambda *s: function(0.4, *s), shapes, order=1, rtol=1e-6)  # noqa: B023
+
+
 def test_dirichlet() -> None:
     alpha = np.array([0.7, 2.0, 3.5])
     x = np.array([[0.2, 0.5], [0.3, 0.1], [0.5, 0.4]])

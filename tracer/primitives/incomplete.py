@@ -31,11 +31,15 @@ import numpy as np
 from .jets import Jet, Orders, exponential, gathered, spread, up_to, variables
 
 STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)
+DIGAMMA_FAR = (-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132)
 MANY = 30.0
 BORDER = 3.0
+SMALLEST, LARGEST = 1e-290, 1e8
+"""The number of terms grows with the root of the smaller argument: NaN where that is greater."""
 LIMIT = 100_000.0
-"""Terms at most; some multiple of the root of a parameter is enough."""
+"""Terms at most."""
 TOLERANCE = 2.0**-58
+BLOCK = 512
 HALF_LOG = 0.5 * math.log(2.0 * math.pi)
 
 Step = Callable[..., tuple[Sequence[Any], Any]]
@@ -66,8 +70,10 @@ def taylor_of_lgamma(k: int, x: Any, digamma: Callable[..., Any], zeta: Callable
 
 def gammainc_by(m: Arithmetic, orders: Orders, a: Any, x: Any) -> Any:
     """The derivative of ``gammainc(a, x)`` by a; NaN but for a > 0 and x >= 0."""
-    sound = (a > 0.0) & (a < math.inf) & (x > 0.0) & (x < math.inf)
-    edge = (a > 0.0) & (a < math.inf) & (x >= 0.0)
+    right = (a > 0.0) & (a < math.inf) & (x >= 0.0)
+    inner = (x > 0.0) & (x < math.inf)
+    sound = right & inner & ((a < LARGEST) | (x < LARGEST))
+    edge = right & ((x <= 0.0) | (x >= math.inf))
     at, x = m.choose(sound, a, 1.0), m.choose(sound, x, 1.0)
     near, far = x <= at + BORDER, x > at + BORDER
     (jet,) = variables(orders, at)
@@ -76,7 +82,7 @@ def gammainc_by(m: Arithmetic, orders: Orders, a: Any, x: Any) -> Any:
     logarithm = m.log(x)
     size = m.exp(_log_of_gamma_size(m, at, x, logarithm))
     start = m.choose(near, at + 1.0, at)
-    slopes = {(k,): -m.slope(k, start) for k in range(1, orders[0] + 1)}
+    slopes: dict[Orders, Any] = {(k,): -m.slope(k, start) for k in range(1, orders[0] + 1)}
     slopes[(1,)] = slopes[(1,)] + logarithm
     chosen = _chosen(m, near, series, fraction)
     factor = exponential(Jet(orders, slopes), m.choose(near, size, -(size * at)))
@@ -84,9 +90,13 @@ def gammainc_by(m: Arithmetic, orders: Orders, a: Any, x: Any) -> Any:
 
 
 def betainc_by(m: Arithmetic, orders: Orders, a: Any, b: Any, x: Any) -> Any:
-    """The derivative of ``betainc(a, b, x)``; NaN but for a, b > 0 and x from 0 to 1."""
-    right = (a > 0.0) & (a < math.inf) & (b > 0.0) & (b < math.inf)
-    sound, edge = right & (x > 0.0) & (x < 1.0), right & (x >= 0.0) & (x <= 1.0)
+    """The derivative of ``betainc(a, b, x)``; NaN but for a, b > 1e-290 and x from 0 to 1."""
+    right = (a > SMALLEST) & (a < math.inf) & (b > SMALLEST) & (b < math.inf)
+    few = (a < LARGEST) | (b < LARGEST)
+    sound, edge = (
+        right & few & (x > 0.0) & (x < 1.0),
+        right & (((x >= 1.0) & (x <= 1.0)) | ((x >= 0.0) & (x <= 0.0))),
+    )
     a, b = m.choose(sound, a, 1.0), m.choose(sound, b, 1.0)
     x = m.choose(sound, x, 0.5)
     near = x * (a + b + 2.0) <= a + 1.0
@@ -95,26 +105,44 @@ def betainc_by(m: Arithmetic, orders: Orders, a: Any, b: Any, x: Any) -> Any:
     fraction = _beta_fraction(m, first, second, m.choose(near, x, 1.0 - x), sound)
     logs = m.log(x), m.log1p(-x)
     size = m.exp(_log_of_beta_size(m, a, b, x, logs))
-    slopes = slopes_of_log_beta_density(m.slope, orders, a, b, logs)
+    slopes = slopes_of_log_beta_density(m.slope, partial(_growth, m), orders, a, b, logs)
     factor = exponential(slopes, m.choose(near, size, -size))
     return m.choose(sound, (factor * fraction / first).highest, m.choose(edge, 0.0 * a, math.nan))
 
 
 def slopes_of_log_beta_density(
-    slope: Callable[[int, Any], Any], orders: Orders, a: Any, b: Any, logs: tuple[Any, Any]
+    slope: Callable[[int, Any], Any],
+    growth: Callable[[int, Any, Any], Any],
+    orders: Orders,
+    a: Any,
+    b: Any,
+    logs: tuple[Any, Any],
 ) -> Jet:
-    """Taylor coefficients of ``a log(x) + b log(1 - x) - betaln(a, b)``, but for the value."""
+    """Taylor coefficients of ``a log(x) + b log(1 - x) - betaln(a, b)``, but for the value.
+
+    ``growth(k, x, more)`` is ``slope(k, x + more) - slope(k, x)``.
+    """
     found = {}
     for n in up_to(orders):
         k = sum(n)
-        if k:
-            total = slope(k, a + b) * float(math.comb(k, n[0]))
-            for value, logarithm, order in zip((a, b), logs, n, strict=True):
-                if order == k:
-                    total = total - slope(k, value)
-                    total = total + logarithm if k == 1 else total
-            found[n] = total
+        if k not in n:
+            found[n] = slope(k, a + b) * float(math.comb(k, n[0]))
+        elif k:
+            value, more, logarithm = (a, b, logs[0]) if n[0] else (b, a, logs[1])
+            rise = growth(k, value, more)
+            found[n] = rise + logarithm if k == 1 else rise
     return Jet(orders, found)
+
+
+def _growth(m: Arithmetic, k: int, x: Any, more: Any) -> Any:
+    """``slope(k, x + more) - slope(k, x)``; of ``digamma`` so that nothing large cancels."""
+    rough = m.slope(k, x + more) - m.slope(k, x)
+    if k > 1:
+        return rough
+    many = x > MANY
+    low, high = m.choose(many, x, MANY), m.choose(many, x + more, MANY)
+    fine = m.log1p(more / low) + _beyond_logarithm(high) - _beyond_logarithm(low)
+    return m.choose(many, fine, rough)
 
 
 # -- series and fractions --------------------------------------------------------------------
@@ -197,6 +225,15 @@ def _stirling(x: Any) -> Any:
     return inverse * total
 
 
+def _beyond_logarithm(x: Any) -> Any:
+    """``digamma(x) - log(x)`` for a large x."""
+    inverse = 1.0 / x
+    square, total = inverse * inverse, DIGAMMA_FAR[-1]
+    for coefficient in reversed(DIGAMMA_FAR[:-1]):
+        total = total * square + coefficient
+    return square * total - inverse * 0.5
+
+
 def _beyond_stirling(m: Arithmetic, x: Any) -> Any:
     """That of any x > 0."""
     few = x <= MANY
@@ -265,8 +302,12 @@ def reference(derivative: Callable[..., Any], orders: Orders) -> Callable[..., A
 
     def apply(*operands: Any) -> Any:
         wide = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in operands))
+        # In blocks, so that not all elements wait for the slowest one.
+        count = -(-wide[0].size // BLOCK) or 1
+        blocks = zip(*(np.array_split(x.ravel(), count) for x in wide), strict=True)
         with np.errstate(all="ignore"):
-            found = derivative(_of_arrays(), orders, *wide)
-        return np.asarray(found).astype(np.asarray(operands[0]).dtype)
+            found = [derivative(_of_arrays(), orders, *block) for block in blocks]
+            whole = np.concatenate(found).reshape(wide[0].shape)
+            return whole.astype(np.asarray(operands[0]).dtype)
 
     return apply

@@ -60,14 +60,14 @@ class Jet:
         return self * -1.0
 
     def __sub__(self, other: Any) -> Jet:
-        return self + -other
+        return self + _jet(-other, self.orders)
 
     def __rsub__(self, other: Any) -> Jet:
-        return -self + other
+        return self * -1.0 + _jet(other, self.orders)
 
     def __truediv__(self, other: Any) -> Jet:
         if not isinstance(other, Jet):
-            return self * (1.0 / other)
+            return Jet(self.orders, {n: c / other for n, c in self.coefficients.items()})
         inverse = 1.0 / other.value
 
         def following(n: Orders, found: Mapping[Orders, Any]) -> Any:
@@ -86,7 +86,8 @@ class Jet:
         return _solved(self.orders, following)
 
     def __rtruediv__(self, other: Any) -> Jet:
-        return _jet(other, self.orders) / self
+        start: Jet = _jet(other, self.orders)
+        return start / self
 
 
 def variables(orders: Orders, *values: Any) -> list[Jet]:

@@ -174,14 +174,18 @@ def _taylor(k: int, x: Tracer) -> Any:
 
 
 def _gamma_density_by(orders: Orders, a: Tracer, x: Tracer) -> Tracer:
-    slopes = {(k,): -_taylor(k, a) for k in range(1, orders[0] + 1)}
+    slopes: dict[Orders, Any] = {(k,): -_taylor(k, a) for k in range(1, orders[0] + 1)}
     slopes[(1,)] = slopes[(1,)] + log(x)
     found: Tracer = exponential(Jet(orders, slopes), gamma_density(a, x)).highest
     return found
 
 
 def _beta_density_by(orders: Orders, a: Tracer, b: Tracer, x: Tracer) -> Tracer:
-    slopes = slopes_of_log_beta_density(_taylor, orders, a, b, (log(x), log1p(-x)))
+    def growth(k: int, value: Any, more: Any) -> Any:
+        return _taylor(k, value + more) - _taylor(k, value)
+
+    logs = log(x), log1p(-x)
+    slopes = slopes_of_log_beta_density(_taylor, growth, orders, a, b, logs)
     found: Tracer = exponential(slopes, beta_density(a, b, x)).highest
     return found
 
@@ -194,7 +198,7 @@ def _by(name: str, orders: Orders) -> str:
     return f"{name}_by_{'a' * orders[0]}{'b' * sum(orders[1:])}"
 
 
-INCOMPLETE_DERIVATIVES = {
+INCOMPLETE_DERIVATIVES: dict[str, tuple[Callable[..., Any], Orders]] = {
     **{_by("gammainc", (n,)): (gammainc_by, (n,)) for n in range(1, HIGHEST + 1)},
     **{
         _by("betainc", (n, k - n)): (betainc_by, (n, k - n))
@@ -227,7 +231,7 @@ def _derivative_row(row: str) -> Primitive:
         low,
         high,
         reference=reference(function, orders),
-        fixed=tuple(range(len(orders))) if sum(orders) == HIGHEST else (),
+        fixed=tuple(range(len(orders))),
     )
 
 

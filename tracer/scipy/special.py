@@ -153,7 +153,7 @@ def huber(delta: Tracer, r: Tracer) -> Tracer:
 
 def pseudo_huber(delta: Tracer, r: Tracer) -> Tracer:
     """``delta**2 (sqrt(1 + (r/delta)**2) - 1)``; 0 if either is 0, inf for a negative ``delta``."""
-    nothing = delta == 0.0
+    nothing = (delta == 0.0) | ((r == 0.0) & ~basic.is_finite(delta))
     ratio = where(nothing, _number(0.0, r), r) / where(nothing, _number(1.0, r), delta)
     square = ratio * ratio
     steep = square == math.inf
@@ -186,10 +186,10 @@ def rgamma(x: Tracer) -> Tracer:
     pole = (x <= 0.0) & (x == whole)
     one = _number(1.0, x)
     odd = whole * 0.5 != basic.floor(whole * 0.5)
-    sine = basic.sin((x - whole) * math.pi) * (1.0 / math.pi)
-    # Where gamma(1 - x) is beyond the range of numbers the derivative is too.
-    reflected = where(pole & (x > -LARGEST_FACTORIAL), 1.0 - x, one)
-    at_pole = sine * rows.gamma(reflected)
+    # Beyond, gamma(1 - x) is not in the range of numbers, and neither is the derivative.
+    near = pole & (x > -LARGEST_FACTORIAL)
+    sine = basic.sin(where(near, x - whole, _number(0.0, x)) * math.pi) * (1.0 / math.pi)
+    at_pole = sine * rows.gamma(where(near, 1.0 - x, one))
     return where(pole, where(odd, -at_pole, at_pole), 1.0 / rows.gamma(where(pole, one, x)))
 
 
