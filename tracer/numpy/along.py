@@ -20,7 +20,7 @@ from ..primitives.elementwise import exp, is_finite, log, stop_gradient
 from ..primitives.elementwise import where as choose
 from ..primitives.structure import Axes, concatenate, permute, reshape
 from ..trace import Tracer
-from ..types import BOOL, INT32, INT64, DType, normalize_axis
+from ..types import BOOL, INT32, INT64, DType, is_unsigned, normalize_axis
 from .creation import as_numpy_dtype, asarray
 from .meanings import truth
 from .promotion import as_dtype, check_dtype, number, prepare
@@ -93,7 +93,7 @@ def reduce(
             f"reduction operation '{name}' is not reorderable, so at most one axis may be "
             f"specified{at(user_location())}"
         )
-    start = ufunc.identity if initial is NO_VALUE or initial is None else initial
+    start = _identity(ufunc, x.dtype) if initial is NO_VALUE or initial is None else initial
     if where is not True and ufunc.identity is None and initial in (NO_VALUE, None):
         raise ValueError(
             f"reduction operation '{name}' does not have an identity, so to use a where mask one "
@@ -152,6 +152,12 @@ def _carried(ufunc: np.ufunc, first: DType, dtype: DType, wanted: DType | None) 
     return check_dtype(found, f"np.{ufunc.__name__}.reduce")
 
 
+def _identity(ufunc: np.ufunc, dtype: DType) -> Any:
+    """The ufunc's identity; -1, all bits of it set, as a number of an unsigned dtype."""
+    known = ufunc.identity
+    return np.iinfo(dtype).max if known == -1 and is_unsigned(dtype) else known
+
+
 def _of_bools(ufunc: np.ufunc, x: Tracer) -> np.ufunc:
     """Sums and products of bools that stay bools are whether any, or all, are true."""
     meanings: dict[str, np.ufunc] = {"add": np.logical_or, "multiply": np.logical_and}
@@ -178,7 +184,7 @@ def _folded(ufunc: np.ufunc, x: Tracer, mask: Tracer | None, start: Any, begins:
     if name not in ASSOCIATIVE:
         return _in_order(ufunc, x, mask, first if begins or not extent else None)
     if mask is not None:
-        neutral = start if ufunc.identity is None else ufunc.identity
+        neutral = start if ufunc.identity is None else _identity(ufunc, x.dtype)
         x = choose(mask, x, prepare(neutral, x.dtype, x.shape))
     if not extent:
         assert first is not None

@@ -78,7 +78,8 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Tracer:
         TypeError: when the ends cannot be cast to the dtype of the array.
     """
     x = asarray(ary)
-    parts = [diff(reshape(x, shape=(x.size,)))]
+    flat = reshape(x, shape=(x.size,))
+    parts = [_but_first(flat, 0) - part(flat, 0, 0, max(x.size - 1, 0))]
     for value, place, name in ((to_begin, 0, "to_begin"), (to_end, 2, "to_end")):
         if value is None:
             continue
@@ -90,6 +91,11 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Tracer:
             )
         parts.insert(place, as_dtype(reshape(edge, shape=(edge.size,)), x.dtype))
     return concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def _but_first(x: Tracer, place: int) -> Tracer:
+    extent = x.shape[place]
+    return part(x, place, min(1, extent), extent)
 
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tracer:
@@ -104,7 +110,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tracer:
         if width.ndim == 1:
             shape = tuple(width.size if n == place else 1 for n in range(values.ndim))
             width = reshape(width, shape=shape)
-    ends = part(values, place, 1, extent) + part(values, place, 0, extent - 1)
+    ends = _but_first(values, place) + part(values, place, 0, max(extent - 1, 0))
     areas = asarray(width * ends / 2.0)
     return reduce_sum(areas, axes=(place,))
 
@@ -211,15 +217,25 @@ def _slope(x: Tracer, axis: int, spacing: Any, edge_order: int) -> Tracer:
 # -- interpolation -----------------------------------------------------------------------------
 
 
+def _real(x: Tracer) -> Tracer:
+    if is_complex(x.dtype):
+        raise TypeError(
+            f"Cannot cast array data from {x.dtype!r} to {FLOAT64!r} according to the rule 'safe'"
+            f"{at(user_location())}"
+        )
+    return as_dtype(x, FLOAT64)
+
+
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Tracer:
     """`np.interp`: a piecewise linear function through the points (xp, fp), constant beyond.
 
     Raises:
+        TypeError: for complex positions.
         ValueError: when the points do not fit, and for a period of 0.
     """
-    at_, knots = (as_dtype(asarray(v), FLOAT64) for v in (x, xp))
+    at_, knots = (_real(asarray(v)) for v in (x, xp))
     values = asarray(fp)
     values = as_dtype(values, COMPLEX128 if is_complex(values.dtype) else FLOAT64)
     if knots.ndim != 1 or values.ndim != 1 or knots.shape != values.shape or not knots.size:
@@ -324,6 +340,6 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.
         folded = where((folded == low) & (jumps > 0), half, folded)
     limit = period / 2 if discont is None else discont
     change = where(abs(jumps) < limit, 0, folded - jumps)
-    rest = part(x, place, 1, x.shape[place]) + cumsum(change, place)
-    first = part(x, place, 0, 1)
+    rest = _but_first(x, place) + cumsum(change, place)
+    first = part(x, place, 0, min(1, x.shape[place]))
     return concatenate([as_dtype(first, rest.dtype), rest], place)

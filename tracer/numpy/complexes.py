@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..errors import TracedValueError, at
 from ..location import user_location
 from ..primitives import complexes as rows
@@ -12,7 +14,7 @@ from ..primitives.elementwise import abs as size_of
 from ..primitives.elementwise import atan2, is_inf, is_nan, ne, sign, where
 from ..primitives.structure import zeros
 from ..trace import Tracer, View
-from ..types import BOOL, FLOAT64, is_complex, is_inexact
+from ..types import BOOL, is_complex
 from .promotion import as_dtype, number
 
 
@@ -73,7 +75,7 @@ def angle(z: Any, deg: bool = False) -> Tracer:
     if is_complex(x.dtype):
         result = atan2(rows.imag(x), rows.real(x))
     else:
-        x = x if is_inexact(x.dtype) else as_dtype(x, FLOAT64)
+        x = as_dtype(x, np.arctan2(0, np.zeros(0, x.dtype)).dtype)
         result = atan2(number(0.0, x.dtype, x.shape), x)
     return result * (180.0 / math.pi) if deg else result
 

@@ -91,7 +91,7 @@ class Selection:
         """The strides of the view that the selection is of an array with these strides."""
         if whole is None or self.arrays:
             return None
-        axes = (item for item in self.layout if item != "int")
+        axes = (item for item in self.layout if item not in ("int", "gap"))
         return tuple(whole[a] * self.region.steps[a] if isinstance(a, int) else 0 for a in axes)
 
     def write(self, x: Tracer, value: Tracer, row: Any = scatter) -> Tracer:
@@ -123,8 +123,8 @@ def select(given: list[Item], shape: Shape) -> Selection:
     is_view = True
     for item in one_an_axis(given):
         axis = len(starts)
-        if item is None:
-            layout.append("new")
+        if item is None or item is Ellipsis:
+            layout.append("new" if item is None else "gap")
             continue
         match item:
             case Positions():

@@ -12,12 +12,12 @@ from ..location import user_location
 from ..primitives.elementwise import where
 from ..primitives.structure import reshape
 from ..trace import Tracer, View, lift
-from ..types import DType, Shape
 from .creation import asarray
 from .index import select
 from .items import ALL, Item, Mask, before, completed, items, mask_place, windowed
 from .masked import Selected, refuse
-from .promotion import as_dtype, is_python_scalar, prepare, python_type, spread
+from .promotion import is_python_scalar, spread
+from .writing import as_update
 
 
 def get_item(x: Tracer, index: Any) -> Any:
@@ -66,21 +66,6 @@ def set_item(x: Tracer, index: Any, value: Any) -> None:
     if selection.is_view and selection.read(base).node is update.node:
         return  # what `x[i] += v` puts back has been written through the view already
     x.assign(selection.write(base, update))
-
-
-def as_update(value: Any, dtype: DType, shape: Shape) -> Tracer:
-    """A value to be assigned: converted as a C cast does, and broadcast.
-
-    Raises:
-        ValueError: when it does not have, and cannot be broadcast to, the shape.
-    """
-    if python_type(value) is not None:
-        return prepare(value, dtype, shape)
-    update = as_dtype(asarray(value), dtype)
-    extra = update.ndim - len(shape)
-    if extra > 0 and all(n == 1 for n in update.shape[:extra]):
-        update = reshape(update, shape=update.shape[extra:])
-    return spread(update, shape)
 
 
 def _covered(x: Tracer, given: list[Item], place: int) -> tuple[Tracer, Mask, int]:

@@ -68,8 +68,6 @@ class Mask:
                 "  use np.where(mask, x, otherwise), or where=mask in a reduction; assignment "
                 f"x[mask] = v works{at(user_location())}"
             )
-        if self.ndim == 0:
-            raise IndexError(f"a 0-d boolean index is not supported{at(user_location())}")
         places = zip(self.value.nonzero(), self.value.shape, strict=True)
         return [Positions(lift(p.astype(np.int64)), None, extent) for p, extent in places]
 
@@ -156,28 +154,38 @@ def completed(given: list[Item], ndim: int) -> list[Item]:
             f"{at(user_location())}"
         )
     place = ellipses[0] if ellipses else len(given)
-    return [*given[:place], *[ALL] * (ndim - used), *given[place + 1 :]]
+    rest: list[Item] = [*[ALL] * (ndim - used)]
+    if ellipses and not rest:
+        # Of no axis it still stands between index arrays, which are apart then.
+        rest = [Ellipsis]
+    return [*given[:place], *rest, *given[place + 1 :]]
 
 
 def windowed(x: Tracer, given: list[Item]) -> tuple[Tracer, list[Item]]:
-    """The view through the windows of a completed index, and the index with slices for them."""
+    """The view through the windows of a completed index, and the index with slices for them.
+
+    A known True or False stands for a new axis, of which it selects the one place or none.
+    """
     axis = 0
     rest: list[Item] = []
     for item in given:
         if isinstance(item, Window):
             x, item = within(x, axis, item), ALL
+        elif isinstance(item, Mask) and item.ndim == 0 and not isinstance(item.value, Tracer):
+            places = np.arange(int(item.value))
+            x, item = x[(*[ALL] * axis, None)], Positions(lift(places), places)
         rest.append(item)
-        axis += item.ndim if isinstance(item, Mask) else item is not None
+        axis += item.ndim if isinstance(item, Mask) else item is not None and item is not Ellipsis
     return x, rest
 
 
-def one_an_axis(given: list[Item]) -> list[int | Slice | Positions | None]:
-    """The items with masks as positions: one for each axis, and None for new axes."""
-    result: list[int | Slice | Positions | None] = []
+def one_an_axis(given: list[Item]) -> list[int | Slice | Positions | EllipsisType | None]:
+    """The items with masks as positions: one for each axis, None for new axes, and gaps."""
+    result: list[int | Slice | Positions | EllipsisType | None] = []
     for item in given:
         if isinstance(item, Mask):
             result.extend(item.positions())
-        elif not isinstance(item, (EllipsisType, Window)):
+        elif not isinstance(item, Window):
             result.append(item)
     return result
 
@@ -215,4 +223,4 @@ def mask_place(given: list[Item]) -> int | None:
 
 def before(given: list[Item], place: int) -> int:
     """How many axes of the result stand before the item at a place."""
-    return sum(not isinstance(x, int) for x in given[:place])
+    return sum(not isinstance(x, (int, EllipsisType)) for x in given[:place])

@@ -18,11 +18,11 @@ from ..primitives import sorting as rows
 from ..primitives.elementwise import is_nan
 from ..primitives.structure import Axes, reshape
 from ..trace import Tracer
-from ..types import FLOAT64, is_float, normalize_axis
+from ..types import FLOAT64, is_complex, is_float, normalize_axis
 from .creation import asarray
 from .meanings import rounded
 from .moments import mean
-from .promotion import as_dtype, spread
+from .promotion import as_dtype, number, spread
 from .protocols import NO_VALUE, store
 from .reductions import axes_of, count_nonzero, kept_shape
 from .running import cumsum
@@ -98,6 +98,8 @@ class _Lines(NamedTuple):
 
 def _lines(x: Tracer, axis: Any) -> _Lines:
     axes = axes_of(tuple(axis) if isinstance(axis, list) else axis, x.ndim)
+    for given in axes:
+        normalize_axis(given, x.ndim)  # Sums take an axis of numbers, quantiles do not.
     kept = tuple(n for n in range(x.ndim) if n not in axes)
     moved = permuted(x, (*kept, *axes))
     extent = math.prod(x.shape[n] for n in axes)
@@ -263,16 +265,21 @@ def _quantile(
     weights: Any,
     skip_nan: bool,
 ) -> Tracer:
+    if is_complex(x.dtype):
+        raise TypeError(f"a must be an array of real numbers{at(user_location())}")
     lines = _lines(x, axis)
+    rest = lines.values.shape[:-1]
     if not lines.extent:
-        raise IndexError(f"there is no quantile of no elements{at(user_location())}")
+        if not skip_nan:
+            raise IndexError(f"there is no quantile of no elements{at(user_location())}")
+        nothing = number(math.nan, mean(lines.values, -1).dtype, (*wanted.shape, *rest))
+        return lines.finish(nothing, wanted.shape, keepdims, out)
     skip_nan = skip_nan and is_float(x.dtype)
     if weights is not None:
         by = _lines(_weights(x, weights, axis, wanted.method), axis).values
         result = _weighted(lines.values, by, wanted.flat, skip_nan)
     else:
         result = _unweighted(lines.values, wanted, skip_nan)
-    rest = lines.values.shape[:-1]
     result = reshape(result, shape=(*wanted.shape, *rest))
     return lines.finish(result, wanted.shape, keepdims, out)
 

@@ -156,8 +156,8 @@ def stored_in(x: Tracer, result: Tracer, copy: bool) -> Tracer:
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Tracer:
     """`np.take`: elements at positions along an axis."""
     x = asarray(a)
-    if axis is None:
-        x, axis = reshape(x, shape=(x.size,)), 0
+    if axis is None or not x.ndim:
+        x, axis = reshape(x, shape=(x.size,)), axis or 0
     place = normalize_axis(int(axis), x.ndim)
     if mode != "raise":
         extent = x.shape[place]
@@ -304,6 +304,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Tracer
     values = [operand(x) for x in choices]
     dtype = common_dtype(values, "np.choose")
     which = asarray(a)
+    which = as_dtype(which, INT64) if which.dtype == BOOL else which
     if mode != "raise":
         within = np.clip if mode == "clip" else (lambda i, low, high: i % (high + 1))
         which = asarray(within(which, 0, len(values) - 1))

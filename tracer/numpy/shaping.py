@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -17,7 +16,7 @@ from ..primitives.structure import Axes, inverse
 from ..trace import Tracer, View
 from ..types import INT64, Shape, normalize_axes, normalize_axis
 from .creation import asarray, positions
-from .promotion import as_dtype, common_shape, spread
+from .promotion import as_dtype, common_shape, number, spread
 from .strides import Strides, is_row_major, memory_order, reshaped
 
 
@@ -376,10 +375,12 @@ def tile(A: Any, reps: Any) -> Tracer:
 
 
 def resize(a: Any, new_shape: Any) -> Tracer:
-    """`np.resize`: as many copies as the new shape needs."""
+    """`np.resize`: as many copies as the new shape needs, zeros of nothing."""
     x, shape = asarray(a), as_ints(new_shape)
     size = math.prod(shape)
-    copies = tile(rows.reshape(x, shape=(x.size,)), -(-size // builtins.max(x.size, 1)))
+    if not x.size:
+        return number(0, x.dtype, shape)
+    copies = tile(rows.reshape(x, shape=(x.size,)), -(-size // x.size))
     return rows.reshape(part(copies, 0, 0, size), shape=shape)
 
 

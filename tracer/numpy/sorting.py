@@ -62,8 +62,10 @@ def sort_complex(a: Any) -> Tracer:
 def argsort(
     a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Tracer:
-    """`np.argsort`: as NumPy's stable one, whatever kind is asked for."""
+    """`np.argsort`: as NumPy's stable one, whatever kind is asked for; of a number, 0."""
     _check_kind(kind, order, stable)
+    if not np.ndim(a):
+        a = np.reshape(a, 1)
     return _along(rows.argsort, a, axis)
 
 

@@ -14,10 +14,10 @@ from ..primitives.indexing import gather, scatter
 from ..primitives.reduction import cumsum
 from ..primitives.structure import reshape, update_slice
 from ..trace import Tracer
-from ..types import BOOL, INT64, DType, is_integer
+from ..types import BOOL, INT64, DType, Shape, is_integer
 from .creation import asarray
 from .meanings import truth
-from .promotion import as_dtype, key, number, prepare, spread
+from .promotion import as_dtype, key, number, prepare, python_type, spread
 from .selection import flat_if_none, grid_along, operand
 from .shaping import resize
 
@@ -41,6 +41,21 @@ def _flat(x: Tracer) -> Tracer:
     return reshape(x, shape=(x.size,))
 
 
+def as_update(value: Any, dtype: DType, shape: Shape) -> Tracer:
+    """A value to be assigned: converted as a C cast does, and broadcast.
+
+    Raises:
+        ValueError: when it does not have, and cannot be broadcast to, the shape.
+    """
+    if python_type(value) is not None:
+        return prepare(value, dtype, shape)
+    update = as_dtype(asarray(value), dtype)
+    extra = update.ndim - len(shape)
+    if extra > 0 and all(n == 1 for n in update.shape[:extra]):
+        update = reshape(update, shape=update.shape[extra:])
+    return spread(update, shape)
+
+
 def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     """`np.copyto`: values put into an array, where a mask is true.
 
@@ -55,7 +70,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
             f"Cannot cast array data from {found!r} to {target.dtype!r} according to the rule "
             f"'{casting}'{at(user_location())}"
         )
-    new = spread(as_dtype(asarray(values), target.dtype), target.shape)
+    new = as_update(values, target.dtype, target.shape)
     if where is not True:
         mask = spread(_as_mask(where), target.shape)
         new = rows.where(mask, new, Tracer(target.node))

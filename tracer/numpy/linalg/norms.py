@@ -18,7 +18,7 @@ from ...types import INT64, normalize_axis, real_dtype
 from ..complexes import squared_size
 from ..creation import asarray
 from ..meanings import truth
-from ..promotion import as_dtype
+from ..promotion import as_dtype, number
 from ..reductions import axes_of, kept_shape
 from ..selection import where
 from ..shaping import moveaxis
@@ -39,8 +39,9 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     """
     value = floating(x)
     axes = axes_of(tuple(axis) if isinstance(axis, list) else axis, value.ndim)
-    if isinstance(axis, (tuple, list)):
-        axes = tuple(normalize_axis(int(n), value.ndim) for n in axis)
+    if axis is not None:
+        given = axis if isinstance(axis, (tuple, list)) else (axis,)
+        axes = tuple(normalize_axis(int(n), value.ndim) for n in given)
     if ord is None or (ord in ("f", "fro") and len(axes) == 2):
         result = _root(reduce_sum(squared_size(value), axes=tuple(sorted(axes))))
     elif len(axes) == 1:
@@ -75,7 +76,8 @@ def _matrix_norm(x: Tracer, ord: Any, axes: tuple[int, ...]) -> Tracer:
     lines, columns = axes
     summed, other = (lines, columns) if abs(float(ord)) == 1 else (columns, lines)
     if ord > 0 and not x.shape[other]:
-        return zeros(x.type.with_shape(tuple(n for i, n in enumerate(x.shape) if i not in axes)))
+        rest = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+        return number(0, real_dtype(x.dtype), rest)
     row = reduce_max if ord in (1, np.inf) else reduce_min
     totals = reduce_sum(abs(x), axes=(summed,))
     return row(totals, axes=(other - (other > summed),))
