@@ -124,7 +124,7 @@ POWERS: dict[str, Region] = {
 BOUNDS = {
     "i0": 4.0, "i1": 4.5, "i0e": 4.5, "i1e": 5.0, "zeta": 4.5,
     **{
-        name: 500.0 if sum(orders) == 1 else 20_000.0
+        name: 500.0 if sum(orders) == 1 else 5000.0
         for name, (_, orders) in rows.INCOMPLETE_DERIVATIVES.items()
     },
 }  # fmt: skip

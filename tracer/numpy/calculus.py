@@ -126,6 +126,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         ValueError: for coordinates that do not fit the axis, and for axes that are too short.
     """
     x = asarray(f)
+    if x.dtype == BOOL and x.ndim:
+        _ = x - x  # NumPy's error: bools are not subtracted.
     if axis is None:
         axes: Sequence[int] = range(x.ndim)
     else:

@@ -143,6 +143,7 @@ def average(
     Raises:
         TypeError: when the weights have another shape and no axis is given.
         ValueError: when they do not have the extents of the axes.
+        ZeroDivisionError: when there are none.
     """
     x = asarray(a)
     axes = _axes(axis, x.ndim)
@@ -155,6 +156,10 @@ def average(
         dtype = np.result_type(x.dtype, by.dtype, *([] if is_inexact(x.dtype) else [FLOAT64]))
         x, by = as_dtype(x, dtype), as_dtype(by, dtype)
         weight = reduce_sum(spread(by, x.shape), axes=axes)
+        if weight.size and not x.size:
+            raise ZeroDivisionError(
+                f"Weights sum to zero, can't be normalized{at(user_location())}"
+            )
         result = without_axes(reduce_sum(x * by, axes=axes) / weight, x, axes, keepdims, None)
         total = reshape(weight, shape=result.shape)
     return (result, total) if returned else result

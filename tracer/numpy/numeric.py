@@ -29,6 +29,8 @@ SINC = tuple((-1.0) ** n / math.factorial(2 * n + 1) for n in range(11, -1, -1))
 def round(a: Any, decimals: int = 0, out: Any = None) -> Tracer:
     """`np.round`: halves to even."""
     x = asarray(a)
+    if x.dtype == BOOL and decimals:
+        np.round(np.zeros(1, bool), decimals)  # NumPy's error.
     x = as_dtype(x, FLOAT16) if x.dtype == BOOL else x
     if not is_inexact(x.dtype) and decimals >= 0:
         result = Tracer(x.node)

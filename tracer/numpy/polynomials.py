@@ -37,6 +37,8 @@ def _floating(value: Any) -> Tracer:
 def polyval(p: Any, x: Any) -> Tracer:
     """`np.polyval` by Horner's rule."""
     coefficients, value = asarray(p), asarray(x)
+    if not coefficients.ndim:
+        raise TypeError(f"iteration over a 0-d array{at(user_location())}")
     result = number(0, value.dtype, value.shape)
     for n in range(coefficients.shape[0]):
         result = result * value + coefficients[n]

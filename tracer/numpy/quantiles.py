@@ -7,6 +7,7 @@ R. Hyndman and Y. Fan, Sample quantiles in statistical packages (1996), and NumP
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -97,9 +98,9 @@ class _Lines(NamedTuple):
 
 
 def _lines(x: Tracer, axis: Any) -> _Lines:
+    if not x.ndim and axis is not None and np.ndim(axis) == 0:
+        normalize_axis(operator.index(axis), 0)  # Sums take an axis of numbers, quantiles do not.
     axes = axes_of(tuple(axis) if isinstance(axis, list) else axis, x.ndim)
-    for given in axes:
-        normalize_axis(given, x.ndim)  # Sums take an axis of numbers, quantiles do not.
     kept = tuple(n for n in range(x.ndim) if n not in axes)
     moved = permuted(x, (*kept, *axes))
     extent = math.prod(x.shape[n] for n in axes)

@@ -73,6 +73,10 @@ def apply(ufunc: np.ufunc, *operands: Any) -> Any:
     return call(ufunc, *operands)
 
 
+def _module(ufunc: np.ufunc) -> str:
+    return "np" if getattr(np, ufunc.__name__, None) is ufunc else "scipy.special"
+
+
 def call(ufunc: np.ufunc, *operands: Any) -> Any:
     """The ufunc on operands of which at least one is traced.
 
@@ -88,8 +92,8 @@ def call(ufunc: np.ufunc, *operands: Any) -> Any:
     meaning = ELEMENTWISE.get(name) or SPECIAL.get(name)
     if meaning is None:
         raise UnsupportedFunctionError(
-            f"np.{name} has no meaning for traced values; compute it outside the traced function, "
-            f"or compose it of other functions{at(user_location())}"
+            f"{_module(ufunc)}.{name} has no meaning for traced values; compute it outside the "
+            f"traced function, or compose it of other functions{at(user_location())}"
         )
     if _of_one_type(operands):
         dtype = operands[0].dtype
