@@ -18,6 +18,7 @@ from pullback.tracer.ir import Graph
 from pullback.tracer.methods import Methods
 from pullback.tracer.numpy.differences import DIFFERENCES
 from pullback.tracer.numpy.functions import CREATION, FUNCTIONS, SIZED, WRITABLE
+from pullback.tracer.numpy.makers import TO_FILL
 from pullback.tracer.numpy.meanings import CORE, ELEMENTWISE
 from pullback.tracer.numpy.refused import REFUSALS, REFUSED
 from pullback.tracer.trace import Tracer
@@ -28,9 +29,9 @@ HEAD = """\
 # NumPy on traced values
 
 Inside a traced function NumPy's own functions and methods work on traced values, with NumPy's
-arguments, dtypes, shapes and errors; `pullback.numpy` has the same names, for lists that hold
-traced values, and for arrays to be made or filled. Shapes are known while tracing, so what decides
-about shapes (axes, counts, positions to delete) is known too.
+arguments, dtypes, shapes and errors, and `np.array` and `np.zeros` make arrays that hold them (see
+[indexing.md](indexing.md)); `pullback.numpy` has the same names. Shapes are known while tracing, so
+what decides about shapes (axes, counts, positions to delete) is known too.
 
 Written by `pytest tests/test_numpy_page.py --rewrite-golden`; ∂ marks what has a derivative.
 """
@@ -141,6 +142,10 @@ def function_lines() -> tuple[list[str], list[str]]:
             continue
         elif name in CREATION or name in WRITABLE:
             here = "by `pullback.numpy`; NumPy does not hand it over"
+            if name in TO_FILL:
+                here = "traced in functions that write to arrays"
+            if name in CREATION:
+                here = "traced of traced values" + (", and" + here[6:] if name in TO_FILL else "")
             mark = "∂" if name in smooth or name in ("array", "full") else ""
             supported.append(f"| `{name}` | | {mark} | {here} |")
             continue

@@ -169,6 +169,11 @@ def test_traced_masks_are_written_through() -> None:
         x[:, y[0] > 2] = -1
         x[y[:, 0] > 7] = y[0]
         x[1, y[0] > 4] = 9.5
+        x[y[:, 1] > 1] = y[:1]
+        x[y[2, 1] > 1] = y[0]
+        corner = x[0, :1].reshape(())
+        corner[y[0, 0] < 1] = y[:1, 3]
+        corner[y[0, 0] > 1] = 0
         return x
 
     compare(write, X, X)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -293,8 +294,9 @@ def test_out_and_where() -> None:
 
 
 def test_concrete_out_is_refused() -> None:
+    outside = np.zeros((3, 4))
     with pytest.raises(TracedValueError, match="cannot be stored"):
-        run(lambda x: np.add(x, 1.0, out=np.zeros((3, 4))), X)
+        run(lambda x: np.add(x, 1.0, out=outside), X)
 
 
 def test_in_place_operators() -> None:
@@ -416,14 +418,75 @@ def test_new_arrays_can_be_filled() -> None:
         assert_allclose(found, wanted, rtol=1e-15)
 
 
+def test_arrays_made_by_numpy_hold_traced_values() -> None:
+    def f(x: Any) -> Any:
+        joined = np.array([[x[0], 1.0], [2, x[1]]])
+        filled, (ones,) = np.zeros((2, 4)), [np.ones(4) for _ in range(1)]
+        copied = np.array([1, 2, 3, 4])
+        filled[1] = x
+        ones += x
+        copied[1:3] = x[:2]
+        out = np.empty(4, np.float32)
+        np.multiply(x, 2.0, out=out, casting="same_kind")
+        steps = np.eye(3, dtype=int)[0]
+        steps[0] += 2
+        named = np.empty(2, dtype=object)
+        named[:] = "a", "b"
+        return joined, filled, ones, copied, out, x[steps[0]], len(named)
+
+    for found, wanted in zip(run(f, V), f(V), strict=True):
+        assert found.dtype == np.asarray(wanted).dtype
+        assert_allclose(found, wanted, rtol=1e-15)
+
+
+def test_arrays_are_numpys_where_nothing_is_filled() -> None:
+    makers = [np.zeros, np.array, np.asarray, np.arange]
+
+    def constant(x: Any) -> Any:
+        made = [np.zeros(2), np.array([1.0]), np.asarray([1.0]), np.arange(2)]
+        assert all(type(a) is np.ndarray for a in made)
+        return x
+
+    def shared(x: Any) -> Any:
+        total = x.copy()
+        total += 1.0
+        assert np.asarray(X) is X
+        return np.asarray(total)[np.arange(2)[1] :]
+
+    run(constant, V)
+    run(shared, V)
+    assert makers == [np.zeros, np.array, np.asarray, np.arange]
+    with pytest.raises(ZeroDivisionError):
+        run(lambda x: x[1 // 0], V)
+    assert makers == [np.zeros, np.array, np.asarray, np.arange]
+
+
+def test_other_threads_make_arrays_as_ever() -> None:
+    def elsewhere() -> Any:
+        made = np.zeros(3)
+        made[0] = 1.0
+        return made
+
+    def f(x: Any) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(elsewhere).result()
+        assert type(found) is np.ndarray
+        return x + found
+
+    (found,) = run(f, np.ones(3))
+    assert_allclose(found, [2.0, 1.0, 1.0])
+
+
 def test_concrete_arrays_cannot_be_filled() -> None:
+    outside = np.zeros((3, 4))
+
     def fill(x: Any) -> Any:
-        out = np.zeros((3, 4))
-        out[0] = x
-        return out
+        outside[0] = x
+        return outside
 
     with pytest.raises(TracedValueError, match=r"pullback\.numpy"):
         run(fill, V)
+    assert not outside.any()
 
 
 def test_namespace_is_numpy_on_concrete_arrays() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -192,3 +193,19 @@ def test_reshaping_without_a_copy() -> None:
     compare(lambda x: reshape(x[:, :1], (3,), copy=False), numbers(3, 4))
     with pytest.raises(ValueError, match="Unable to avoid creating a copy"):
         pb.jit(lambda x: reshape(x.T, (12,), copy=False))(numbers(3, 4))
+
+
+def test_a_shape_is_assigned() -> None:
+    def f(x: Any) -> Any:
+        x = x.copy()
+        y = x[1:]
+        y.shape = (4, 2)
+        y[3] = 0.0
+        x.shape = -1
+        return x, y
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        compare(f, numbers(3, 4))
+        with pytest.raises(AttributeError, match="Incompatible shape"):
+            pb.jit(lambda x: setattr(x.T, "shape", 12))(numbers(3, 4))

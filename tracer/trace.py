@@ -91,6 +91,15 @@ under_way = np.zeros(1, np.int64)
 """How many traces are under way in all threads: compiled code looks here, and gives way."""
 
 _count_lock = threading.Lock()
+_around: list[Callable[[bool], None]] = []
+
+
+def around_traces(change: Callable[[bool], None]) -> None:
+    """Have a function called when the first trace of all threads begins, and the last one ends.
+
+    It is told by True and False, and must not trace.
+    """
+    _around.append(change)
 
 
 class _Active(threading.local):
@@ -150,6 +159,9 @@ def resumed(trace: Trace) -> Generator[Trace]:
 def _count(change: int) -> None:
     with _count_lock:
         under_way[0] += change
+        if under_way[0] == max(change, 0):
+            for told in _around:
+                told(change > 0)
 
 
 @contextmanager
@@ -269,8 +281,18 @@ class Tracer(Operators, Methods):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape, known while tracing."""
+        """Shape, known while tracing; a new one of as many elements can be assigned."""
         return self._node.type.shape
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        other: Tracer = self.reshape(shape)
+        if other._storage is not self._storage:
+            raise AttributeError(
+                "Incompatible shape for in-place modification. Use `.reshape()` to make a copy "
+                f"with the desired shape.{at(user_location())}"
+            )
+        self._node, self._version, self._views = other._node, other._version, other._views
 
     @property
     def dtype(self) -> DType:

@@ -1,8 +1,7 @@
 """NumPy's functions for traced and for concrete arrays.
 
 On concrete arrays they are NumPy's own and return ndarrays; if an argument, or an element of a
-list or tuple, is traced they build the graph. They are for what real `numpy` cannot dispatch, like
-making an array of traced numbers:
+list or tuple, is traced they build the graph:
 
 >>> import pullback as pb
 >>> import pullback.numpy as pnp
@@ -41,6 +40,7 @@ from typing import Any
 import numpy as np
 
 from pullback.tracer.numpy.functions import CREATION, SIZED, WRITABLE
+from pullback.tracer.numpy.makers import ORIGINALS
 from pullback.tracer.numpy.window import window
 
 from . import fft, linalg, random
@@ -59,7 +59,7 @@ def __getattr__(name: str) -> Any:
 
     What is found becomes a global here, so this module must not use builtins that NumPy names too.
     """
-    found = getattr(np, name)
+    found = ORIGINALS.get(name) or getattr(np, name)
     if not callable(found) or isinstance(found, type) or name in _SAME:
         return found
     if name in WRITABLE:

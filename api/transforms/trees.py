@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 
 from pullback.tracer import tree
+from pullback.tracer.trace import Tracer
 
 
 def ravel_tree(tree_of_arrays: Any) -> tuple[np.ndarray[Any, Any], Callable[[Any], Any]]:
     """All numbers of a tree as one vector, and the function that makes the tree again.
 
-    For optimisers that take vectors; the function works on traced vectors, too.
+    For optimisers that take vectors. Numbers and vectors may be traced.
 
     >>> vector, restore = pb.ravel_tree({"a": np.ones(2), "b": 3.0})
     >>> print(vector, restore(vector)["b"])
     [1. 1. 3.] 3.0
     """
     leaves, spec = tree.flatten(tree_of_arrays)
-    arrays = [np.asarray(x) for x in leaves]
+    arrays = [x if isinstance(x, Tracer) else np.asarray(x) for x in leaves]
     vector = np.concatenate([a.ravel() for a in arrays]) if arrays else np.zeros(0)
 
     def restore(vector: Any) -> Any:

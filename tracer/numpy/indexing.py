@@ -72,7 +72,7 @@ def _covered(x: Tracer, given: list[Item], place: int) -> tuple[Tracer, Mask, in
     """The view that the index selects without its mask, the mask, and its first axis there."""
     mask = given[place]
     assert isinstance(mask, Mask)
-    part = get_item(x, (*given[:place], *[ALL] * mask.ndim, *given[place + 1 :]))
+    part = get_item(x, (*given[:place], *[ALL] * mask.ndim, *given[place + 1 :], ...))
     first = before(given, place)
     mask.check(part.shape[first : first + mask.ndim], first)
     return part, mask, first
@@ -97,14 +97,24 @@ def _set_where(x: Tracer, given: list[Item], place: int, value: Any) -> bool:
         if not (isinstance(mask.value, Tracer) and value.is_like(mask.value, first)):
             refuse("assignment of what another mask selects")
         value = value.values
-    elif not _is_aligned(value, after, first, given) or mask.ndim == 0:
-        if isinstance(mask.value, Tracer):
-            _refuse_counted()
-        return False
+    else:
+        value, traced = _once(value, after), isinstance(mask.value, Tracer)
+        if not _is_aligned(value, after, first, given) or (mask.ndim == 0 and not traced):
+            if traced:
+                _refuse_counted()
+            return False
     covered = part.shape[first : first + mask.ndim]
     chosen = spread(reshape(lift(mask.value), shape=(*covered, *(1,) * after)), part.shape)
     part.assign(where(chosen, as_update(value, x.dtype, part.shape), Tracer(part.node)))
     return True
+
+
+def _once(value: Any, after: int) -> Any:
+    """A value for each selected element as one for all, if it has but one along their axis."""
+    if is_python_scalar(value) or asarray(value).ndim != after + 1:
+        return value
+    values = asarray(value)
+    return reshape(values, shape=values.shape[1:]) if values.shape[0] == 1 else value
 
 
 def _is_aligned(value: Any, after: int, first: int, given: list[Item]) -> bool:

@@ -1,0 +1,117 @@
+"""NumPy's functions that make arrays, in a traced function: what they make can hold traced values.
+
+NumPy hands ``np.array([x, y])`` and ``np.zeros(3)`` to nobody, and its own arrays cannot hold what
+is traced. So as long as anything is being traced, the names of `MAKERS` in NumPy's namespace are
+functions that look at who calls: a traced function gets traced arrays where it needs them, all
+others (libraries, other threads) get NumPy's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from opcode import opmap
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnsupportedTypeError
+from ..location import is_library
+from ..trace import around_traces, tracing
+from .creation import contains_tracer
+from .functions import CREATION, WRITABLE
+
+_WRITERS = frozenset(
+    ["at", "copyto", "fill", "fill_diagonal", "place", "put", "put_along_axis", "putmask"]
+)
+_STORES = frozenset(opmap[name] for name in ("STORE_SUBSCR", "STORE_SLICE") if name in opmap)
+_BINARY, _IN_PLACE = opmap["BINARY_OP"], range(13, 26)
+
+TO_FILL = frozenset(
+    [
+        "array",
+        "copy",
+        "empty",
+        "empty_like",
+        "eye",
+        "full",
+        "full_like",
+        "identity",
+        "ones",
+        "ones_like",
+        "zeros",
+        "zeros_like",
+    ]
+)
+"""What people fill; ranges and grids stay NumPy's, whose values are there while tracing."""
+
+_COMPREHENSIONS = frozenset(["<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"])
+
+_writers: dict[CodeType, bool] = {}
+
+
+def _fills(caller: FrameType | None) -> bool:
+    """Whether a function that makes an array may write to arrays."""
+    while caller is not None and caller.f_code.co_name in _COMPREHENSIONS:
+        caller = caller.f_back
+    return caller is not None and _writes(caller.f_code)
+
+
+def _writes(code: CodeType) -> bool:
+    """Whether code may write to arrays: ``a[i] = x``, ``a += x``, ``out=a``."""
+    known = _writers.get(code)
+    if known is None:
+        steps = zip(code.co_code[::2], code.co_code[1::2], strict=True)
+        known = (
+            any(op in _STORES or (op == _BINARY and arg in _IN_PLACE) for op, arg in steps)
+            or not _WRITERS.isdisjoint(code.co_names)
+            or any(isinstance(x, tuple) and "out" in x for x in code.co_consts)
+        )
+        _writers[code] = known
+    return known
+
+
+ORIGINALS: dict[str, Callable[..., Any]] = {
+    name: getattr(np, name) for name in (*CREATION, *WRITABLE)
+}
+"""NumPy's own functions that make arrays, by their names."""
+
+
+def _maker(name: str) -> Callable[..., Any]:
+    """NumPy's function, but what a traced function makes of traced values or will fill is traced.
+
+    Arrays of a dtype that is not compiled stay NumPy's.
+    """
+    function = ORIGINALS[name]
+    to_fill = WRITABLE[name] if name in TO_FILL else None
+    of_traced = CREATION.get(name) or WRITABLE[name]
+
+    @wraps(function)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        if not tracing() or is_library(caller.f_globals):
+            return function(*args, **kwargs)
+        if any(map(contains_tracer, (*args, *kwargs.values()))):
+            return of_traced(*args, **kwargs)
+        if to_fill is None or not _fills(caller):
+            return function(*args, **kwargs)
+        try:
+            return to_fill(*args, **kwargs)
+        except UnsupportedTypeError:
+            return function(*args, **kwargs)
+
+    return made
+
+
+MAKERS: dict[str, Callable[..., Any]] = {name: _maker(name) for name in ORIGINALS}
+"""What the names are in NumPy's namespace as long as anything is being traced."""
+
+
+def _exchange(begins: bool) -> None:
+    for name, function in (MAKERS if begins else ORIGINALS).items():
+        setattr(np, name, function)
+
+
+around_traces(_exchange)
