@@ -453,8 +453,26 @@ def test_arrays_are_numpys_where_nothing_is_filled() -> None:
         assert np.asarray(X) is X
         return np.asarray(total)[np.arange(2)[1] :]
 
+    def in_c(x: Any) -> Any:
+        x = x.copy()
+        x += np.random.default_rng(0).uniform(size=x.shape)
+        x += np.random.RandomState(0).normal(size=np.empty(3).size + 1)
+        made = list(map(np.zeros, [2, 3]))
+        x[: made[0].size] = 0.0
+        assert all(type(a) is np.ndarray for a in made)
+        return x
+
+    def untraced() -> Any:
+        mask = np.zeros(4, dtype=bool)
+        mask[1] = True
+        assert type(mask) is np.ndarray
+        return V[mask]
+
     run(constant, V)
     run(shared, V)
+    run(untraced)
+    (found,) = run(in_c, V)
+    assert_allclose(found, in_c(V))
     assert makers == [np.zeros, np.array, np.asarray, np.arange]
     with pytest.raises(ZeroDivisionError):
         run(lambda x: x[1 // 0], V)
