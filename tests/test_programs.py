@@ -201,6 +201,76 @@ def piecewise_tariff(income: Any) -> Any:
     return np.sum(tax) - np.sum(rebate) + np.interp(2.5, np.arange(5.0), np.cumsum(tax))
 
 
+def lattice_boltzmann(f: Any, tau: Any) -> Any:
+    """A step of a fluid on nine velocities, which walls turn back."""
+    dx, dy = np.array([0, 0, 1, 1, 1, 0, -1, -1, -1]), np.array([0, 1, 1, 0, -1, -1, -1, 0, 1])
+    weights = np.array([16, 4, 1, 4, 1, 4, 1, 4, 1]) / 36
+    wall = np.zeros(f.shape[1:], dtype=bool)
+    wall[0], wall[2, 1:3] = True, True
+    f = f.copy()
+    for i, (x, y) in enumerate(zip(dx, dy, strict=True)):
+        f[i] = np.roll(f[i], (y, x), axis=(0, 1))
+    bounced = f[:, wall][[0, 5, 6, 7, 8, 1, 2, 3, 4]]
+    density = f.sum(axis=0)
+    u, v = np.tensordot(dx, f, 1) / density, np.tensordot(dy, f, 1) / density
+    even = np.zeros(f.shape)
+    for i in range(9):
+        along = dx[i] * u + dy[i] * v
+        even[i] = weights[i] * density * (1 + 3 * along + 4.5 * along**2 - 1.5 * (u**2 + v**2))
+    f += (even - f) / tau
+    f[:, wall] = bounced
+    return np.sum(f * np.arange(9.0)[:, None, None])
+
+
+def unscented_transform(mean: Any, spread: Any) -> Any:
+    """Sigma points of a position, seen as distance and bearing."""
+    n = len(mean)
+    points = np.zeros((2 * n + 1, n))
+    points[0] = mean
+    for k, column in enumerate(np.linalg.cholesky(spread @ spread.T + np.eye(n)).T):
+        points[k + 1], points[n + k + 1] = mean + column, mean - column
+    seen = np.array([[np.hypot(p[0], p[1]), np.arctan2(p[1], p[0])] for p in points])
+    weights = np.full(2 * n + 1, 1 / (2 * n + 2))
+    weights[0] += 1 / (2 * n + 2)
+    centre = weights @ seen
+    return np.linalg.det((weights[:, None] * (seen - centre)).T @ (seen - centre)) + centre.sum()
+
+
+def gram_schmidt(a: Any) -> Any:
+    q, r = np.zeros_like(a), np.zeros((a.shape[1], a.shape[1]))
+    for k in range(a.shape[1]):
+        v = a[:, k].copy()
+        for j in range(k):
+            r[j, k] = q[:, j] @ a[:, k]
+            v -= r[j, k] * q[:, j]
+        r[k, k] = np.sqrt(v @ v)
+        q[:, k] = v / r[k, k]
+    return np.sum(np.cos(q)) + np.sum(r**3)
+
+
+def written_backward_pass(w: Any, u: Any, out: Any) -> Any:
+    """A recurrent network with its gradient as people write it by hand."""
+    states, chances, loss = {-1: np.zeros((3, 1))}, {}, 0.0
+    given, wanted = [0, 1, 0], [1, 0, 1]
+    for t, (i, j) in enumerate(zip(given, wanted, strict=True)):
+        x = np.zeros((2, 1))
+        x[i] = 1.0
+        states[t] = np.tanh(w @ x + u @ states[t - 1])
+        scores = np.exp(out @ states[t])
+        chances[t] = scores / np.sum(scores)
+        loss -= np.log(chances[t][j, 0])
+    d_u, d_out, later = np.zeros_like(u), np.zeros_like(out), np.zeros((3, 1))
+    for t in reversed(range(3)):
+        d_scores = np.copy(chances[t])
+        d_scores[wanted[t]] -= 1
+        d_out += d_scores @ states[t].T
+        raw = (1 - states[t] ** 2) * (out.T @ d_scores + later)
+        d_u += raw @ states[t - 1].T
+        later = u.T @ raw
+    np.clip(d_out, -0.5, 0.5, out=d_out)
+    return loss + np.sum(d_u**2) + np.sum(d_out)
+
+
 def normal(*shape: int) -> Any:
     return RNG.normal(size=shape)
 
@@ -226,6 +296,10 @@ PROGRAMS: dict[Callable[..., Any], tuple[Any, ...]] = {
     softmax_attention: (normal(4, 3), normal(4, 3), normal(4, 2)),
     portfolio: (RNG.uniform(0.5, 1.0, 3), 0.1 * normal(20, 3)),
     piecewise_tariff: (np.array([0.5, 1.7, 2.6, 3.9, 5.2]),),
+    lattice_boltzmann: (RNG.uniform(0.5, 1.5, (9, 4, 5)), np.float64(0.7)),
+    unscented_transform: (np.array([2.0, 1.0]), normal(2, 2)),
+    gram_schmidt: (normal(4, 3),),
+    written_backward_pass: (normal(3, 2), normal(3, 3), normal(2, 3)),
 }
 
 
