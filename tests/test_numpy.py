@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import pullback as pb
 import pullback.numpy as pnp
 from pullback.tracer.check import check_graph
 from pullback.tracer.errors import (
@@ -477,6 +478,16 @@ def test_arrays_are_numpys_where_nothing_is_filled() -> None:
     with pytest.raises(ZeroDivisionError):
         run(lambda x: x[1 // 0], V)
     assert makers == [np.zeros, np.array, np.asarray, np.arange]
+
+
+def test_trees_of_traced_values_are_vectors() -> None:
+    def f(x: Any) -> Any:
+        vector, restore = pb.ravel_tree({"a": x[:2], "b": [x[2], 1.0]})
+        return vector, restore(2 * vector)["b"][0]
+
+    vector, doubled = run(f, V)
+    assert_allclose(vector, [*V[:3], 1.0])
+    assert_allclose(doubled, 2 * V[2])
 
 
 def test_other_threads_make_arrays_as_ever() -> None:
