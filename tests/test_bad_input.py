@@ -425,8 +425,8 @@ CONVERSIONS: list[tuple[Callable[..., Any], str]] = [
     (lambda x: [1, 2, 3][x.astype(int)], "index"),
     (lambda x: x.item(), "array"),
     (lambda x: x.tolist(), "array"),
-    (lambda x: np.array([x, x]), r"pullback\.numpy"),
-    (lambda x: np.asarray(x), r"pullback\.numpy"),
+    (lambda x: [*map(np.array, [[x, x]])], r"pullback\.numpy"),
+    (lambda x: [*map(np.asarray, [x])], r"pullback\.numpy"),
     (lambda x: max(x, 0.0), "np.where"),
     (lambda x: "{:.3f}".format(x), ""),  # noqa: UP032
     (lambda x: f"{x:.3f}", ""),
