@@ -14,7 +14,8 @@ from pullback.tracer.errors import (
 from pullback.tracer.ir import Graph
 from pullback.tracer.text import parse
 
-from . import checkpoint_policies, testing
+from . import checkpoint_policies, debug, testing
+from .callbacks import pure_callback
 from .control import associative_scan, cond, fori_loop, map, scan, switch, while_loop
 from .custom import (
     checkpoint,
@@ -26,6 +27,7 @@ from .custom import (
 )
 from .numpy import random
 from .transforms import (
+    disable_jit,
     eval_shape,
     grad,
     hessian,
@@ -69,6 +71,8 @@ __all__ = [
     "custom_linear_solve",
     "custom_root",
     "custom_vjp",
+    "debug",
+    "disable_jit",
     "eval_shape",
     "fori_loop",
     "grad",
@@ -84,6 +88,7 @@ __all__ = [
     "linearize",
     "map",
     "parse",
+    "pure_callback",
     "random",
     "ravel_tree",
     "remat",

@@ -10,7 +10,9 @@ from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
 
 HEAD = 2
 """Where in the status the list starts; details of an error stand before."""
-STATUS_SLOTS = 3
+OBJECTS = 3
+"""Where in the status the address of the Python objects is that kernels call."""
+STATUS_SLOTS = 4
 HEADER = 16
 """Bytes before a block, which hold the pointer to the one taken before."""
 

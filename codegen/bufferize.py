@@ -22,9 +22,10 @@ from pullback.tracer.types import (
 from .choice import choice_kernel
 from .fuse import (
     ARG_REDUCTIONS,
-    CONTROL,
+    PYTHON,
     REDUCTIONS,
     SCANS,
+    SEVERAL,
     Fusion,
     Group,
     base,
@@ -47,6 +48,7 @@ from .kernel import (
     reads,
     writes,
 )
+from .python_call import python_kernel
 from .repeat import HANDLE, repeat_kernel, while_kernel
 from .routines import routine_scratch
 from .schedule import schedule
@@ -112,8 +114,8 @@ def _unrolled(
 
 
 def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node]) -> list[Kernel]:
-    if group.roots[0].primitive.name in CONTROL:
-        return [CONTROL_KERNELS[group.roots[0].primitive.name](group.roots, buffers, planned)]
+    if group.roots[0].primitive.name in SEVERAL:
+        return [FAMILY_KERNELS[group.roots[0].primitive.name](group.roots, buffers, planned)]
     if not group.fusible:
         (root,) = group.roots
         return SPECIAL.get(root.primitive.name, _routine_kernels)(root, buffers)
@@ -383,10 +385,11 @@ SPECIAL = {
 }
 
 
-CONTROL_KERNELS: dict[str, Callable[..., Kernel]] = {
+FAMILY_KERNELS: dict[str, Callable[..., Kernel]] = {
     "scan": repeat_kernel,
     "while_loop": while_kernel,
     "switch": choice_kernel,
+    **dict.fromkeys(sorted(PYTHON), python_kernel),
 }
 
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 
 from . import layout
+from .arena import OBJECTS, STATUS_SLOTS
 from .arguments import read_arguments, read_captures
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
-from .entry import Entry, Site
+from .entry import RAISED, Entry, Site
 from .frame import I8, NULL, PARAMETERS, Frame
 from .math.library import FAMILY
 from .results import build_result, make_outputs
@@ -66,7 +67,11 @@ def _run(frame: Frame) -> None:
     """Run the kernels, perhaps without the interpreter's lock."""
     f, entry = frame.f, frame.entry
     workspace, block = _workspace(frame)
-    status = f.alloca(I64, 2)
+    status = f.alloca(I64, STATUS_SLOTS)
+    if entry.callbacks is not None:
+        objects = frame.field(f.parameters[4], layout.RECORD_OBJECTS)
+        first = f.address(objects, layout.TUPLE_ITEMS + layout.POINTER * entry.callbacks, I8)
+        f.store(first, f.address(status, OBJECTS, I64), 8)
     thread = f.call("PyEval_SaveThread", PTR, []) if entry.release_gil else NULL
     site = f.call_known("run", I64, [frame.inputs, frame.outputs, workspace, status])
     if entry.release_gil:
@@ -110,7 +115,8 @@ def _raise_at_site(frame: Frame, number: Value, status: Value) -> None:
     f.line(f"switch {number}, label %{labels[-1]} [ i64 0, label %{following} {cases} ]")
     for label, site in zip(labels, sites, strict=True):
         f.start_block(label)
-        _raise(frame, site, status)
+        if site.exception != RAISED:
+            _raise(frame, site, status)
         f.jump(frame.failure)
     f.start_block(following)
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pullback.tracer.primitives.callback import Callback
 from pullback.tracer.types import is_float
 
 from . import arena
@@ -23,6 +24,7 @@ from .kernel import (
     LoopKernel,
     Plan,
     Product,
+    PythonCall,
     Repeat,
     Routine,
     While,
@@ -33,16 +35,20 @@ from .kernel import (
 )
 from .loops import emit_loops
 from .pool import SHARE_PARTS
+from .python_call import emit_python_call
 from .repeat import emit_repeat, emit_while
 from .routines import emit_routine
 
 
 @dataclass(slots=True)
 class Emission:
-    """The module with its function ``run``, and the error sites that ``run`` can return."""
+    """The module with its function ``run``, the error sites that ``run`` can return, and the Python
+    functions that it calls.
+    """
 
     module: Module
     sites: list[Site]
+    callbacks: list[Callback]
 
 
 def emit(plan: Plan, vector_bytes: int) -> Emission:
@@ -51,7 +57,7 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
     holds what it found. ``vector_bytes`` is the width of the machine's vector registers.
     """
-    emission = Emission(Module(), [])
+    emission = Emission(Module(), [], [])
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
     # They only call the kernels: LLVM's code generator without optimisations is quicker done.
     attributes = "nounwind noinline optnone"
@@ -67,17 +73,20 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     run.ret(constant(I64, 0))
     run.finish()
     if freed:
-        _write_run(emission.module, parameters, attributes)
+        _write_run(emission, parameters, attributes)
     return emission
 
 
-def _write_run(module: Module, parameters: list[tuple[str, str]], attributes: str) -> None:
+def _write_run(emission: Emission, parameters: list[tuple[str, str]], attributes: str) -> None:
     """Write ``run``: the steps, and then what memory they have taken is freed."""
-    run = FunctionWriter(module, "run", I64, parameters, attributes=attributes)
+    run = FunctionWriter(emission.module, "run", I64, parameters, attributes=attributes)
     *others, status = run.parameters
     own = run.alloca(I64, arena.STATUS_SLOTS)
     head = run.address(own, arena.HEAD, I64)
     run.store(arena.NULL, head, 8)
+    if emission.callbacks:
+        objects = run.load(PTR, run.address(status, arena.OBJECTS, I64), 8)
+        run.store(objects, run.address(own, arena.OBJECTS, I64), 8)
     result = run.call_known("steps", I64, [*others, own])
     for slot in range(arena.HEAD):
         detail = run.load(I64, run.address(own, slot, I64), 8)
@@ -100,7 +109,7 @@ def _emit_kernel(
     vector_bytes: int,
 ) -> None:
     """Do what a kernel does, in the function that runs it or by calling one of its own."""
-    if isinstance(kernel, LoopKernel | Routine | Control):
+    if isinstance(kernel, LoopKernel | Routine | PythonCall | Control):
         used = _used(kernel)
         arguments = [pointers[b] for b in used]
         _call_kernel(run, emission, name, kernel, used, arguments, vector_bytes)
@@ -120,7 +129,7 @@ def _call_kernel(
     run: FunctionWriter,
     emission: Emission,
     name: str,
-    kernel: LoopKernel | Routine | Control,
+    kernel: LoopKernel | Routine | PythonCall | Control,
     buffers: Sequence[Buffer],
     arguments: Sequence[Value],
     vector_bytes: int,
@@ -136,6 +145,8 @@ def _call_kernel(
     before = len(emission.sites)
     if isinstance(kernel, Routine):
         emit_routine(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
+    elif isinstance(kernel, PythonCall):
+        emit_python_call(w, kernel, pointers, emission.callbacks, emission.sites, w.parameters[-1])
     elif isinstance(kernel, Control):
         _emit_control(w, emission, name, kernel, pointers, vector_bytes)
     else:
@@ -239,7 +250,7 @@ def _emit_simple(
             w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
         case Product():
             _product(w, kernel, pointers)
-        case LoopKernel() | Routine() | Repeat() | While() | Choice():
+        case LoopKernel() | Routine() | PythonCall() | Repeat() | While() | Choice():
             raise AssertionError("the kernel is a function of its own")
 
 

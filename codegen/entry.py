@@ -69,13 +69,17 @@ class Applied:
 Tree: TypeAlias = Leaf | Constant | Group | Table | Applied
 
 
+RAISED = ""
+
+
 @dataclass(frozen=True)
 class Site:
     """Where kernels may find that something is wrong.
 
     ``message`` may contain ``{0}`` and ``{1}``, the details that the kernel leaves in its status.
     ``exception`` is the name of a builtin exception, the symbol of another (``numpy.LinAlgError``)
-    or the index of a class among the record's objects.
+    or the index of a class among the record's objects; ``RAISED`` for one that the kernel has
+    raised.
     """
 
     message: str
@@ -87,7 +91,8 @@ class Entry:
     """How a function is called from Python.
 
     Arguments, then captures, are the inputs of ``i64 @run(ptr inputs, ptr outputs, ptr workspace,
-    ptr status)``, which returns 0, or the number of a site, counted from 1.
+    ptr status)``, which returns 0, or the number of a site, counted from 1. ``callbacks`` is the
+    index of the first Python function that it calls among the record's objects.
     """
 
     arguments: tuple[Argument | Static, ...]
@@ -98,6 +103,7 @@ class Entry:
     workspace_bytes: int = 0
     sites: tuple[Site, ...] = ()
     release_gil: bool = False
+    callbacks: int | None = None
 
 
 def objects_needed(entry: Entry) -> int:

@@ -23,11 +23,15 @@ SCANS = frozenset({"cumsum", "cumprod", "cummax", "cummin", "recurrence"})
 SCATTERS = frozenset({"scatter", "scatter_add"})
 MOVES = frozenset({"broadcast", "permute", "slice", "flip", "reshape", "stop_gradient", "barrier"})
 CONTROL = frozenset({"scan", "while_loop", "switch"})
-"""Rows with graphs inside, of several results, each of them a node: one kernel makes them all."""
+"""Rows with graphs inside, of several results, each of them a node."""
+PYTHON = frozenset({"pure_callback", "debug_callback"})
+"""Rows that call Python."""
+SEVERAL = CONTROL | PYTHON
+"""Rows of which one kernel makes all results."""
 
 ALWAYS_ROOTS = (
     REDUCTIONS
-    | CONTROL
+    | SEVERAL
     | ARG_REDUCTIONS
     | SCANS
     | SCATTERS
@@ -188,7 +192,7 @@ def find_roots(graph: Graph) -> set[Node]:
 def _operands_in_memory(node: Node) -> Iterable[Node]:
     """Operands that the node's kernel reads at places of its own choosing."""
     name = node.primitive.name
-    if name == "dot" or name in ROUTINES or name in CONTROL:
+    if name == "dot" or name in ROUTINES or name in SEVERAL:
         return [base(x) for x in node.operands]
     if name == "gather":
         return [base(node.operands[0])]
@@ -283,7 +287,7 @@ def _group(
     for root in (*literals, *sorted((x for x in roots if x in order), key=order.__getitem__)):
         inside, read = inline_nodes(root, roots)
         cost = weight(root) + sum(map(weight, inside))
-        loop = family(root) if root.primitive.name in CONTROL else None
+        loop = family(root) if root.primitive.name in SEVERAL else None
         if loop in of_loop:
             number = of_loop[loop]
         else:

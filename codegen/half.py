@@ -14,6 +14,7 @@ from pullback.tracer.primitives.elementwise import convert
 from pullback.tracer.trace import Tracer
 from pullback.tracer.types import FLOAT16, FLOAT32
 
+from .fuse import SEVERAL
 from .rewrite import Rule, rewritten
 
 MOVES = frozenset(
@@ -43,7 +44,8 @@ MOVES = frozenset(
         "nextafter",
     )
 )
-"""Rows that move or choose values, or have a form of their own; all others compute."""
+"""Rows that move or choose values, or have a form of their own; of the others all compute but those
+that hold graphs, in which the same is done, or call Python."""
 
 
 def widen_half(graph: Graph) -> Graph:
@@ -55,7 +57,7 @@ def widen_half(graph: Graph) -> Graph:
 
 def rules() -> dict[Primitive, Rule]:
     """The rule for every row that computes."""
-    return {row: _in_single for name, row in TABLE.items() if name not in MOVES}
+    return {row: _in_single for name, row in TABLE.items() if name not in MOVES | SEVERAL}
 
 
 def _in_single(node: Node, operands: Sequence[Tracer]) -> Tracer | None:

@@ -1,9 +1,9 @@
 """What need not be done turn by turn is done before a loop, or after it, for all turns at once.
 
 - What depends on constants alone is computed once.
-- What depends on the xs but on nothing carried, and is no loop itself, such as what the loop of
-  reverse mode computes again of every step, is computed for all turns together: vectors are filled
-  and products become matrix products.
+- What depends on the xs but on nothing carried, and is no loop or call of Python itself, such as
+  what the loop of reverse mode computes again of every step, is computed for all turns together:
+  vectors are filled and products become matrix products.
 - A carried sum of products is one product of what the turns give, summed over them.
 """
 
@@ -20,7 +20,7 @@ from pullback.tracer.primitives.elementwise import add
 from pullback.tracer.primitives.scan import Layout, scan
 from pullback.tracer.trace import Tracer, current_trace, new_trace
 
-from .fuse import CONTROL, MOVES, weight
+from .fuse import MOVES, SEVERAL, weight
 from .rewrite import rewritten
 
 WORTHWHILE = 12
@@ -68,7 +68,7 @@ class Product:
 def _hoisted(node: Node, operands: Sequence[Tracer]) -> Tracer | None:
     params = node.params
     body, length = params["body"], params["length"]
-    if not length or length < 2:
+    if not length or length < 2 or body.effects:
         return None
     layout = Layout.of(body, params["consts"], params["carries"])
     split = derived(body, ("hoist", layout, length), lambda: _split(body, layout, length))
@@ -129,7 +129,7 @@ def _summed(
 
 def _split(body: Graph, layout: Layout, length: int) -> Split | None:
     consts, carries, xs = layout.split(body.parameters)
-    loops = (x for x in body.nodes if x.primitive.name in CONTROL)
+    loops = (x for x in body.nodes if x.primitive.name in SEVERAL)
     of_turn = _depending(body, [*carries, *loops])
     of_xs = _depending(body, xs)
     sums = _sums(body, layout)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from pullback.tracer.ir import Node
+from pullback.tracer.primitives.callback import Callback
 from pullback.tracer.types import ArrayType, Shape
 
 
@@ -231,10 +232,25 @@ class Choice:
     scratch: Buffer
 
 
+@dataclass(slots=True)
+class PythonCall:
+    """Call a Python function on copies of ``operands``.
+
+    ``targets`` are the results that are wanted, by their numbers; nothing is written to ``unused``,
+    which stands for a result that there is none of.
+    """
+
+    roots: tuple[Node, ...]
+    callback: Callback
+    operands: tuple[Buffer, ...]
+    targets: dict[int, Buffer]
+    unused: tuple[Buffer, ...]
+
+
 Control: TypeAlias = Repeat | While | Choice
 """Kernels made of plans."""
 
-Kernel: TypeAlias = LoopKernel | Fill | Copy | Product | Routine | Control
+Kernel: TypeAlias = LoopKernel | Fill | Copy | Product | Routine | PythonCall | Control
 
 
 @dataclass(slots=True)
@@ -266,7 +282,7 @@ def reads(kernel: Kernel) -> set[Buffer]:
             return {kernel.x, kernel.y}
         case Copy():
             return {kernel.source}
-        case Routine():
+        case Routine() | PythonCall():
             return set(kernel.operands)
         case Repeat():
             inits = {c.init for c in kernel.carried}
@@ -341,5 +357,7 @@ def writes(kernel: Kernel) -> set[Buffer]:
             return {kernel.scratch} | kept | counts
         case Choice():
             return {kernel.scratch, *kernel.targets}
+        case PythonCall():
+            return {*kernel.targets.values(), *kernel.unused}
         case Fill():
             return {kernel.buffer}

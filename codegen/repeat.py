@@ -92,7 +92,7 @@ def while_kernel(roots: Sequence[Node], buffers: dict[Node, Buffer], planned: Pl
     layout = Layout(len(body.parameters) - count, count, 0, 0)
     own = len(cond.parameters) - count
     results = {root.params["result"]: buffers[root] for root in roots}
-    looked_at = reachable(cond.outputs)
+    looked_at = reachable([*cond.outputs, *cond.effects])
     kept = {i for i, p in enumerate(cond.parameters[own:]) if p in looked_at}
     kept |= {number % count for number in results if number != turns(layout)}
     carries = _carries_for(body, layout, kept, [])
@@ -126,11 +126,11 @@ def while_kernel(roots: Sequence[Node], buffers: dict[Node, Buffer], planned: Pl
 def _carries_for(
     body: Graph, layout: Layout, kept: Iterable[int], others: Sequence[Node]
 ) -> list[int]:
-    """The carried values that those to be kept, and other outputs, are computed from."""
+    """The carried values that those to be kept, other outputs and effects are computed from."""
     parameters = body.parameters[layout.consts : layout.consts + layout.carries]
     wanted = set(kept)
     while True:
-        needed = reachable([*(body.outputs[i] for i in wanted), *others])
+        needed = reachable([*(body.outputs[i] for i in wanted), *others, *body.effects])
         more = wanted | {i for i, p in enumerate(parameters) if p in needed}
         if more == wanted:
             return sorted(wanted)

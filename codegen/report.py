@@ -16,6 +16,7 @@ from .kernel import (
     LoopKernel,
     Plan,
     Product,
+    PythonCall,
     Repeat,
     Routine,
     Step,
@@ -121,6 +122,19 @@ def _title(kernel: Kernel) -> str:
             return f"copy {kernel.source} -> {kernel.target}"
         case Fill():
             return f"fill {kernel.buffer} with {kernel.value}"
+        case Repeat() | While() | Choice():
+            return _control_title(kernel)
+        case PythonCall():
+            operands = ", ".join(map(str, kernel.operands))
+            results = ", ".join(str(b) for _, b in sorted(kernel.targets.items())) or "nothing"
+            return f"Python {kernel.callback} {operands} -> {results}{_of(kernel.roots[0])}"
+        case Routine():
+            operands = ", ".join(map(str, kernel.operands))
+            return f"{kernel.node.primitive.name} {operands} -> {kernel.target}{_of(kernel.node)}"
+
+
+def _control_title(kernel: Repeat | While | Choice) -> str:
+    match kernel:
         case Repeat():
             backwards = ", backwards" if kernel.reverse else ""
             times = kernel.count if kernel.length is None else kernel.length
@@ -129,9 +143,6 @@ def _title(kernel: Kernel) -> str:
             return f"while plan 0 says so{_of(kernel.roots[0])}"
         case Choice():
             return f"plan of the number in {kernel.index}{_of(kernel.roots[0])}"
-        case Routine():
-            operands = ", ".join(map(str, kernel.operands))
-            return f"{kernel.node.primitive.name} {operands} -> {kernel.target}{_of(kernel.node)}"
 
 
 def _step(step: Step) -> str:

@@ -16,10 +16,10 @@ from pullback.tracer.types import Shape, row_major_strides
 
 from .fuse import (
     ARG_REDUCTIONS,
-    CONTROL,
     REDUCTIONS,
     SCANS,
     SCATTERS,
+    SEVERAL,
     Fusion,
     Group,
     base,
@@ -85,7 +85,7 @@ def _cost(group: Group, roots: set[Node]) -> int | None:
 def _excluded(node: Node) -> bool:
     name = node.primitive.name
     special = name == "dot" or any(
-        name in names for names in (SCATTERS, ARG_REDUCTIONS, ROUTINES, CONTROL)
+        name in names for names in (SCATTERS, ARG_REDUCTIONS, ROUTINES, SEVERAL)
     )
     return special or not 0 < _points(node) <= LARGEST_SPACE
 

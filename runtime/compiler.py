@@ -13,7 +13,7 @@ from pullback.codegen.bufferize import bufferize
 from pullback.codegen.call import write_entry
 from pullback.codegen.emit import Emission, emit
 from pullback.codegen.entry import Entry, Site
-from pullback.codegen.fuse import elements, fuse
+from pullback.codegen.fuse import PYTHON, elements, fuse
 from pullback.codegen.kernel import (
     Choice,
     Copy,
@@ -22,6 +22,7 @@ from pullback.codegen.kernel import (
     LoopKernel,
     Plan,
     Product,
+    PythonCall,
     Repeat,
     Routine,
     While,
@@ -30,6 +31,8 @@ from pullback.codegen.kernel import (
 from pullback.codegen.lowering import LOWERING, lowered
 from pullback.codegen.routines import routine_work
 from pullback.tracer.ir import Graph
+from pullback.tracer.primitives.callback import Callback
+from pullback.tracer.text import inner_graphs
 
 from .cache import digest, store
 from .libraries import resolve
@@ -68,7 +71,8 @@ class Program:
     """A compiled graph: its code and how it is called; the stages between are there to look at.
 
     ``may_not_end`` tells whether a loop goes on as long as values say. Code that comes from disk
-    has gone through no stages; they are gone through when somebody looks.
+    has gone through no stages; they are gone through when somebody looks. ``callbacks`` are the
+    Python functions that it calls, in the order of their numbers.
     """
 
     graph: Graph
@@ -76,6 +80,7 @@ class Program:
     code: Linked
     may_not_end: bool
     seconds: dict[str, float] = field(default_factory=dict)
+    callbacks: tuple[Callback, ...] = ()
     _stages: Lowered | None = None
 
     @property
@@ -158,9 +163,13 @@ def clear_cache(disk: bool = False) -> None:
 def compile_graph(graph: Graph, entry: Entry) -> Program:
     """The program of a graph that is to be called as ``entry`` tells; an equal one is reused.
 
-    ``entry`` states arguments, captures and the result; workspace, error sites and whether other
-    threads may run meanwhile are filled in here. Programs are looked for in memory, then on disk.
+    ``entry`` states arguments, captures and the result, and where Python functions would stand;
+    workspace, error sites and whether other threads may run meanwhile are filled in here. Programs
+    are looked for in memory, then on disk.
     """
+    if calls_python(graph):
+        # A cache would keep the functions, and text does not tell one from another.
+        return _compiled(graph, entry)
     parts = (graph.text(), repr(entry))
     key = hashlib.sha256("\n".join(parts).encode()).digest()
     program = _cache.get(key)
@@ -170,16 +179,26 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
     return program
 
 
-def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program:
+def calls_python(graph: Graph) -> bool:
+    """Whether a row of the graph, or of those inside it, calls Python."""
+    graphs = (graph, *inner_graphs(graph))
+    return any(node.primitive.name in PYTHON for each in graphs for node in each.nodes)
+
+
+def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) -> Program:
+    """A new program, put on disk under ``parts``."""
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
     between = _lower(graph, clock)
     module, plan = between.emission.module, between.plan
+    callbacks = tuple(between.emission.callbacks)
+    assert not callbacks or entry.callbacks is not None, "nobody holds the Python functions"
     entry = replace(
         entry,
         workspace_bytes=plan.workspace_bytes,
         sites=tuple(between.emission.sites),
         release_gil=work(plan) > RELEASE_GIL_ABOVE,
+        callbacks=entry.callbacks if callbacks else None,
     )
     write_entry(module, entry)
     text = module.text()
@@ -189,10 +208,10 @@ def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program:
     clock.lap("link")
     endless = may_not_end(plan)
     disk = store()
-    if disk is not None:
+    if disk is not None and parts is not None:
         record = Record(entry, endless, tuple(module.symbols), code)
         disk.put(digest("graph", *parts), record.to_bytes())
-    return Program(graph, entry, linked, endless, seconds, between)
+    return Program(graph, entry, linked, endless, seconds, callbacks, between)
 
 
 def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | None:
@@ -267,6 +286,9 @@ class _Clock:
         self._last = now
 
 
+PYTHON_WORK = 1000
+"""What calling Python costs, without what the function does."""
+
 TURNS = 1000
 """How often a loop of unknown length may go round."""
 
@@ -284,6 +306,8 @@ def _kernel_work(kernel: Kernel) -> int:
             return kernel.batch * kernel.m * kernel.n * kernel.k
         case Routine():
             return routine_work(kernel.node)
+        case PythonCall():
+            return PYTHON_WORK
         case Repeat():
             length = TURNS if kernel.length is None else kernel.length
             return length * (10 + work(kernel.plan))

@@ -15,6 +15,7 @@ from pullback.codegen.entry import Applied, Argument, Constant, Entry, Group, Le
 from pullback.codegen.kernel import Plan
 from pullback.tracer import tree
 from pullback.tracer.errors import TracedValueError, at
+from pullback.tracer.interpret import find_nan
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
 from pullback.tracer.path import Path, Question
@@ -22,13 +23,14 @@ from pullback.tracer.trace import (
     Storage,
     Tracer,
     array_type,
+    jit_is_disabled,
     new_trace,
     operand_node,
     tracing,
 )
 from pullback.tracer.transform import READ_ONLY, as_leaf
 
-from .compiler import Program, Stage, compile_graph
+from .compiler import Program, Stage, calls_python, compile_graph
 from .errors import InternalError
 from .guards import Contents, guards_of
 from .native import NativeCallable, Specialisation
@@ -89,7 +91,9 @@ class Compiled:
             return self.native(*_native_arguments(self, call, args))
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         targets = check_targets(call.given, self.writes, (*captures, *self.converted))
-        turn = self.turn_of(call) if self.program.may_not_end else None
+        program = self.program
+        first = program.may_not_end or program.graph.effects
+        turn = self.turn_of(call) if first else None
         if turn is not None:
             return turn
         try:
@@ -218,6 +222,16 @@ class Function(NativeCallable):
         """Every stage of the compilation, each printable."""
         return self._inspect(args, kwargs).program.stages()
 
+    def find_nan(self, *args: Any, **kwargs: Any) -> None:
+        """Compute with NumPy until an operation makes a NaN of operands without any.
+
+        Raises:
+            FloatingPointError: naming the operation and its line.
+        """
+        call = self._take_apart(args, kwargs)
+        graph, captures, *_ = _traced(self._body, call.signature, self._writing, call.leaves)
+        find_nan(graph, [*call.leaves, *captures])
+
     @property
     def signatures(self) -> list[str]:
         """What has been compiled, and how long it took."""
@@ -243,16 +257,16 @@ class Function(NativeCallable):
         """A call that machine code was not made for."""
         if tracing():
             return self._body(*args, **kwargs)
-        if self._by_structure and not self._static_argnames + self._static_argnums:
-            leaves, spec = tree.flatten((args, kwargs))
-            flat = self._by_structure.get(spec)
-            if flat is not None:
-                result = flat(*leaves)
-                if result is not _MISSED:
-                    return result
+        if jit_is_disabled() and self._body is self.__wrapped__:
+            return self._body(*args, **kwargs)
+        result = self._by_known_structure(args, kwargs)
+        if result is not _MISSED:
+            return result
         call = self._take_apart(args, kwargs)
         if any(isinstance(x, ShapeDtype) for x in call.leaves):
             raise TypeError(f"a ShapeDtype has no values to compute with{at(user_location())}")
+        if jit_is_disabled():
+            return self._interpreted(call)
         turn = Turn()
         for _ in range(ATTEMPTS + paths_limit()):
             compiled = self._compiled(call, turn)
@@ -262,6 +276,20 @@ class Function(NativeCallable):
             elif result is not _MISSED:
                 return result
         raise InternalError("compiled code refused arguments of its own signature")
+
+    def _by_known_structure(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """The result by machine code that is made for arguments of this structure, if there is."""
+        if not self._by_structure or self._static_argnames or self._static_argnums:
+            return _MISSED
+        leaves, spec = tree.flatten((args, kwargs))
+        flat = self._by_structure.get(spec)
+        return _MISSED if flat is None or jit_is_disabled() else flat(*leaves)
+
+    def _interpreted(self, call: Call) -> Any:
+        """A call with nothing compiled: its graph, run by NumPy."""
+        graph, captures, spec, *_ = _traced(self._body, call.signature, False, call.leaves)
+        found = graph.evaluate(*call.leaves, *captures)
+        return tree.unflatten(spec, [np.array(x)[()] for x in found[: spec.num_leaves]])
 
     def _take_apart(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
         return take_apart(args, kwargs, self._static_argnums, self._static_argnames)
@@ -385,9 +413,11 @@ def _compile(
         result,
         tuple(outside[len(converted) :]),
         guarded=bool(guards),
+        callbacks=len(objects) if calls_python(graph) else None,
     )
     program = compile_graph(graph, entry)
     program.seconds.setdefault("trace", traced)
+    objects += program.callbacks
     specialisation = Specialisation(program.code, program.entry, captures, guards, tuple(objects))
     native = _Flat()
     native.set_slow(_missed)
@@ -482,7 +512,7 @@ def _traced(
         questions = tuple(path.questions) if path is not None else ()
         asked = [q.node for q in questions]
         graph = trace.builder.graph([*results, *(storages[i].node for i in writes), *asked])
-        used = reachable(graph.outputs)
+        used = reachable([*graph.outputs, *graph.effects])
         outside = graph.parameters[len(parameters) :]
         captures = [x for x, p in zip(trace.captures, outside, strict=True) if p in used]
         kept = tuple(p for p in outside if p in used)

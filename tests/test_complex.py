@@ -229,7 +229,7 @@ OF_COMPLEX = [
     if row.differentiable
     and dtype in domain_of(row).dtypes
     and (dtype == "c128" or row.name in TO_COMPLEX)
-    and row.name not in {"convert", *FREE_PHASE}
+    and row.name not in {"convert", *FREE_PHASE, "pure_callback"}
 ]
 
 

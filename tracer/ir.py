@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -38,6 +39,8 @@ class Node:
 class Graph:
     """A function: parameters, nodes in an order in which they can be computed, outputs.
 
+    Among the nodes are all those that have an effect, in the order in which these happen.
+
     >>> graph = pb.trace(lambda x: np.sum(x * x), np.ones(3))
     >>> len(graph.parameters), [node.primitive.name for node in graph.nodes]
     (1, ['mul', 'reduce_sum'])
@@ -46,6 +49,11 @@ class Graph:
     parameters: tuple[Node, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[Node, ...]
+
+    @cached_property
+    def effects(self) -> tuple[Node, ...]:
+        """The nodes that are not there for their value alone."""
+        return tuple(x for x in self.nodes if has_effect(x.primitive, x.params))
 
     def text(self, locations: bool = True) -> str:
         """One line a node; ``pullback.parse`` reads it back.
@@ -105,6 +113,7 @@ class Builder:
         self._rewrite = rewrite
         self._shared: dict[tuple[Any, ...], Node] = {}
         self._owned: set[int] = set()
+        self._effects: list[Node] = []
 
     def owns(self, node: Node) -> bool:
         """Whether the node is one of this builder's."""
@@ -150,14 +159,32 @@ class Builder:
             type = primitive.infer(*[x.type for x in operands], **params)
             node = Node(primitive, operands, params, type, self.where, self.primal)
             self._shared[key] = self._append(node)
+            if has_effect(primitive, params):
+                self._effects.append(node)
         return node
 
     def graph(self, outputs: Iterable[Node]) -> Graph:
-        """The finished graph, without the nodes that no output needs."""
+        """The finished graph, without the nodes that no output and no effect needs."""
         kept = tuple(outputs)
-        live = reachable(kept)
+        live = reachable([*kept, *self._effects])
         nodes = tuple(n for n in self.nodes if n in live and n.primitive is not PARAMETER)
         return Graph(tuple(self.parameters), nodes, kept)
+
+
+def has_effect(primitive: Primitive, params: Params) -> bool:
+    """Whether a row is not there for its value alone, or has such a row in a graph inside."""
+    if primitive.effect:
+        return True
+    # Rows with graphs inside have several results, and a vjp for all of them.
+    return primitive.vjp is not None and any(graph.effects for graph in graphs_in(params))
+
+
+def graphs_in(params: Params) -> Iterator[Graph]:
+    """The graphs among the parameters of a row."""
+    for value in params.values():
+        for x in value if isinstance(value, tuple) else (value,):
+            if isinstance(x, Graph):
+                yield x
 
 
 def reachable(outputs: Sequence[Node]) -> set[Node]:

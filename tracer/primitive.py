@@ -115,7 +115,8 @@ class Primitive:
     with ``jointly`` the row is linear in all of them together (like concatenation), else in each by
     itself (like a product). ``support`` tells for each operand where the result depends on it at
     all (None: everywhere), for rows that choose. ``batch`` is how the row moves through a batch;
-    elementwise rows and those without operands need none.
+    elementwise rows and those without operands need none. A row with an ``effect`` is kept although
+    nothing reads it, and such rows stay in the order of the program.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Primitive:
     support: Callable[..., tuple[Tracer | None, ...]] | None = None
     batch: Batch | None = None
     symbol: str | None = None
+    effect: bool = False
 
     def linear_operands(self, count: int) -> tuple[int, ...]:
         """Which of ``count`` operands the row is linear in."""

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .ir import LITERAL, PARAMETER, Graph, Node
+from .ir import LITERAL, PARAMETER, Graph, Node, graphs_in
 from .location import Location
 from .primitive import TABLE
 from .types import ANY, DTYPES, SHORT_NAMES, ArrayType
@@ -44,11 +44,10 @@ def inner_graphs(graph: Graph) -> list[Graph]:
     waiting = [graph]
     while waiting:
         for node in waiting.pop(0).nodes:
-            for value in node.params.values():
-                for x in value if isinstance(value, tuple) else (value,):
-                    if isinstance(x, Graph) and x not in found:
-                        found[x] = None
-                        waiting.append(x)
+            for inner in graphs_in(node.params):
+                if inner not in found:
+                    found[inner] = None
+                    waiting.append(inner)
     return list(found)
 
 

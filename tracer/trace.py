@@ -88,7 +88,9 @@ class Trace:
 
 
 under_way = np.zeros(1, np.int64)
-"""How many traces are under way in all threads: compiled code looks here, and gives way."""
+"""How many traces, and blocks without jit, are under way in all threads: compiled code looks here,
+and gives way.
+"""
 
 _count_lock = threading.Lock()
 _around: list[Callable[[bool], None]] = []
@@ -105,6 +107,7 @@ def around_traces(change: Callable[[bool], None]) -> None:
 class _Active(threading.local):
     def __init__(self) -> None:
         self.traces: list[Trace] = []
+        self.jit_disabled = False
 
 
 _active = _Active()
@@ -154,6 +157,38 @@ def resumed(trace: Trace) -> Generator[Trace]:
     finally:
         _active.traces.pop()
         _count(-1)
+
+
+def jit_is_disabled() -> bool:
+    """Whether compiled functions are to run without being compiled, in this thread."""
+    return _active.jit_disabled
+
+
+@contextmanager
+def without_jit(disabled: bool) -> Generator[None]:
+    """Within the block compiled code gives way to Python, which runs graphs with NumPy or not."""
+    before, _active.jit_disabled = _active.jit_disabled, disabled
+    _count(1)
+    try:
+        yield
+    finally:
+        _active.jit_disabled = before
+        _count(-1)
+
+
+@contextmanager
+def untraced() -> Generator[None]:
+    """Within the block nothing is being traced in this thread: arrays are computed with."""
+    if not _active.traces:
+        yield
+        return
+    before, _active.traces = _active.traces, []
+    _count(-len(before))
+    try:
+        yield
+    finally:
+        _active.traces = before
+        _count(len(before))
 
 
 def _count(change: int) -> None:

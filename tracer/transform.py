@@ -143,6 +143,7 @@ def linear_parts(graph: Graph, late: Sequence[Node]) -> tuple[Graph, Graph]:
 
     The first graph takes the other parameters and gives its share of the outputs' operands, the
     residuals; the second takes the residuals, then the late parameters, and gives all outputs.
+    Each has the effects of what it computes.
     """
     early = set(graph.parameters) - set(late)
     depends, again = set(late), set(late)
@@ -154,12 +155,16 @@ def linear_parts(graph: Graph, late: Sequence[Node]) -> tuple[Graph, Graph]:
             again.add(node)
         else:
             early.add(node)
-    live = reachable(graph.outputs)
+    effects = [x for x in graph.effects if x in depends]
+    soon = [x for x in graph.effects if x not in depends]
+    live = reachable([*graph.outputs, *effects])
+    again.difference_update(soon)
+    early.update(soon)
     computed = [node for node in graph.nodes if node in again and node in live]
     taken = [x for node in computed for x in node.operands] + list(graph.outputs)
     kept = tuple(dict.fromkeys(x for x in taken if x in early))
     parameters = tuple(p for p in graph.parameters if p in early)
-    wanted = reachable(kept)
+    wanted = reachable([*kept, *soon])
     first = Graph(parameters, tuple(n for n in graph.nodes if n in wanted), kept)
     with new_trace() as trace:
         builder = trace.builder

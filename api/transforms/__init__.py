@@ -5,7 +5,7 @@ the graph when it is called while another function is being traced; so they nest
 """
 
 from .batching import vmap
-from .compiling import eval_shape, jit, trace
+from .compiling import disable_jit, eval_shape, jit, trace
 from .forward import hvp, jvp, stop_gradient
 from .jacobians import hessian, jacfwd, jacobian, jacrev
 from .linear import linear_transpose, linearize
@@ -15,6 +15,7 @@ from .taylor import jet
 from .trees import ravel_tree
 
 __all__ = [
+    "disable_jit",
     "eval_shape",
     "grad",
     "hessian",

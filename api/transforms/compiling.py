@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, overload
 
 from pullback.runtime.function import Function, trace_signature
 from pullback.runtime.signature import ShapeDtype, take_apart
 from pullback.tracer import tree
 from pullback.tracer.ir import Graph
+from pullback.tracer.trace import without_jit
 
 from .picking import Argnums, as_tuple, decorator
 
@@ -57,6 +59,26 @@ def jit(
         return Function(fun, fun, as_tuple(static_argnums), tuple(names), writing=True)
 
     return decorator(make, fun)
+
+
+@contextmanager
+def disable_jit(disable: bool = True) -> Generator[None]:
+    """Within the block, in this thread, nothing is compiled.
+
+    Args:
+        disable: False lets things be compiled again, inside of such a block.
+
+    What is given to `jit` is called as it is, with NumPy's arrays, so that one can step through it
+    and print from it. What other transforms and control flow make is traced at each call and run
+    by NumPy, an operation at a time.
+
+    >>> with pb.disable_jit():
+    ...     slope = pb.grad(lambda x: x * x)(3.0)
+    >>> print(slope)
+    6.0
+    """
+    with without_jit(disable):
+        yield
 
 
 def trace(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:

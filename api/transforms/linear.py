@@ -15,6 +15,7 @@ from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph, Node
 from pullback.tracer.passes import adjoint, tangent
 from pullback.tracer.passes.linear import nonlinear_node
+from pullback.tracer.passes.quiet import quiet
 from pullback.tracer.primitives.structure import zeros
 from pullback.tracer.trace import Tracer, new_trace, tracing
 from pullback.tracer.transform import Flat, captured, inline, require_float, trace_function
@@ -57,7 +58,8 @@ def _pushing(fun: Callable[..., Any], primals: Sequence[Any]) -> Linear:
     point = Point("linearize", fun, primals)
     leaves, graph = point.picked.leaves, point.flat.graph
     given = slots("tangent", "primal", point.picked.spec, [x.type for x in leaves])
-    whole = tangent.jvp(graph, range(len(leaves)))
+    # The forward pass has the effects.
+    whole = tangent.jvp(quiet(graph), range(len(leaves)))
     tangents = Graph(whole.parameters, whole.nodes, whole.outputs[len(graph.outputs) :])
 
     def result(pushed: Sequence[Tracer]) -> Any:
@@ -108,7 +110,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Function:
         flat = flat_function()
         types = [x.type for x in flat.graph.outputs]
         cts = slots("cotangent", "value", flat.spec, types).leaves(ct)
-        graph = adjoint.vjp(flat.graph, range(len(leaves)))
+        graph = adjoint.vjp(quiet(flat.graph), range(len(leaves)))
         nothing = [zeros(p.type) for p in flat.graph.parameters[: len(leaves)]]
         results = inline(graph, [*nothing, *captured(flat), *cts])
         return tree.unflatten(spec, results[len(types) :])

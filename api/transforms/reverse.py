@@ -12,6 +12,7 @@ from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph
 from pullback.tracer.location import user_location
 from pullback.tracer.passes import adjoint
+from pullback.tracer.passes.quiet import quiet
 from pullback.tracer.trace import Tracer, tracing
 from pullback.tracer.transform import as_leaf, trace_function, value_and_cotangents
 
@@ -178,7 +179,8 @@ def _pulling(fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool) -> 
     graph = point.flat.graph
     given = slots("cotangent", "value", point.spec, point.values)
     seeded = [i for i, wanted in enumerate(given.types) if wanted is not None]
-    whole = adjoint.vjp(graph, range(len(point.picked.leaves)), seeded)
+    # The forward pass has the effects.
+    whole = adjoint.vjp(quiet(graph), range(len(point.picked.leaves)), seeded)
     gradients = Graph(whole.parameters, whole.nodes, whole.outputs[len(graph.outputs) :])
     return Linear(point, gradients, given, point.picked.tree)
 

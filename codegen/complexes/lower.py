@@ -27,7 +27,10 @@ from pullback.tracer.primitives import (
     structure,
     systems,
 )
+from pullback.tracer.primitives import callback as callbacks
 from pullback.tracer.primitives import reduction as reductions
+from pullback.tracer.primitives.callback import Callback
+from pullback.tracer.primitives.scan import NOTHING
 from pullback.tracer.primitives.structure import concatenate, reshape, slice
 from pullback.tracer.trace import Tracer, current_trace, literal
 from pullback.tracer.types import BOOL, ArrayType, is_complex, real_dtype
@@ -213,6 +216,23 @@ def _routine(name: str) -> Rule:
     return rule
 
 
+def _infer_python(*operands: ArrayType, callback: Callback, result: int | None = None) -> ArrayType:
+    type = NOTHING if result is None else callback.results[result]
+    return _packed_type(type) if is_complex(type.dtype) else type
+
+
+def _python(row: Primitive) -> Rule:
+    """A call of Python on arrays in memory, where complex ones have a last axis of two."""
+    packed = Primitive(row.name, _infer_python, _no_reference, effect=row.effect)
+
+    def rule(node: Node, operands: Sequence[Tracer]) -> Tracer:
+        arrays = [_packed(x) if is_complex(x.dtype) else x for x in operands]
+        out = packed(*arrays, **node.params)
+        return _unpacked(out, node.type) if is_complex(node.type.dtype) else out
+
+    return rule
+
+
 def _no_reference(*operands: Any, **params: Any) -> Any:
     raise AssertionError("lowered graphs are not interpreted")
 
@@ -230,6 +250,7 @@ def _rules() -> dict[Primitive, Rule]:
     rules: dict[Primitive, Rule] = {LITERAL: _literal, structure.iota: _iota}
     rules |= {row: _routine(row.name) for row in (*TRANSFORMS, *FACTORISATIONS)}
     rules |= {TABLE[name]: _loop for name in CONTROL}
+    rules |= {row: _python(row) for row in (callbacks.pure_callback, callbacks.debug_callback)}
     rules |= {call.barrier: _barrier, contraction.dot: _dot, elementwise.convert: _convert}
     for row in (
         *(structure.broadcast, structure.reshape, structure.permute, structure.slice),

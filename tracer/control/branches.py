@@ -71,11 +71,12 @@ def _switched(
     graphs = tuple(
         _branch(flat, given, outside, sum(taken[:i]), types) for i, flat in enumerate(flats)
     )
+    graphs = choices.with_results(graphs)
     values = [
         choices.switch(index, *given, *outside, branches=graphs, result=i)
-        for i in range(len(types))
+        for i in range(len(graphs[0].outputs))
     ]
-    return tree.unflatten(first.spec, values)
+    return tree.unflatten(first.spec, values[: len(types)])
 
 
 def _common(flats: Sequence[Flat], number: int) -> ArrayType:

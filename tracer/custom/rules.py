@@ -12,6 +12,7 @@ from ..ir import LITERAL, PARAMETER, Graph, Node, reachable, replay
 from ..location import Location
 from ..passes.adjoint import pull_back
 from ..passes.batch import batch
+from ..passes.quiet import add_quiet
 from ..primitives.call import Flags, Rule, call
 from ..primitives.reduction import reduce_sum
 from ..primitives.structure import repeated, zeros
@@ -161,7 +162,10 @@ def _or_zeros(tangent: Tracer | None, operand: Tracer) -> Tracer:
 
 
 def _opened(graph: Graph, tangents: Sequence[Node]) -> Graph:
-    """The graph with functions of tangents that have a rule for tangents only in their place."""
+    """The graph with functions of tangents that have a rule for tangents only in their place.
+
+    What depends on tangents has no effects.
+    """
     depends = set(tangents)
     with new_trace() as trace:
         builder = trace.builder
@@ -178,7 +182,9 @@ def _opened(graph: Graph, tangents: Sequence[Node]) -> Graph:
                     inner = _opened(inner, [p for p, x in pairs if x in depends])
                     made[node] = replay(inner, builder, operands)[node.params["result"]]
                     continue
-            if node.primitive is LITERAL:
+                # Reverse mode has no tangents to print.
+                made[node] = add_quiet(builder, node, operands)
+            elif node.primitive is LITERAL:
                 made[node] = builder.literal(node.params["value"], node.params["dtype"])
             else:
                 made[node] = builder.add(node.primitive, operands, node.params)

@@ -35,14 +35,14 @@ def varying_outputs(graph: Graph, varies: Sequence[bool]) -> list[bool]:
 
 
 def used_parameters(graph: Graph) -> list[bool]:
-    """Which parameters the outputs are computed from."""
-    used = reachable(graph.outputs)
+    """Which parameters the outputs and the effects are computed from."""
+    used = reachable([*graph.outputs, *graph.effects])
     return [p in used for p in graph.parameters]
 
 
 def with_outputs(graph: Graph, outputs: Sequence[Node]) -> Graph:
-    """The graph with other outputs, without the nodes that these do not need."""
-    live = reachable(outputs)
+    """The graph with other outputs, without the nodes that neither these nor effects need."""
+    live = reachable([*outputs, *graph.effects])
     return Graph(graph.parameters, tuple(n for n in graph.nodes if n in live), tuple(outputs))
 
 

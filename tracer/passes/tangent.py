@@ -8,14 +8,18 @@ from ..ir import Builder, Graph, Node, replay
 from ..primitive import Primitive
 from ..trace import Tracer, current_trace, derivative_of, new_trace
 from ..types import is_complex, is_inexact
+from .quiet import quiet
 
 
 def jvp(graph: Graph, wrt: Sequence[int]) -> Graph:
     """The graph that also pushes tangents forward.
 
     Takes the parameters of ``graph``, then a tangent for each parameter numbered in ``wrt``; gives
-    its outputs, then the tangent of each of its floating or complex outputs.
+    its outputs, then the tangent of each of its floating or complex outputs. Loops that carry
+    tangents are others than those of the graph: effects are those of the graph itself.
     """
+    if graph.effects:
+        return with_primal(graph, jvp(quiet(graph), wrt))
     with new_trace() as trace:
         builder = trace.builder
         parameters = [builder.parameter(p.type) for p in graph.parameters]
@@ -24,6 +28,16 @@ def jvp(graph: Graph, wrt: Sequence[int]) -> Graph:
         floating = [x for x in outputs if is_inexact(x.type.dtype)]
         pushed = push_forward(seeds, list(builder.nodes), floating)
         return builder.graph(merged([*outputs, *(x.node for x in pushed)]))
+
+
+def with_primal(graph: Graph, derived: Graph) -> Graph:
+    """A graph made of a quiet one, whose first outputs come from the graph itself instead."""
+    with new_trace() as trace:
+        builder = trace.builder
+        parameters = [builder.parameter(p.type) for p in derived.parameters]
+        outputs = replay(graph, builder, parameters[: len(graph.parameters)])
+        more = replay(derived, builder, parameters)[len(outputs) :]
+        return builder.graph([*outputs, *more])
 
 
 def push_forward(

@@ -18,7 +18,8 @@ from ..ir import Graph, Node, replay
 from ..trace import Tracer, derivative_of, new_trace
 from ..types import is_inexact
 from .linear import is_linear
-from .tangent import merged, push_node
+from .quiet import quiet
+from .tangent import merged, push_node, with_primal
 
 
 def jet(graph: Graph, order: int, count: int) -> Graph:
@@ -27,6 +28,8 @@ def jet(graph: Graph, order: int, count: int) -> Graph:
     Takes the parameters of ``graph``, then for each of the first ``count`` those of t, t², up to
     t^order; gives its outputs, then for each of the floating or complex ones its coefficients.
     """
+    if graph.effects:
+        return with_primal(graph, jet(quiet(graph), order, count))
     with new_trace() as trace:
         builder = trace.builder
         parameters = [builder.parameter(p.type) for p in graph.parameters]

@@ -2,6 +2,7 @@
 
 from . import (
     call,
+    callback,
     complexes,
     contraction,
     cumulative,
@@ -25,6 +26,7 @@ from . import (
 
 __all__ = [
     "call",
+    "callback",
     "complexes",
     "contraction",
     "cumulative",

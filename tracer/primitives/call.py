@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Protocol
 from ..errors import UnsupportedFunctionError, at
 from ..ir import Graph, Node, replay
 from ..location import user_location
+from ..passes.quiet import quiet
 from ..passes.subgraph import derived, varying_outputs
 from ..primitive import Domain, Primitive, register
 from ..trace import Tracer, current_trace, new_trace
@@ -186,7 +187,7 @@ class Recompute:
     ) -> Sequence[Tracer | None]:
         """By the graph of operands that are there only when the cotangents are."""
         seeded, wanted = tuple(sorted(cotangents)), tuple(wants)
-        keeping = self._once(("keeping", graph), lambda: self._keeping(graph))
+        keeping = self._once(("keeping", graph), lambda: self._keeping(quiet(graph)))
         key = ("backward", graph, seeded, wanted)
         back = self._once(key, lambda: _backward(keeping, len(graph.outputs), wanted, seeded))
         cts = [cotangents[i] for i in seeded]

@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..ir import Graph, Node, replay
+from ..passes.quiet import quiet
 from ..passes.subgraph import derived, used_parameters, varying_outputs
 from ..primitive import Domain, OfDtype, Primitive, register
 from ..trace import Tracer, current_trace, new_trace
-from ..types import ANY, INT64, ArrayType, DType, Shape, is_inexact, scalar
+from ..types import ANY, BOOL, INT64, ArrayType, DType, Shape, is_inexact, scalar
 from .elementwise import broadcast_scalar, tanh, where
 from .reduction import reduce_max
 from .structure import broadcast, permute, repeated, zeros
@@ -124,6 +125,9 @@ def results_of(
 ) -> list[Tracer]:
     """The last carried values and the ys of a new loop; it takes only what the body uses."""
     count = [length] if isinstance(length, Tracer) else []
+    wanted = len(body.outputs)
+    if body.effects and not wanted:
+        body = derived(body, "with nothing", lambda: with_nothing(body))
     used = used_parameters(body)
     layout = Layout(len(consts), len(init), len(xs), len(body.outputs) - len(init))
     keep_const, _, keep_x = layout.split(used)
@@ -138,7 +142,19 @@ def results_of(
         "length": None if isinstance(length, Tracer) else length, "reverse": reverse,
     }  # fmt: skip
     operands = [*count, *consts, *init, *xs]
-    return [scan(*operands, **params, result=i) for i in range(len(body.outputs))]
+    return [scan(*operands, **params, result=i) for i in range(len(body.outputs))][:wanted]
+
+
+NOTHING = ArrayType((0,), BOOL)
+"""The type of what stands for a result where there is none."""
+
+
+def with_nothing(body: Graph) -> Graph:
+    """A graph without results, which is there for its effects, with one of no elements."""
+    with new_trace() as trace:
+        parameters = [trace.builder.parameter(p.type) for p in body.parameters]
+        replay(body, trace.builder, parameters)
+        return trace.builder.graph([zeros(NOTHING).node])
 
 
 def varying(body: Graph, layout: Layout, operands: Sequence[bool]) -> Flags:
@@ -333,7 +349,7 @@ def _backward(
 
     consts, carries, xs = (tuple(flags) for flags in layout.split(varies))
     seeded = [*places(carries), *(layout.carries + y for y in ys)]
-    back = vjp(body, list(places(varies)), seeded)
+    back = vjp(quiet(body), list(places(varies)), seeded)
     pulled = Graph(back.parameters, back.nodes, back.outputs[len(body.outputs) :])
     of_consts, of_carries, of_xs = layout.split(body.parameters)
     with new_trace() as trace:

@@ -11,12 +11,14 @@ from functools import partial
 from typing import Any
 
 from ..ir import Graph, replay
+from ..passes.quiet import quiet
 from ..passes.subgraph import derived, varying_outputs
 from ..primitive import Domain, OfDtype, Primitive, register
 from ..trace import Tracer, current_trace, new_trace
 from ..types import INT64, ArrayType, is_inexact, scalar
 from .elementwise import broadcast_scalar, tanh, where
-from .scan import example, places, rank
+from .items import copied, items_graph, one_by_one, results
+from .scan import example, places, rank, with_nothing
 from .structure import broadcast, repeated
 
 Branches = tuple[Graph, ...]
@@ -34,6 +36,13 @@ def _infer_switch(
         if [x.type for x in branch.outputs] != outputs:
             raise TypeError(f"branches give {outputs} and {[x.type for x in branch.outputs]}")
     return outputs[result]
+
+
+def with_results(branches: Branches) -> Branches:
+    """The branches with a result of no elements, if they are there for their effects alone."""
+    if branches[0].outputs or not any(branch.effects for branch in branches):
+        return branches
+    return tuple(map(with_nothing, branches))
 
 
 def _switch_reference(index: Any, *operands: Any, branches: Branches, result: int) -> Any:
@@ -103,7 +112,7 @@ def _backward(branch: Graph, wanted: Sequence[bool], seeded: Sequence[int]) -> G
     """The cotangents of the operands; the branch is computed again on the way."""
     from ..passes.adjoint import vjp
 
-    back = vjp(branch, list(places(wanted)), seeded)
+    back = vjp(quiet(branch), list(places(wanted)), seeded)
     with new_trace() as trace:
         parameters = [trace.builder.parameter(p.type) for p in back.parameters]
         outputs = replay(back, trace.builder, parameters)
@@ -122,6 +131,10 @@ def _switch_batch(
     if not batched[0]:
         many = _derived(branches, ("batch", flags, size), lambda b: for_many(b, flags, size))
         return switch(index, *operands, branches=many, result=result)
+    if any(branch.effects for branch in branches):
+        key = ("items", branches[1:], tuple(batched))
+        items = derived(branches[0], key, lambda: _items(branches, batched))
+        return one_by_one(items, batched, (index, *operands))[result]
     # Each item has a branch of its own: all are computed, and the item's is taken.
     if not any(flags):
         values = [repeated(x, size) for x in _each(branches, operands, result)]
@@ -134,6 +147,13 @@ def _switch_batch(
         mask = broadcast(chosen_here, shape=value.shape, axes=(0,))
         total = where(mask, value, total)
     return total
+
+
+def _items(branches: Branches, batched: Sequence[bool]) -> Graph:
+    """The choice for one item, which has the effects of its own branch alone."""
+    types = [scalar(INT64), *(p.type for p in branches[0].parameters)]
+    params = {"branches": tuple(map(copied, branches))}
+    return items_graph(switch, types, batched, results(params, len(branches[0].outputs)))
 
 
 def _each(branches: Branches, operands: Sequence[Tracer], result: int) -> list[Tracer]:

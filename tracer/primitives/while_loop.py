@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from ..ir import Graph, Node, replay
+from ..passes.quiet import quiet
 from ..passes.subgraph import derived
 from ..primitive import Domain, Primitive, register
 from ..trace import Tracer, current_trace, new_trace
 from ..types import BOOL, INT64, ArrayType, scalar
 from .elementwise import convert, where
+from .items import copied, items_graph, one_by_one, results
 from .reduction import reduce_any, reduce_sum
 from .scan import (
     Flags,
@@ -166,6 +168,13 @@ def _while_batch(
         ("batch", cond, tuple(batched), size),
         lambda: _batched(cond, body, tuple(batched), size),
     )
+    if many.masked and (cond.effects or body.effects):
+        if result < layout.carries:
+            key = ("items", cond, tuple(batched))
+            items = derived(body, key, lambda: _items(cond, body, batched))
+            return one_by_one(items, batched, operands)[result]
+        cond, body = quiet(cond), quiet(body)
+        return _while_batch(batched, *operands, cond=cond, body=body, result=result)
     given = [
         repeated(x, size) if wanted and not has else x
         for x, has, wanted in zip(operands, batched, many.inside, strict=True)
@@ -182,6 +191,14 @@ def _while_batch(
     if result == turns(layout):
         return made if many.masked else repeated(made, size)
     return made if many.inside[own + layout.consts + result] else repeated(made, size)
+
+
+def _items(cond: Graph, body: Graph, batched: Sequence[bool]) -> Graph:
+    """The loop for one item, which has effects in its own turns alone."""
+    own = len(cond.parameters) - len(body.outputs)
+    types = [p.type for p in (*cond.parameters[:own], *body.parameters)]
+    params = {"cond": copied(cond), "body": copied(body)}
+    return items_graph(while_loop, types, batched, results(params, len(body.outputs)))
 
 
 @dataclass(frozen=True, slots=True)
