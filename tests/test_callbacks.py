@@ -644,7 +644,7 @@ def test_what_is_seen_of_the_programs():
     assert by_python(for_effects_alone, 0.5) == [(0.5, "turn", 0.0), (0.5, "turn", 1.0)]
 
 
-CHANGES: dict[str, Callable[[Any, float], Any]] = {
+CHANGES: dict[str, Callable[[Callable[[Any], Any], float], Any]] = {
     "jit": lambda f, x: pb.jit(f)(x),
     "grad": lambda f, x: pb.grad(f)(x),
     "jvp": lambda f, x: pb.jvp(f, (x,), (1.0,)),
@@ -671,7 +671,7 @@ def test_effects_happen_once_and_in_order(f: Any, change: str) -> None:
 
 @pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("change", [lambda f: f, pb.grad], ids=["value", "gradient"])
-def test_effects_of_each_item(f: Any, change: Any) -> None:
+def test_effects_of_each_item(f: Any, change: Callable[..., Callable[[Any], Any]]) -> None:
     items = (0.5, 0.9, 0.65)
     found = noted(lambda: pb.vmap(change(f))(np.array(items)))
     for x in items:
