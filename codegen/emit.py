@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 
 from pullback.tracer.types import is_float
 
@@ -35,13 +37,33 @@ from .loops import emit_loops
 from .repeat import emit_repeat, emit_while
 from .routines import emit_routine
 
+STATUS = "status"
+"""The last parameter of every function that a kernel is written into."""
+
+LARGEST_FUNCTION = 1000
+"""Lines from which on kernels go into another function."""
+
+LONGEST_FILL = 8
+"""Vectors that are stored one after another, rather than in a loop."""
+
 
 @dataclass(slots=True)
 class Emission:
-    """The module with its function ``run``, and the error sites that ``run`` can return."""
+    """The module with its function ``run``, and the error sites that ``run`` can return.
+
+    ``shared`` are the names of kernels' functions by what they do.
+    """
 
     module: Module
     sites: list[Site]
+    vector_bytes: int
+    shared: dict[str, str] = field(default_factory=dict)
+
+    def share(self, function: FunctionWriter) -> str:
+        """The name of the first function that does the same."""
+        names = {p.name: f"%{i}" for i, p in enumerate(function.parameters)}
+        body = re.sub(r"%[\w.]+", lambda m: names.get(m[0], m[0]), function.body)
+        return self.shared.setdefault(body, function.name)
 
 
 def emit(plan: Plan, vector_bytes: int) -> Emission:
@@ -50,24 +72,93 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
     holds what it found. ``vector_bytes`` is the width of the machine's vector registers.
     """
-    emission = Emission(Module(), [])
+    emission = Emission(Module(), [], vector_bytes)
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
     # They only call the kernels: LLVM's code generator without optimisations is quicker done.
     attributes = "nounwind noinline optnone"
     freed = takes_memory_within(plan)
     name, linkage = ("steps", "internal") if freed else ("run", "")
     run = FunctionWriter(emission.module, name, I64, parameters, linkage, attributes)
-    pointers: dict[Buffer, Value] = {}
+    calls = _Calls(emission, plan, run)
+    often = _outlines(plan)
     for number, kernel in enumerate(plan.kernels):
-        for buffer in _used(kernel):
-            if buffer not in pointers:
-                pointers[buffer] = _pointer(run, plan, buffer)
-        _emit_kernel(run, emission, f"kernel{number}", kernel, pointers, vector_bytes)
+        calls.add(f"kernel{number}", kernel, alike=often[_outline(kernel)] > 1)
+    calls.close()
     run.ret(constant(I64, 0))
     run.finish()
     if freed:
         _write_run(emission.module, parameters, attributes)
     return emission
+
+
+def _outlines(plan: Plan) -> Counter[Hashable]:
+    """How many kernels look alike, at a glance."""
+    return Counter(map(_outline, plan.kernels))
+
+
+def _outline(kernel: Kernel) -> Hashable:
+    """What kernels have in common that could be the same function of other memory."""
+    if not isinstance(kernel, LoopKernel):
+        return type(kernel)
+    steps = tuple((step.kind, step.node.primitive.name) for step in kernel.steps)
+    return kernel.extents, steps, len(kernel.sinks)
+
+
+@dataclass(slots=True)
+class _Calls:
+    """The function that runs a plan's kernels, being written.
+
+    Kernels in a row share a function up to a length, since each function takes LLVM some time;
+    those that look alike have one each, of which equal ones are written once.
+    """
+
+    emission: Emission
+    plan: Plan
+    run: FunctionWriter
+    pointers: dict[Buffer, Value] = field(default_factory=dict)
+    joined: FunctionWriter | None = None
+    inner: dict[Buffer, Value] = field(default_factory=dict)
+    sites: int = 0
+
+    def add(self, name: str, kernel: Kernel, alike: bool) -> None:
+        """Run another kernel."""
+        joins = not alike if isinstance(kernel, LoopKernel) else self.joined is not None
+        if joins and not isinstance(kernel, Routine | Control):
+            self._join(name, kernel)
+        else:
+            self.close()
+            for buffer in _used(kernel):
+                self._pointer(buffer)
+            _emit_kernel(self.run, self.emission, name, kernel, self.pointers)
+
+    def _pointer(self, buffer: Buffer) -> Value:
+        known = self.pointers.get(buffer)
+        if known is None:
+            known = self.pointers[buffer] = _pointer(self.run, self.plan, buffer)
+        return known
+
+    def _join(self, name: str, kernel: Kernel) -> None:
+        if self.joined is not None and self.joined.length > LARGEST_FUNCTION:
+            self.close()
+        if self.joined is None:
+            self.joined = FunctionWriter(self.emission.module, name, I64, [], linkage="internal")
+            self.sites = len(self.emission.sites)
+        for buffer in _used(kernel):
+            if buffer not in self.inner:
+                self.inner[buffer] = self.joined.parameter(PTR, buffer.name)
+        _emit_inline(self.joined, self.emission, name, kernel, self.inner)
+
+    def close(self) -> None:
+        """End the function that kernels share, and call it."""
+        w = self.joined
+        if w is None:
+            return
+        w.ret(constant(I64, 0))
+        w.parameter(PTR, STATUS)
+        w.finish()
+        arguments = [self._pointer(buffer) for buffer in self.inner]
+        _call(self.run, w.name, arguments, len(self.emission.sites) > self.sites)
+        self.joined, self.inner = None, {}
 
 
 def _write_run(module: Module, parameters: list[tuple[str, str]], attributes: str) -> None:
@@ -96,15 +187,55 @@ def _emit_kernel(
     name: str,
     kernel: Kernel,
     pointers: dict[Buffer, Value],
-    vector_bytes: int,
 ) -> None:
     """Do what a kernel does, in the function that runs it or by calling one of its own."""
-    if isinstance(kernel, LoopKernel | Routine | Control):
-        used = _used(kernel)
-        arguments = [pointers[b] for b in used]
-        _call_kernel(run, emission, name, kernel, used, arguments, vector_bytes)
-    else:
-        _emit_simple(run, name, kernel, pointers)
+    if not isinstance(kernel, LoopKernel | Routine | Control):
+        _emit_inline(run, emission, name, kernel, pointers)
+        return
+    used = _used(kernel)
+    parameters = [(PTR, b.name) for b in used]
+    w = FunctionWriter(emission.module, name, I64, [*parameters, (PTR, STATUS)], linkage="internal")
+    before = len(emission.sites)
+    _emit_inline(w, emission, name, kernel, dict(zip(used, w.parameters, strict=False)))
+    w.ret(constant(I64, 0))
+    called = emission.share(w) if isinstance(kernel, LoopKernel) else name
+    if called == name:
+        w.finish()
+    _call(run, called, [pointers[b] for b in used], len(emission.sites) > before)
+
+
+def _call(run: FunctionWriter, name: str, arguments: Sequence[Value], may_fail: bool) -> None:
+    """Call a kernel's function."""
+    result = run.call_known(name, I64, [*arguments, run.parameters[-1]])
+    if may_fail:
+        _leave_if_failed(run, result)
+
+
+def _emit_inline(
+    w: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: Kernel,
+    pointers: dict[Buffer, Value],
+) -> None:
+    """Write what a kernel does into a function, which returns the site at once if it fails."""
+    status = Value(PTR, f"%{STATUS}")
+    match kernel:
+        case LoopKernel():
+            emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes)
+        case Routine():
+            emit_routine(w, kernel, pointers, emission.sites, status, emission.vector_bytes)
+        case Repeat() | While() | Choice():
+            _emit_control(w, emission, name, kernel, pointers)
+        case Fill():
+            _fill(w, name, kernel, pointers[kernel.buffer], emission.vector_bytes)
+        case Copy():
+            size = constant(I64, kernel.source.type.nbytes)
+            no = Value("i1", "false")
+            arguments = [pointers[kernel.target], pointers[kernel.source], size, no]
+            w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
+        case Product():
+            _product(w, kernel, pointers)
 
 
 def _pointer(w: FunctionWriter, plan: Plan, buffer: Buffer) -> Value:
@@ -115,51 +246,23 @@ def _pointer(w: FunctionWriter, plan: Plan, buffer: Buffer) -> Value:
     return w.load(PTR, w.address(table, buffer.number, PTR), 8)
 
 
-def _call_kernel(
-    run: FunctionWriter,
-    emission: Emission,
-    name: str,
-    kernel: LoopKernel | Routine | Control,
-    buffers: Sequence[Buffer],
-    arguments: Sequence[Value],
-    vector_bytes: int,
-) -> None:
-    parameters = [(PTR, b.name) for b in buffers]
-    w = FunctionWriter(
-        emission.module, name, I64, [*parameters, (PTR, "status")], linkage="internal"
-    )
-    pointers = dict(zip(buffers, w.parameters, strict=False))
-    before = len(emission.sites)
-    if isinstance(kernel, Routine):
-        emit_routine(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
-    elif isinstance(kernel, Control):
-        _emit_control(w, emission, name, kernel, pointers, vector_bytes)
-    else:
-        emit_loops(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
-    w.ret(constant(I64, 0))
-    w.finish()
-    status = run.parameters[-1]
-    result = run.call_known(name, I64, [*arguments, status])
-    if len(emission.sites) > before:
-        _leave_if_failed(run, result)
-
-
 def _emit_control(
     w: FunctionWriter,
     emission: Emission,
     name: str,
     kernel: Control,
     pointers: dict[Buffer, Value],
-    vector_bytes: int,
 ) -> None:
     """Write the control flow of a kernel that is made of plans, and their kernels."""
-    numbers, status = itertools.count(), w.parameters[-1]
+    numbers, status = itertools.count(), Value(PTR, f"%{STATUS}")
 
     def turn(plan: Plan, inner: dict[Buffer, Value]) -> None:
         takes = any(takes_memory(each) for each in plan.kernels)
         before = arena.mark(w, status) if takes else None
         for each in plan.kernels:
-            _emit_kernel(w, emission, f"{name}.{next(numbers)}", each, inner, vector_bytes)
+            short = isinstance(each, LoopKernel) and w.length < LARGEST_FUNCTION
+            write = _emit_inline if short else _emit_kernel
+            write(w, emission, f"{name}.{next(numbers)}", each, inner)
         if before is not None:
             arena.release(w, status, before)
 
@@ -193,40 +296,40 @@ def _leave_if_failed(run: FunctionWriter, result: Value) -> None:
     run.start_block(fine)
 
 
-def _emit_simple(
-    w: FunctionWriter, name: str, kernel: Kernel, pointers: dict[Buffer, Value]
-) -> None:
-    match kernel:
-        case Fill():
-            _fill(w, name, kernel, pointers[kernel.buffer])
-        case Copy():
-            size = constant(I64, kernel.source.type.nbytes)
-            no = Value("i1", "false")
-            arguments = [pointers[kernel.target], pointers[kernel.source], size, no]
-            w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
-        case Product():
-            _product(w, kernel, pointers)
-        case LoopKernel() | Routine() | Repeat() | While() | Choice():
-            raise AssertionError("the kernel is a function of its own")
-
-
-def _fill(w: FunctionWriter, name: str, kernel: Fill, pointer: Value) -> None:
-    """Set every element; a function of its own where that is not all zero bits."""
+def _fill(w: FunctionWriter, name: str, kernel: Fill, pointer: Value, vector_bytes: int) -> None:
+    """Set every element; a function of its own where that is many, and not all zero bits."""
     type = kernel.buffer.type
     kind, size = memory_element(type.dtype), type.dtype.itemsize
     value = memory_constant(type.dtype, kernel.value)
-    if type.size == 1:
-        w.store(value, pointer, size)
-    elif value.name in ("0", "0x0000000000000000"):
+    if value.name in ("0", "0x0000000000000000") and type.size > 1:
         arguments = [pointer, constant("i8", 0), constant(I64, type.nbytes), Value("i1", "false")]
         w.call("llvm.memset.p0.i64", "void", arguments)
-    elif type.size:
-        f = FunctionWriter(w.module, name, "void", [(PTR, "target")], linkage="internal")
-        with f.loop(0, type.size) as loop:
-            f.store(value, f.address(f.parameters[0], loop.index, kind), size)
-        f.ret()
-        f.finish()
-        w.call_known(name, "void", [pointer])
+        return
+    width = vector_bytes // size
+    if type.size <= LONGEST_FILL * width:
+        _store_all(w, value, pointer, range(type.size), width, size)
+        return
+    f = FunctionWriter(w.module, name, "void", [(PTR, "target")], linkage="internal")
+    (target,) = f.parameters
+    rest = type.size % width
+    with f.loop(0, type.size - rest, width) as loop:
+        f.store(f.splat(value, width), f.address(target, loop.index, kind), size)
+    _store_all(f, value, target, range(type.size - rest, type.size), width, size)
+    f.ret()
+    f.finish()
+    w.call_known(name, "void", [pointer])
+
+
+def _store_all(
+    w: FunctionWriter, value: Value, pointer: Value, places: range, width: int, size: int
+) -> None:
+    """Store a value in all places, as vectors as wide as there is room."""
+    start = places.start
+    while start < places.stop:
+        while width > places.stop - start:
+            width //= 2
+        w.store(w.splat(value, width), w.address(pointer, start, value.type), size)
+        start += width
 
 
 def _product(w: FunctionWriter, kernel: Product, pointers: dict[Buffer, Value]) -> None:

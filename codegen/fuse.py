@@ -7,8 +7,10 @@ that use them, as part of the loop body, as often as they are used.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from typing import TypeAlias
 
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, family
 from pullback.tracer.types import Shape
@@ -101,13 +103,18 @@ class Group:
     fusible: bool = True
 
 
+Uses: TypeAlias = "dict[Node, tuple[dict[Node, None], dict[Node, bool]]]"
+"""For each root what its kernel computes in place, and the roots that it reads (`inline_nodes`)."""
+
+
 @dataclass(slots=True)
 class Fusion:
-    """The roots of a graph, and the groups of them in order."""
+    """The roots of a graph, the groups of them in order, and what each root uses."""
 
     graph: Graph
     roots: dict[Node, int]
     groups: list[Group]
+    uses: Uses
 
 
 def base(node: Node) -> Node:
@@ -230,16 +237,55 @@ def _inline_weight(node: Node, limit: int = 64) -> int:
 
 def fuse(graph: Graph) -> Fusion:
     """Decide the roots and put them into groups, so that groups in order can be run in order."""
-    roots = find_roots(graph)
     order = {node: i for i, node in enumerate(graph.nodes)}
+    roots = _bounded(find_roots(graph), order)
+    counts = _count_uses(graph)
     while True:
-        groups, users = _group(graph, roots, order)
-        extra = _worth_keeping(graph, roots, users)
+        groups, uses = _group(roots, order)
+        extra = _worth_keeping(graph, roots, _users(groups, uses), counts)
         if not extra:
             break
         roots |= extra
     placed = {root: i for i, group in enumerate(groups) for root in group.roots}
-    return Fusion(graph, placed, groups)
+    return Fusion(graph, placed, groups, uses)
+
+
+def _bounded(roots: set[Node], order: Mapping[Node, int]) -> set[Node]:
+    """The roots, and so many more that none is computed from very many nodes in place.
+
+    Each root takes the latest of the nodes that it needs, up to a number; what those read is kept
+    in memory. So a graph of any length is cut in a time that grows as its length.
+    """
+    if len(order) <= BODY_LIMIT:
+        return roots
+    bounded = set(roots)
+    waiting = [(-order[root], root) for root in roots if root in order]
+    heapify(waiting)
+    while waiting:
+        _, root = heappop(waiting)
+        for node in _beyond(root, bounded, order):
+            bounded.add(node)
+            heappush(waiting, (-order[node], node))
+    return bounded
+
+
+def _beyond(root: Node, roots: set[Node], order: Mapping[Node, int]) -> list[Node]:
+    """What is left to compute once a root's kernel has as many nodes in place as it may."""
+    beyond: list[Node] = []
+    seen = {root}
+    latest: list[tuple[int, Node]] = []
+    node, room = root, BODY_LIMIT
+    while True:
+        for operand in node.operands:
+            if operand not in seen and operand not in roots and operand in order:
+                seen.add(operand)
+                heappush(latest, (-order[operand], operand))
+        while latest and not room and weight(latest[0][1]):
+            beyond.append(heappop(latest)[1])
+        if not latest:
+            return beyond
+        node = heappop(latest)[1]
+        room -= weight(node) > 0
 
 
 def inline_nodes(root: Node, roots: set[Node]) -> tuple[dict[Node, None], dict[Node, bool]]:
@@ -270,17 +316,15 @@ def _keeps_place(node: Node) -> bool:
     return node.primitive.elementwise or name in REDUCTIONS or name in SCANS
 
 
-def _group(
-    graph: Graph, roots: set[Node], order: dict[Node, int]
-) -> tuple[list[Group], dict[Node, set[int]]]:
+def _group(roots: set[Node], order: Mapping[Node, int]) -> tuple[list[Group], Uses]:
     groups: list[Group] = []
     by_space: dict[Shape, list[int]] = {}
     placed: dict[Node, int] = {}
-    users: dict[Node, set[int]] = {}
+    uses: Uses = {}
     of_loop: dict[Hashable, int] = {}
     literals = [x for x in roots if x not in order]
     for root in (*literals, *sorted((x for x in roots if x in order), key=order.__getitem__)):
-        inside, read = inline_nodes(root, roots)
+        inside, read = uses[root] = inline_nodes(root, roots)
         cost = weight(root) + sum(map(weight, inside))
         loop = family(root) if root.primitive.name in CONTROL else None
         if loop in of_loop:
@@ -292,9 +336,16 @@ def _group(
         placed[root] = number
         groups[number].roots.append(root)
         groups[number].weight += cost
-        for node in inside:
-            users.setdefault(node, set()).add(number)
-    return groups, users
+    return groups, uses
+
+
+def _users(groups: Sequence[Group], uses: Uses) -> dict[Node, int]:
+    """How many groups compute each node in place."""
+    users: dict[Node, int] = {}
+    for group in groups:
+        for node in {node for root in group.roots for node in uses[root][0]}:
+            users[node] = users.get(node, 0) + 1
+    return users
 
 
 def _place(
@@ -334,16 +385,18 @@ def is_fusible(root: Node) -> bool:
     return name in REDUCTIONS or name not in ALWAYS_ROOTS or is_stack(root)
 
 
-def _worth_keeping(graph: Graph, roots: set[Node], users: dict[Node, set[int]]) -> set[Node]:
+def _worth_keeping(
+    graph: Graph, roots: set[Node], users: Mapping[Node, int], uses: Mapping[Node, int]
+) -> set[Node]:
     """Nodes that several kernels would compute again at more cost than reading them back.
 
     Where a body would grow too long it is cut as well; there the cost of a shared operand is
-    counted once, a part for each of its users.
+    counted once, a part for each of its users. Single numbers are computed once a kernel, not once
+    an element: they are kept where there are many kernels, or if that is much.
     """
     keep: set[Node] = set()
     again: dict[Node, int] = {}
     length: dict[Node, float] = {}
-    uses = _count_uses(graph)
     for node in graph.nodes:
         if node in roots:
             continue
@@ -351,8 +404,9 @@ def _worth_keeping(graph: Graph, roots: set[Node], users: dict[Node, set[int]]) 
         operands = set(node.operands)
         total = min(own + sum(again.get(x, 0) for x in operands), 1000)
         long = own + sum(length.get(x, 0.0) / uses[x] for x in operands)
-        shared = len(users.get(node, ())) > 1
-        if own and node.type.ndim and ((shared and total > 12) or long > BODY_LIMIT / 2):
+        shared = users.get(node, 0) > 1
+        much = 12 if node.type.ndim or len(graph.nodes) > BODY_LIMIT else BODY_LIMIT / 4
+        if own and ((shared and total > much) or (node.type.ndim and long > BODY_LIMIT / 2)):
             keep.add(node)
         else:
             again[node], length[node] = total, long
