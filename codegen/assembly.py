@@ -78,13 +78,17 @@ def intrinsic_suffix(type: str) -> str:
 
 @dataclass
 class Module:
-    """Functions, declarations and constants that make one LLVM module."""
+    """Functions, declarations and constants that make one LLVM module.
+
+    ``often`` are the elementary functions that it uses so often that they are called.
+    """
 
     functions: list[str] = field(default_factory=list)
     declarations: dict[str, str] = field(default_factory=dict)
     globals: dict[str, str] = field(default_factory=dict)
     symbols: set[str] = field(default_factory=set)
     uses: dict[str, int] = field(default_factory=dict)
+    often: frozenset[str] = frozenset()
 
     def use(self, name: str) -> int:
         """Count another use of something by its name."""

@@ -28,6 +28,7 @@ from .kernel import (
     Repeat,
     Routine,
     While,
+    inner_plans,
     reads,
     takes_memory,
     takes_memory_within,
@@ -36,6 +37,7 @@ from .kernel import (
 from .loops import emit_loops
 from .repeat import emit_repeat, emit_while
 from .routines import emit_routine
+from .scalar import INLINED
 
 STATUS = "status"
 """The last parameter of every function that a kernel is written into."""
@@ -72,7 +74,9 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
     holds what it found. ``vector_bytes`` is the width of the machine's vector registers.
     """
-    emission = Emission(Module(), [], vector_bytes)
+    uses = _applied(plan)
+    often = frozenset(name for name, count in uses.items() if count > INLINED)
+    emission = Emission(Module(often=often), [], vector_bytes)
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
     # They only call the kernels: LLVM's code generator without optimisations is quicker done.
     attributes = "nounwind noinline optnone"
@@ -80,9 +84,9 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     name, linkage = ("steps", "internal") if freed else ("run", "")
     run = FunctionWriter(emission.module, name, I64, parameters, linkage, attributes)
     calls = _Calls(emission, plan, run)
-    often = _outlines(plan)
+    outlines = Counter(map(_outline, plan.kernels))
     for number, kernel in enumerate(plan.kernels):
-        calls.add(f"kernel{number}", kernel, alike=often[_outline(kernel)] > 1)
+        calls.add(f"kernel{number}", kernel, alike=outlines[_outline(kernel)] > 1)
     calls.close()
     run.ret(constant(I64, 0))
     run.finish()
@@ -91,9 +95,16 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     return emission
 
 
-def _outlines(plan: Plan) -> Counter[Hashable]:
-    """How many kernels look alike, at a glance."""
-    return Counter(map(_outline, plan.kernels))
+def _applied(plan: Plan) -> Counter[str]:
+    """How often the plan's kernels apply each primitive; sine and cosine of a value are one."""
+    uses: Counter[str] = Counter()
+    for kernel in plan.kernels:
+        for inner in inner_plans(kernel):
+            uses += _applied(inner)
+        if isinstance(kernel, LoopKernel):
+            uses.update(s.node.primitive.name for s in kernel.steps if s.kind == "apply")
+    uses["sincos"] = max(uses["sin"], uses["cos"])
+    return uses
 
 
 def _outline(kernel: Kernel) -> Hashable:

@@ -29,9 +29,8 @@ from .elements import ELEMENTS, convert, memory_element
 from .entry import Site
 from .fuse import MOVES, SCANS, weight
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
-from .math import sincos
 from .positions import Positions
-from .scalar import INLINED, literal_value, lower, multiply_add
+from .scalar import literal_value, lower, multiply_add, sine_and_cosine
 from .vectors import lane_numbers, level
 
 Env = dict[int, Value]
@@ -291,9 +290,7 @@ class Nest:
     def _sine_or_cosine(self, step: Step, angle: Value) -> Value:
         both = self.turned.get(angle)
         if both is None:
-            if self.w.module.use(f"math.sincos.{angle.type}") > INLINED:
-                return lower(self.w, step.node, [angle])
-            both = self.turned[angle] = sincos(self.w, angle)
+            both = self.turned[angle] = sine_and_cosine(self.w, angle)
         return both[SINE_AND_COSINE.index(step.node.primitive.name)]
 
     def _load(self, step: Step, index: Affine, place: Place) -> Value:
