@@ -379,9 +379,9 @@ def _product(w: FunctionWriter, kernel: Product, pointers: dict[Buffer, Value]) 
 
 
 def _integer(w: FunctionWriter, value: int) -> Value:
-    """BLAS takes 32-bit integers by address."""
-    slot = w.alloca("i32")
-    w.store(constant("i32", value), slot, 4)
+    """BLAS takes integers by address; of 64 bits, of which some libraries read the lower 32."""
+    slot = w.alloca(I64)
+    w.store(constant(I64, value), slot, 8)
     return slot
 
 
