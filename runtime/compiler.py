@@ -31,7 +31,7 @@ from pullback.codegen.routines import routine_work
 from pullback.tracer.ir import Graph
 
 from .libraries import resolve
-from .link import Linked, assembly, link
+from .link import Linked, assembly, load, object_code
 from .target import vector_bytes
 
 RELEASE_GIL_ABOVE = 20_000
@@ -80,9 +80,13 @@ class Program:
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
             Stage(", ".join(p.__name__ for p in LOWERING), lowered.text(), times["lower"]),
-            Stage("fuse, bufferize", self.plan.text(), times["plan"]),
+            Stage("fuse, bufferize", self.plan.text(), times["fuse"] + times["bufferize"]),
             Stage("emit", self.llvm, times["emit"]),
-            Stage("compile, link", self.assembly, times["link"]),
+            Stage(
+                "parse, compile, link",
+                self.assembly,
+                times["parse"] + times["compile"] + times["link"],
+            ),
         ]
 
 
@@ -137,8 +141,10 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
     clock = _Clock(seconds)
     low = lowered(graph)
     clock.lap("lower")
-    plan = bufferize(fuse(low))
-    clock.lap("plan")
+    fusion = fuse(low)
+    clock.lap("fuse")
+    plan = bufferize(fusion)
+    clock.lap("bufferize")
     emission = emit(plan, vector_bytes())
     entry = Entry(
         entry.arguments,
@@ -153,7 +159,8 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
     write_entry(emission.module, entry)
     text = emission.module.text()
     clock.lap("emit")
-    code = link(text, resolve(emission.module.symbols))
+    object_file = object_code(text, lap=clock.lap)
+    code = load(object_file, resolve(emission.module.symbols))
     clock.lap("link")
     program = Program(graph, low, plan, emission.module, entry, code, seconds)
     _cache.put(key, program)

@@ -218,6 +218,10 @@ class Function(NativeCallable):
         """Every stage of the compilation, each printable."""
         return self._inspect(args, kwargs).program.stages()
 
+    def seconds(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """How long each stage of the compilation took, in order."""
+        return dict(self._inspect(args, kwargs).program.seconds)
+
     @property
     def signatures(self) -> list[str]:
         """What has been compiled, and how long it took."""
@@ -387,7 +391,8 @@ def _compile(
         guarded=bool(guards),
     )
     program = compile_graph(graph, entry)
-    program.seconds.setdefault("trace", traced)
+    if "trace" not in program.seconds:
+        program.seconds = {"trace": traced, **program.seconds}
     specialisation = Specialisation(program.code, program.entry, captures, guards, tuple(objects))
     native = _Flat()
     native.set_slow(_missed)
