@@ -95,8 +95,8 @@ def _needed_in_memory(fusion: Fusion, runs: Sequence[tuple[list[Group], bool]]) 
         if small:
             owner.update((root, -1 - number) for group in run for root in group.roots)
     needed = {base(x) for x in fusion.graph.outputs}
-    for root, (_, read) in fusion.uses.items():
-        needed.update(x for x in read if owner[x] != owner[root])
+    for root, use in fusion.uses.items():
+        needed.update(x for x in use.read if owner[x] != owner[root])
     return needed
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import TypeAlias
+from typing import NamedTuple
 
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, family
 from pullback.tracer.types import Shape
@@ -92,6 +92,9 @@ CHEAP = frozenset(
 )
 BODY_LIMIT = 400
 
+NEIGHBOURS = 64
+"""How many groups over the same space are looked at for a root to join."""
+
 
 @dataclass(slots=True)
 class Group:
@@ -103,8 +106,15 @@ class Group:
     fusible: bool = True
 
 
-Uses: TypeAlias = "dict[Node, tuple[dict[Node, None], dict[Node, bool]]]"
-"""For each root what its kernel computes in place, and the roots that it reads (`inline_nodes`)."""
+class Use(NamedTuple):
+    """What a root's kernel computes in place, and the roots it reads; ``weight`` is its cost.
+
+    A read is marked True when it is element by element, at the place of the root's own element.
+    """
+
+    inside: dict[Node, None]
+    read: dict[Node, bool]
+    weight: int
 
 
 @dataclass(slots=True)
@@ -114,7 +124,7 @@ class Fusion:
     graph: Graph
     roots: dict[Node, int]
     groups: list[Group]
-    uses: Uses
+    uses: dict[Node, Use]
 
 
 def base(node: Node) -> Node:
@@ -240,12 +250,14 @@ def fuse(graph: Graph) -> Fusion:
     order = {node: i for i, node in enumerate(graph.nodes)}
     roots = _bounded(find_roots(graph), order)
     counts = _count_uses(graph)
+    uses: dict[Node, Use] = {}
     while True:
-        groups, uses = _group(roots, order)
+        groups = _group(roots, order, uses)
         extra = _worth_keeping(graph, roots, _users(groups, uses), counts)
         if not extra:
             break
         roots |= extra
+        uses = {x: use for x, use in uses.items() if extra.isdisjoint(use.inside)}
     placed = {root: i for i, group in enumerate(groups) for root in group.roots}
     return Fusion(graph, placed, groups, uses)
 
@@ -288,11 +300,8 @@ def _beyond(root: Node, roots: set[Node], order: Mapping[Node, int]) -> list[Nod
         room -= weight(node) > 0
 
 
-def inline_nodes(root: Node, roots: set[Node]) -> tuple[dict[Node, None], dict[Node, bool]]:
-    """What a root's kernel computes in place, and the roots it reads.
-
-    A read is marked True when it is element by element, at the place of the root's own element.
-    """
+def _use(root: Node, roots: set[Node]) -> Use:
+    """What a root's kernel does if these are the roots."""
     inside: dict[Node, None] = {}
     read: dict[Node, bool] = {}
     stack = [(x, _keeps_place(root)) for x in root.operands]
@@ -308,7 +317,7 @@ def inline_nodes(root: Node, roots: set[Node]) -> tuple[dict[Node, None], dict[N
             inside[node] = None
             keeps = aligned and _keeps_place(node)
             stack.extend((x, keeps) for x in node.operands)
-    return inside, read
+    return Use(inside, read, weight(root) + sum(map(weight, inside)))
 
 
 def _keeps_place(node: Node) -> bool:
@@ -316,42 +325,42 @@ def _keeps_place(node: Node) -> bool:
     return node.primitive.elementwise or name in REDUCTIONS or name in SCANS
 
 
-def _group(roots: set[Node], order: Mapping[Node, int]) -> tuple[list[Group], Uses]:
+def _group(roots: set[Node], order: Mapping[Node, int], uses: dict[Node, Use]) -> list[Group]:
+    """The groups; what each root uses is added to ``uses`` where it is not known."""
     groups: list[Group] = []
     by_space: dict[Shape, list[int]] = {}
     placed: dict[Node, int] = {}
-    uses: Uses = {}
     of_loop: dict[Hashable, int] = {}
     literals = [x for x in roots if x not in order]
     for root in (*literals, *sorted((x for x in roots if x in order), key=order.__getitem__)):
-        inside, read = uses[root] = inline_nodes(root, roots)
-        cost = weight(root) + sum(map(weight, inside))
+        use = uses.get(root)
+        if use is None:
+            use = uses[root] = _use(root, roots)
         loop = family(root) if root.primitive.name in CONTROL else None
         if loop in of_loop:
             number = of_loop[loop]
         else:
-            number = _place(root, read, cost, groups, by_space, placed)
+            number = _place(root, use, groups, by_space, placed)
             if loop is not None:
                 of_loop[loop] = number
         placed[root] = number
         groups[number].roots.append(root)
-        groups[number].weight += cost
-    return groups, uses
+        groups[number].weight += use.weight
+    return groups
 
 
-def _users(groups: Sequence[Group], uses: Uses) -> dict[Node, int]:
+def _users(groups: Sequence[Group], uses: Mapping[Node, Use]) -> dict[Node, int]:
     """How many groups compute each node in place."""
     users: dict[Node, int] = {}
     for group in groups:
-        for node in {node for root in group.roots for node in uses[root][0]}:
+        for node in {node for root in group.roots for node in uses[root].inside}:
             users[node] = users.get(node, 0) + 1
     return users
 
 
 def _place(
     root: Node,
-    read: dict[Node, bool],
-    cost: int,
+    use: Use,
     groups: list[Group],
     by_space: dict[Shape, list[int]],
     placed: dict[Node, int],
@@ -360,16 +369,16 @@ def _place(
     space = space_of(root)
     fusible = is_fusible(root)
     earliest = 0
-    for node, aligned in read.items():
+    for node, aligned in use.read.items():
         made = placed[node]
         joins = aligned and fusible and is_fusible(node) and node.type.shape == space
         joins = joins and node.primitive.elementwise
         earliest = max(earliest, made if joins else made + 1)
     if fusible:
-        for number in reversed(by_space.get(space, ())):
+        for number in reversed(by_space.get(space, ())[-NEIGHBOURS:]):
             if number < earliest:
                 break
-            if groups[number].weight + cost <= BODY_LIMIT:
+            if groups[number].weight + use.weight <= BODY_LIMIT:
                 return number
     groups.append(Group(space, fusible=fusible))
     if fusible:

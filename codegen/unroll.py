@@ -8,7 +8,7 @@ never go to memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pullback.tracer.ir import LITERAL, Node
@@ -22,7 +22,7 @@ from .fuse import (
     SCATTERS,
     Fusion,
     Group,
-    Uses,
+    Use,
     base,
     weight,
 )
@@ -87,13 +87,13 @@ class _Shape:
     looped: int
 
     @staticmethod
-    def of(group: Group, uses: Uses) -> _Shape:
+    def of(group: Group, uses: Mapping[Node, Use]) -> _Shape:
         nodes: set[Node] = set()
         whole: set[Node] = set()
         for root in group.roots:
-            inside, read = uses[root]
-            nodes.update((root, *inside))
-            whole.update(read)
+            use = uses[root]
+            nodes.update((root, *use.inside))
+            whole.update(use.read)
         tables = {base(x.operands[0]) for x in nodes if x.primitive.name == "gather"}
         cost = 0
         small = not any(_excluded(x) for x in nodes)
