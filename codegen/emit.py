@@ -42,6 +42,12 @@ from .scalar import INLINED
 STATUS = "status"
 """The last parameter of every function that a kernel is written into."""
 
+UNOPTIMISED = "nounwind noinline optnone"
+"""What only calls kernels: LLVM's code generator without optimisations is quicker done."""
+
+LONGEST_CALLS = 300
+"""Lines from which on another function calls the kernels."""
+
 LARGEST_FUNCTION = 1000
 """Lines from which on kernels go into another function."""
 
@@ -78,12 +84,10 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     often = frozenset(name for name, count in uses.items() if count > INLINED)
     emission = Emission(Module(often=often), [], vector_bytes)
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
-    # They only call the kernels: LLVM's code generator without optimisations is quicker done.
-    attributes = "nounwind noinline optnone"
     freed = takes_memory_within(plan)
     name, linkage = ("steps", "internal") if freed else ("run", "")
-    run = FunctionWriter(emission.module, name, I64, parameters, linkage, attributes)
-    calls = _Calls(emission, plan, run)
+    run = FunctionWriter(emission.module, name, I64, parameters, linkage, UNOPTIMISED)
+    calls = _Calls(emission, plan, run, run)
     outlines = Counter(map(_outline, plan.kernels))
     for number, kernel in enumerate(plan.kernels):
         calls.add(f"kernel{number}", kernel, alike=outlines[_outline(kernel)] > 1)
@@ -91,7 +95,7 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     run.ret(constant(I64, 0))
     run.finish()
     if freed:
-        _write_run(emission.module, parameters, attributes)
+        _write_run(emission.module, parameters)
     return emission
 
 
@@ -120,11 +124,13 @@ class _Calls:
     """The function that runs a plan's kernels, being written.
 
     Kernels in a row share a function up to a length, since each function takes LLVM some time;
-    those that look alike have one each, of which equal ones are written once.
+    those that look alike have one each, of which equal ones are written once. Where there are very
+    many, ``whole`` calls further functions that call them.
     """
 
     emission: Emission
     plan: Plan
+    whole: FunctionWriter
     run: FunctionWriter
     pointers: dict[Buffer, Value] = field(default_factory=dict)
     joined: FunctionWriter | None = None
@@ -133,11 +139,13 @@ class _Calls:
 
     def add(self, name: str, kernel: Kernel, alike: bool) -> None:
         """Run another kernel."""
+        if self.run.length > LONGEST_CALLS and self.joined is None:
+            self._begin_part(f"calls{name}")
         joins = not alike if isinstance(kernel, LoopKernel) else self.joined is not None
         if joins and not isinstance(kernel, Routine | Control):
             self._join(name, kernel)
         else:
-            self.close()
+            self._end_joined()
             for buffer in _used(kernel):
                 self._pointer(buffer)
             _emit_kernel(self.run, self.emission, name, kernel, self.pointers)
@@ -150,7 +158,7 @@ class _Calls:
 
     def _join(self, name: str, kernel: Kernel) -> None:
         if self.joined is not None and self.joined.length > LARGEST_FUNCTION:
-            self.close()
+            self._end_joined()
         if self.joined is None:
             self.joined = FunctionWriter(self.emission.module, name, I64, [], linkage="internal")
             self.sites = len(self.emission.sites)
@@ -160,6 +168,28 @@ class _Calls:
         _emit_inline(self.joined, self.emission, name, kernel, self.inner)
 
     def close(self) -> None:
+        """All kernels have been added."""
+        self._end_joined()
+        self._end_part()
+
+    def _end_part(self) -> None:
+        """Call the function that calls the last kernels, unless that is the whole."""
+        if self.run is not self.whole:
+            self.run.ret(constant(I64, 0))
+            self.run.finish()
+            result = self.whole.call_known(self.run.name, I64, self.whole.parameters)
+            _leave_if_failed(self.whole, result)
+
+    def _begin_part(self, name: str) -> None:
+        """Call the next kernels in another function."""
+        self._end_part()
+        parameters = [(p.type, p.name[1:]) for p in self.whole.parameters]
+        self.run = FunctionWriter(
+            self.emission.module, name, I64, parameters, "internal", UNOPTIMISED
+        )
+        self.pointers = {}
+
+    def _end_joined(self) -> None:
         """End the function that kernels share, and call it."""
         w = self.joined
         if w is None:
@@ -172,9 +202,9 @@ class _Calls:
         self.joined, self.inner = None, {}
 
 
-def _write_run(module: Module, parameters: list[tuple[str, str]], attributes: str) -> None:
+def _write_run(module: Module, parameters: list[tuple[str, str]]) -> None:
     """Write ``run``: the steps, and then what memory they have taken is freed."""
-    run = FunctionWriter(module, "run", I64, parameters, attributes=attributes)
+    run = FunctionWriter(module, "run", I64, parameters, attributes=UNOPTIMISED)
     *others, status = run.parameters
     own = run.alloca(I64, arena.STATUS_SLOTS)
     head = run.address(own, arena.HEAD, I64)
