@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pullback.runtime.function import Function
@@ -9,7 +10,7 @@ from pullback.tracer.errors import at
 from pullback.tracer.location import user_location
 
 
-def profile_compile(function: Function, /, *args: Any, **kwargs: Any) -> dict[str, float]:
+def profile_compile(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> dict[str, float]:
     """Seconds that each stage of compiling a function for these arguments took.
 
     The stages are ``trace`` (with the differentiation), ``lower`` (passes before code generation),

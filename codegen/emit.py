@@ -114,7 +114,7 @@ def _applied(plan: Plan) -> Counter[str]:
 def _outline(kernel: Kernel) -> Hashable:
     """What kernels have in common that could be the same function of other memory."""
     if not isinstance(kernel, LoopKernel):
-        return type(kernel)
+        return type(kernel).__name__
     steps = tuple((step.kind, step.node.primitive.name) for step in kernel.steps)
     return kernel.extents, steps, len(kernel.sinks)
 
