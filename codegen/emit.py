@@ -140,7 +140,7 @@ class _Calls:
     def add(self, name: str, kernel: Kernel, alike: bool) -> None:
         """Run another kernel."""
         if self.run.length > LONGEST_CALLS and self.joined is None:
-            self._begin_part(f"calls{name}")
+            self._begin_part(f"calls.{name}")
         joins = not alike if isinstance(kernel, LoopKernel) else self.joined is not None
         if joins and not isinstance(kernel, Routine | Control):
             self._join(name, kernel)

@@ -79,7 +79,7 @@ class Nest:
         """The kernel being written."""
         return self.access.kernel
 
-    @property
+    @cached_property
     def depth(self) -> int:
         """Number of loops."""
         return len(self.kernel.extents)
@@ -150,7 +150,7 @@ class Nest:
             mask = self._lane_mask(index, extent, width) if extent % width else None
             self._turn(Place(index, width, mask), 0)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Lanes of the innermost loop's vectors."""
         if self.kernel.sequential or not self.kernel.extents:
@@ -167,7 +167,7 @@ class Nest:
             width //= 2
         return width
 
-    @property
+    @cached_property
     def unroll(self) -> int:
         """How many vectors a turn of the innermost loop works on."""
         cost = self._body_cost
@@ -176,7 +176,7 @@ class Nest:
         turns = self.kernel.extents[-1] // self.width
         return max(1, min(wanted, turns)) if plain else 1
 
-    @property
+    @cached_property
     def _body_cost(self) -> int:
         """Instructions of the innermost body, roughly."""
         inner = [s for s in self.kernel.steps if s.depth == self.depth]
