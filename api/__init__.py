@@ -3,6 +3,7 @@
 from pullback.runtime.compiler import clear_cache
 from pullback.runtime.function import Function, set_paths_limit
 from pullback.runtime.signature import ShapeDtype
+from pullback.runtime.threads import set_num_threads
 from pullback.tracer.errors import (
     LeakedTracerError,
     LoweringError,
@@ -87,6 +88,7 @@ __all__ = [
     "ravel_tree",
     "remat",
     "scan",
+    "set_num_threads",
     "set_paths_limit",
     "sparse_hessian",
     "sparse_jacobian",

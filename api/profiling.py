@@ -16,7 +16,8 @@ def profile_compile(function: Callable[..., Any], /, *args: Any, **kwargs: Any) 
     The stages are ``trace`` (with the differentiation), ``lower`` (passes before code generation),
     ``fuse``, ``bufferize``, ``emit`` (LLVM text), ``parse``, ``compile`` (LLVM's code generator)
     and ``link``, in this order. A function that has been called with such arguments already tells
-    the times of that call; of an equal one, which it shares its code with, those of the first.
+    the times of that call; of an equal one, which it shares its code with, those of the first. Code
+    that comes from disk has been traced and linked only.
 
     Args:
         function: what `pullback.jit`, `pullback.grad` or another transformation made.

@@ -48,6 +48,7 @@ from .kernel import (
 from .repeat import HANDLE, repeat_kernel, while_kernel
 from .routines import routine_scratch
 from .schedule import schedule
+from .split import split
 from .steps import Body, identity_rows
 from .unroll import small_runs, unrolled_kernel
 
@@ -118,12 +119,16 @@ def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node])
     sinks = [sink for root in stored for sink in _sinks(root, body, rows)]
     kernel = schedule(group.space, body.steps, sinks)
     kernel.roots = tuple(group.roots)
-    fills: list[Kernel] = [
+    return [each for part in split(kernel) for each in (*_fills(part), part)]
+
+
+def _fills(kernel: LoopKernel) -> list[Kernel]:
+    """What reductions start from in memory."""
+    return [
         Fill(s.buffer, identity(s.node.primitive.name, s.node.type.dtype))
         for s in kernel.sinks
         if s.kind == "reduce" and not reduces_in_registers(kernel, s)
     ]
-    return [*fills, kernel]
 
 
 def _sinks(root: Node, body: Body, rows: tuple[Affine, ...]) -> list[Sink]:
@@ -195,7 +200,7 @@ def _arg_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     sink = _sink(root, body, identity_rows(body.axes))
     kernel = schedule(space, body.steps, [sink])
     kernel.roots = (root,)
-    return [kernel]
+    return [*split(kernel)]
 
 
 def _write_region(
@@ -210,7 +215,7 @@ def _write_region(
     index = combine(rows, row_major_strides(root.type.shape), body.axes)
     kernel = schedule(space, body.steps, [Sink("store", root, value, buffers[root], index)])
     kernel.roots = (root,)
-    return [kernel]
+    return [*split(kernel)]
 
 
 def _write_everywhere(root: Node, source: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
@@ -223,7 +228,7 @@ def _write_everywhere(root: Node, source: Node, buffers: dict[Node, Buffer]) -> 
     index = combine(identity_rows(body.axes), row_major_strides(space), body.axes)
     kernel = schedule(space, body.steps, [Sink("store", root, value, buffers[root], index)])
     kernel.roots = (root,)
-    return [kernel]
+    return [*split(kernel)]
 
 
 def _concatenate_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
@@ -313,7 +318,7 @@ def _scan_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     kernel = schedule(space, body.steps, [sink])
     kernel.roots = (root,)
     kernel.sequential = kernel.sinks[0].axes == (len(kernel.extents) - 1,)
-    return [kernel]
+    return [*split(kernel)]
 
 
 def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:

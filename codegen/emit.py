@@ -35,6 +35,7 @@ from .kernel import (
     writes,
 )
 from .loops import emit_loops
+from .pool import SHARE_PARTS
 from .repeat import emit_repeat, emit_while
 from .routines import emit_routine
 from .scalar import INLINED
@@ -141,7 +142,9 @@ class _Calls:
         """Run another kernel."""
         if self.run.length > LONGEST_CALLS and self.joined is None:
             self._begin_part(f"calls.{name}")
-        joins = not alike if isinstance(kernel, LoopKernel) else self.joined is not None
+        joins = self.joined is not None
+        if isinstance(kernel, LoopKernel):
+            joins = kernel.last is None and not alike
         if joins and not isinstance(kernel, Routine | Control):
             self._join(name, kernel)
         else:
@@ -234,6 +237,10 @@ def _emit_kernel(
         _emit_inline(run, emission, name, kernel, pointers)
         return
     used = _used(kernel)
+    arguments = [pointers[b] for b in used]
+    if isinstance(kernel, LoopKernel) and kernel.last is not None:
+        _call_parts(run, emission, name, kernel, used, arguments)
+        return
     parameters = [(PTR, b.name) for b in used]
     w = FunctionWriter(emission.module, name, I64, [*parameters, (PTR, STATUS)], linkage="internal")
     before = len(emission.sites)
@@ -242,7 +249,37 @@ def _emit_kernel(
     called = emission.share(w) if isinstance(kernel, LoopKernel) else name
     if called == name:
         w.finish()
-    _call(run, called, [pointers[b] for b in used], len(emission.sites) > before)
+    _call(run, called, arguments, len(emission.sites) > before)
+
+
+def _call_parts(
+    run: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: LoopKernel,
+    buffers: Sequence[Buffer],
+    arguments: Sequence[Value],
+) -> None:
+    """Write a function for one part of a kernel, and have threads share the parts."""
+    w = FunctionWriter(
+        emission.module, name, I64, [(PTR, "table"), (I64, "part"), (PTR, "status")], "internal"
+    )
+    table, part, status = w.parameters
+    pointers = {b: w.load(PTR, w.address(table, i, PTR), 8) for i, b in enumerate(buffers)}
+    before = len(emission.sites)
+    emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes, part)
+    w.ret(constant(I64, 0))
+    called = emission.share(w)
+    if called == name:
+        w.finish()
+    given = run.alloca(PTR, len(buffers))
+    for i, argument in enumerate(arguments):
+        run.store(argument, run.address(given, i, PTR), 8)
+    count = constant(I64, kernel.extents[0])
+    function = Value(PTR, f"@{called}")
+    result = run.call(SHARE_PARTS, I64, [function, given, count, run.parameters[-1]])
+    if len(emission.sites) > before:
+        _leave_if_failed(run, result)
 
 
 def _call(run: FunctionWriter, name: str, arguments: Sequence[Value], may_fail: bool) -> None:
@@ -301,8 +338,8 @@ def _emit_control(
         takes = any(takes_memory(each) for each in plan.kernels)
         before = arena.mark(w, status) if takes else None
         for each in plan.kernels:
-            short = isinstance(each, LoopKernel) and w.length < LARGEST_FUNCTION
-            write = _emit_inline if short else _emit_kernel
+            whole = isinstance(each, LoopKernel) and each.last is None
+            write = _emit_inline if whole and w.length < LARGEST_FUNCTION else _emit_kernel
             write(w, emission, f"{name}.{next(numbers)}", each, inner)
         if before is not None:
             arena.release(w, status, before)

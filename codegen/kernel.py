@@ -92,13 +92,18 @@ class Sink:
 
 @dataclass(slots=True)
 class LoopKernel:
-    """A loop nest: extents from outermost to innermost, steps, sinks."""
+    """A loop nest: extents from outermost to innermost, steps, sinks.
+
+    With ``last`` the turns of the outermost loop are parts that threads may share; the next loop
+    has so many turns in the last of them.
+    """
 
     extents: tuple[int, ...]
     steps: list[Step]
     sinks: list[Sink]
     sequential: bool = False
     roots: tuple[Node, ...] = ()
+    last: int | None = None
 
     @property
     def nodes(self) -> tuple[Node, ...]:

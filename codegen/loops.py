@@ -27,10 +27,11 @@ from .combine import (
 )
 from .elements import ELEMENTS, convert, memory_element
 from .entry import Site
-from .fuse import MOVES, SCANS, weight
+from .fuse import MOVES, SCANS
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .positions import Positions
 from .scalar import literal_value, lower, multiply_add, sine_and_cosine
+from .split import WHOLE, body_work
 from .vectors import lane_numbers, level
 
 Env = dict[int, Value]
@@ -44,14 +45,15 @@ def emit_loops(
     sites: list[Site],
     status: Value,
     vector_bytes: int,
+    part: Value | None = None,
 ) -> None:
     """Write a kernel into a function: to the end of the loops, without the return.
 
     ``sites`` gets the places where the kernel can fail; it then returns the number of one, counted
-    from 1, with what it found in ``status``.
+    from 1, with what it found in ``status``. Of a kernel in parts, the one with this number.
     """
     access = Access(w, kernel, pointers)
-    Nest(access, Positions(access, sites, status), vector_bytes).emit()
+    Nest(access, Positions(access, sites, status), vector_bytes, part).emit()
 
 
 def _applies(step: Step, name: str) -> bool:
@@ -65,6 +67,7 @@ class Nest:
     access: Access
     positions: Positions
     vector_bytes: int
+    part: Value | None = None
     outer: Env = field(default_factory=dict)
     accumulators: dict[int, list[list[Value]]] = field(default_factory=dict)
     turned: dict[Value, tuple[Value, Value]] = field(default_factory=dict)
@@ -100,8 +103,12 @@ class Nest:
             self._sinks(scalar, self.outer, 0)
         elif depth == self.depth - 1:
             self._innermost()
+        elif depth == 0 and self.part is not None:
+            self.access.indices.append(self.part)
+            self._level(1)
+            self.access.indices.pop()
         else:
-            with self._counted(0, self.kernel.extents[depth], 1) as index:
+            with self._counted(0, self._turns(depth), 1) as index:
                 self.access.indices.append(index)
                 self._level(depth + 1)
                 self.access.indices.pop()
@@ -109,10 +116,19 @@ class Nest:
         for number in opened:
             self._close(number, depth)
 
+    def _turns(self, depth: int) -> int | Value:
+        """How many turns a loop has; the last part of a kernel may have fewer than the others."""
+        extent, last = self.kernel.extents[depth], self.kernel.last
+        if depth != 1 or self.part is None or last in (None, extent):
+            return extent
+        assert last is not None
+        is_last = self.w.compare("eq", self.part, constant(I64, self.kernel.extents[0] - 1))
+        return self.w.select(is_last, constant(I64, last), constant(I64, extent))
+
     @contextmanager
-    def _counted(self, start: int, stop: int, step: int) -> Generator[Value]:
+    def _counted(self, start: int | Value, stop: int | Value, step: int) -> Generator[Value]:
         """A loop that carries every open accumulator; straight-line where there is one turn."""
-        if stop - start <= step:
+        if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
             yield constant(I64, start)
             return
         flat = [v for states in self.accumulators.values() for state in states for v in state]
@@ -133,12 +149,12 @@ class Nest:
     # -- the innermost loop --------------------------------------------------------------------
 
     def _innermost(self) -> None:
-        extent = self.kernel.extents[-1]
+        extent = self._turns(self.depth - 1)
         self.access.hoist_bases()
         width = self.width
         unroll = self.unroll
         block = width * unroll
-        full = 0 if self._masked_throughout else extent - extent % block
+        full = 0 if self._masked_throughout else self._whole_blocks(extent, block)
         if full:
             with self._counted(0, full, block) as index:
                 for copy in range(unroll):
@@ -147,8 +163,17 @@ class Nest:
         if full == extent:
             return
         with self._counted(full, extent, width) as index:
-            mask = self._lane_mask(index, extent, width) if extent % width else None
+            uneven = isinstance(extent, Value) or extent % width
+            mask = self._lane_mask(index, extent, width) if uneven else None
             self._turn(Place(index, width, mask), 0)
+
+    def _whole_blocks(self, extent: int | Value, block: int) -> int | Value:
+        """The turns that make whole blocks; a part has at least one block."""
+        if isinstance(extent, int):
+            return extent - extent % block
+        assert block <= WHOLE, "a part may be shorter"
+        assert block & (block - 1) == 0, "no power of two"
+        return self.w.op("and", extent, constant(I64, -block))
 
     @cached_property
     def width(self) -> int:
@@ -178,20 +203,22 @@ class Nest:
 
     @cached_property
     def _body_cost(self) -> int:
-        """Instructions of the innermost body, roughly."""
-        inner = [s for s in self.kernel.steps if s.depth == self.depth]
-        cost = sum(weight(s.node) if s.kind == "apply" else 1 for s in inner)
-        return cost + 20 * sum(s.kind == "gather" for s in inner)
+        return body_work(self.kernel)
 
     @property
     def _masked_throughout(self) -> bool:
         """Whether a long body is written once, under a mask, rather than again for the rest."""
-        return self._body_cost > 24 and self.kernel.extents[-1] % self.width != 0
+        uneven = self.kernel.extents[-1] % self.width != 0 or (
+            self.depth == 2 and self.kernel.last not in (None, self.kernel.extents[-1])
+        )
+        return self._body_cost > 24 and uneven
 
-    def _lane_mask(self, index: Value, extent: int, width: int) -> Value | None:
+    def _lane_mask(self, index: Value, extent: int | Value, width: int) -> Value | None:
         if width == 1:
             return None
         numbers = lane_numbers(self.w, index, 1, width)
+        if isinstance(extent, Value):
+            return self.w.compare("ult", numbers, self.w.splat(extent, width))
         return self.w.compare("ult", numbers, constant(numbers.type, extent))
 
     def _turn(self, place: Place, copy: int) -> None:

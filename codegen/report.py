@@ -107,7 +107,11 @@ def _title(kernel: Kernel) -> str:
     match kernel:
         case LoopKernel():
             loops = " x ".join(map(str, kernel.extents)) or "one element"
-            return f"loop over {loops} ({elements(kernel.extents)} points)"
+            if kernel.last is None:
+                return f"loop over {loops} ({elements(kernel.extents)} points)"
+            rest = elements(kernel.extents[1:]) * (kernel.extents[0] - 1)
+            points = rest + elements((kernel.last, *kernel.extents[2:]))
+            return f"loop over {loops} in parts ({points} points)"
         case Product():
             flags = f"{'T' if kernel.x_transposed else 'N'}{'T' if kernel.y_transposed else 'N'}"
             sizes = f"{kernel.m} x {kernel.k} by {kernel.k} x {kernel.n}"

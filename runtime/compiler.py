@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from pullback.codegen.assembly import Module
 from pullback.codegen.bufferize import bufferize
 from pullback.codegen.call import write_entry
-from pullback.codegen.emit import emit
-from pullback.codegen.entry import Entry
+from pullback.codegen.emit import Emission, emit
+from pullback.codegen.entry import Entry, Site
 from pullback.codegen.fuse import elements, fuse
 from pullback.codegen.kernel import (
     Choice,
@@ -25,11 +25,13 @@ from pullback.codegen.kernel import (
     Repeat,
     Routine,
     While,
+    may_not_end,
 )
 from pullback.codegen.lowering import LOWERING, lowered
 from pullback.codegen.routines import routine_work
 from pullback.tracer.ir import Graph
 
+from .cache import digest, store
 from .libraries import resolve
 from .link import Linked, assembly, load, object_code
 from .target import vector_bytes
@@ -52,22 +54,47 @@ class Stage:
         return f"-- {self.name} ({1e3 * self.seconds:.2f} ms)\n{self.text}"
 
 
-@dataclass(slots=True)
-class Program:
-    """A compiled graph: its plan, its LLVM text and its code."""
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """What a graph becomes on the way to code."""
 
     graph: Graph
-    lowered: Graph
     plan: Plan
-    module: Module
+    emission: Emission
+
+
+@dataclass(slots=True)
+class Program:
+    """A compiled graph: its code and how it is called; the stages between are there to look at.
+
+    ``may_not_end`` tells whether a loop goes on as long as values say. Code that comes from disk
+    has gone through no stages; they are gone through when somebody looks.
+    """
+
+    graph: Graph
     entry: Entry
     code: Linked
+    may_not_end: bool
     seconds: dict[str, float] = field(default_factory=dict)
+    _stages: Lowered | None = None
+
+    @property
+    def stages_between(self) -> Lowered:
+        """The stages between graph and code."""
+        if self._stages is None:
+            self._stages = _lower(self.graph, _Clock(self.seconds))
+            write_entry(self._stages.emission.module, self.entry)
+        return self._stages
+
+    @property
+    def plan(self) -> Plan:
+        """Kernels, buffers and bytes."""
+        return self.stages_between.plan
 
     @property
     def llvm(self) -> str:
         """The LLVM text."""
-        return self.module.text()
+        return self.stages_between.emission.module.text()
 
     @property
     def assembly(self) -> str:
@@ -76,16 +103,16 @@ class Program:
 
     def stages(self) -> list[Stage]:
         """Every stage, from the traced graph to machine instructions."""
-        times, lowered = self.seconds, self.lowered
+        between, times = self.stages_between, self.seconds
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
-            Stage(", ".join(p.__name__ for p in LOWERING), lowered.text(), times["lower"]),
-            Stage("fuse, bufferize", self.plan.text(), times["fuse"] + times["bufferize"]),
+            Stage(", ".join(p.__name__ for p in LOWERING), between.graph.text(), times["lower"]),
+            Stage("fuse, bufferize", between.plan.text(), times["fuse"] + times["bufferize"]),
             Stage("emit", self.llvm, times["emit"]),
             Stage(
                 "parse, compile, link",
                 self.assembly,
-                times["parse"] + times["compile"] + times["link"],
+                sum(times.get(stage, 0.0) for stage in ("parse", "compile", "link")),
             ),
         ]
 
@@ -118,27 +145,75 @@ class _Cache:
 _cache = _Cache()
 
 
-def clear_cache() -> None:
+def clear_cache(disk: bool = False) -> None:
     """Forget compiled programs; functions that have theirs keep them.
 
-    >>> import pullback as pb
+    With ``disk``, those that are kept for other processes too, in the directory that the
+    environment variable ``PULLBACK_CACHE_DIR`` names (see ``docs/architecture.md``).
+
     >>> pb.clear_cache()
     """
     _cache.clear()
+    kept = store() if disk else None
+    if kept is not None:
+        kept.clear()
 
 
 def compile_graph(graph: Graph, entry: Entry) -> Program:
     """The program of a graph that is to be called as ``entry`` tells; an equal one is reused.
 
     ``entry`` states arguments, captures and the result; workspace, error sites and whether other
-    threads may run meanwhile are filled in here.
+    threads may run meanwhile are filled in here. Programs are looked for in memory, then on disk.
     """
-    key = hashlib.sha256(f"{graph.text()}\n{entry}".encode()).digest()
-    known = _cache.get(key)
-    if known is not None:
-        return known
+    parts = (graph.text(), repr(entry))
+    key = hashlib.sha256("\n".join(parts).encode()).digest()
+    program = _cache.get(key)
+    if program is None:
+        program = _from_disk(graph, entry, parts) or _compiled(graph, entry, parts)
+        _cache.put(key, program)
+    return program
+
+
+def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program:
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
+    between = _lower(graph, clock)
+    module, plan = between.emission.module, between.plan
+    entry = replace(
+        entry,
+        workspace_bytes=plan.workspace_bytes,
+        sites=tuple(between.emission.sites),
+        release_gil=work(plan) > RELEASE_GIL_ABOVE,
+    )
+    write_entry(module, entry)
+    text = module.text()
+    clock.lap("emit")
+    code = object_code(text, lap=clock.lap)
+    linked = load(code, resolve(module.symbols))
+    clock.lap("link")
+    endless = may_not_end(plan)
+    disk = store()
+    if disk is not None:
+        record = Record(entry, endless, tuple(module.symbols), code)
+        disk.put(digest("graph", *parts), record.to_bytes())
+    return Program(graph, entry, linked, endless, seconds, between)
+
+
+def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | None:
+    disk = store()
+    if disk is None:
+        return None
+    clock = _Clock({})
+    found = disk.get(digest("graph", *parts))
+    if found is None:
+        return None
+    record = Record.from_bytes(found, entry)
+    linked = load(record.code, resolve(record.symbols))
+    clock.lap("link")
+    return Program(graph, record.entry, linked, record.may_not_end, clock.seconds)
+
+
+def _lower(graph: Graph, clock: _Clock) -> Lowered:
     low = lowered(graph)
     clock.lap("lower")
     fusion = fuse(low)
@@ -146,37 +221,55 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
     plan = bufferize(fusion)
     clock.lap("bufferize")
     emission = emit(plan, vector_bytes())
-    entry = Entry(
-        entry.arguments,
-        entry.outputs,
-        entry.result,
-        entry.captures,
-        entry.guarded,
-        plan.workspace_bytes,
-        tuple(emission.sites),
-        release_gil=work(plan) > RELEASE_GIL_ABOVE,
-    )
-    write_entry(emission.module, entry)
-    text = emission.module.text()
     clock.lap("emit")
-    object_file = object_code(text, lap=clock.lap)
-    code = load(object_file, resolve(emission.module.symbols))
-    clock.lap("link")
-    program = Program(graph, low, plan, emission.module, entry, code, seconds)
-    _cache.put(key, program)
-    return program
+    return Lowered(low, plan, emission)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A program as it is kept on disk: what its entry says beyond what was asked for, and code."""
+
+    entry: Entry
+    may_not_end: bool
+    symbols: tuple[str, ...]
+    code: bytes
+
+    def to_bytes(self) -> bytes:
+        """A line of JSON, then the object file."""
+        entry = self.entry
+        head = {
+            "workspace_bytes": entry.workspace_bytes,
+            "sites": [[site.message, site.exception] for site in entry.sites],
+            "release_gil": entry.release_gil,
+            "may_not_end": self.may_not_end,
+            "symbols": self.symbols,
+        }
+        return json.dumps(head).encode() + b"\n" + self.code
+
+    @classmethod
+    def from_bytes(cls, data: bytes, entry: Entry) -> Record:
+        """Read what `to_bytes` has written of a program that is asked for by ``entry``."""
+        line, _, code = data.partition(b"\n")
+        head = json.loads(line)
+        whole = replace(
+            entry,
+            workspace_bytes=head["workspace_bytes"],
+            sites=tuple(Site(message, exception) for message, exception in head["sites"]),
+            release_gil=head["release_gil"],
+        )
+        return cls(whole, head["may_not_end"], tuple(head["symbols"]), code)
 
 
 class _Clock:
     """Notes how long each stage took."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
         now = time.perf_counter()
-        self._seconds[name] = now - self._last
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
         self._last = now
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from pullback.codegen.entry import Applied, Argument, Constant, Entry, Group, Leaf, Table, Tree
-from pullback.codegen.kernel import Plan, may_not_end
+from pullback.codegen.kernel import Plan
 from pullback.tracer import tree
 from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.ir import Graph, Node, reachable
@@ -89,7 +89,7 @@ class Compiled:
             return self.native(*_native_arguments(self, call, args))
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         targets = check_targets(call.given, self.writes, (*captures, *self.converted))
-        turn = self.turn_of(call) if may_not_end(self.program.plan) else None
+        turn = self.turn_of(call) if self.program.may_not_end else None
         if turn is not None:
             return turn
         try:

@@ -14,6 +14,7 @@ symbol                 what stands at the address
 ``numpy.LinAlgError``  the exception class
 ``pullback.absent``    the marker of a name that does not exist
 ``pullback.traces_under_way``  how many traces are under way, an i64
+``pullback.share_parts``  the function that has threads share a loop
 ``pullback.slow`` ...  a function that all entry points share (``codegen/support.py``)
 ``blas.dgemm`` ...     a routine of BLAS with Fortran's calling convention; integers in 64 bits
 ``lapack.dpotrf`` ...  a routine of LAPACK with Fortran's calling convention
@@ -194,6 +195,10 @@ def _pullback(name: str) -> int:
         return id(ABSENT)
     if name == "traces_under_way":
         return int(under_way.ctypes.data)
+    if name == "share_parts":
+        from .threads import pool
+
+        return pool().address(f"pullback.{name}")
     from .support import support
 
     return support().address(f"pullback.{name}")

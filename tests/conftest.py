@@ -6,9 +6,14 @@ golden files are rewritten.
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+# What is tested is compiled, not found on disk.
+os.environ["PULLBACK_CACHE_DIR"] = ""
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 

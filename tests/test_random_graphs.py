@@ -20,6 +20,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 import pullback as pb
+from pullback.codegen import split
 from pullback.tracer.check import check_graph
 from pullback.tracer.ir import Graph
 from pullback.tracer.passes.adjoint import vjp
@@ -566,7 +567,8 @@ def compiled(graph: Graph, arguments: Sequence[Array]) -> list[Array]:
 
 
 def precision(graph: Graph) -> float:
-    single = any(x.type.dtype == np.float32 for x in (*graph.parameters, *graph.nodes))
+    values = (*graph.parameters, *graph.nodes)
+    single = any(x.type.dtype in (np.float32, np.complex64) for x in values)
     return 1e-4 if single else 1e-10
 
 
@@ -613,7 +615,17 @@ EXTENTS = {
     "small": (1, 2, 3, 4, 5, 0),
     "vectors": (1, 2, 7, 8, 9, 16, 17, 33),
     "matrices": (3, 16, 17, 20, 24),
+    "parts": (1, 2, 9, 11, 67),
 }
+
+
+@pytest.fixture(autouse=True)
+def in_parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops of any size are shared by threads, where that is what is tested."""
+    if "parts" in request.node.name:
+        monkeypatch.setattr(split, "LEAST_WORK", 1)
+        pb.clear_cache()
+        pb.set_num_threads(3)
 
 
 @pytest.mark.parametrize("extents", EXTENTS)
