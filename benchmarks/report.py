@@ -11,19 +11,30 @@ from pathlib import Path
 
 from measure import Measured, Times, ratio
 
-COLUMNS = ("family", "tool", "best", "median", "first call", "peak memory", "apart", "ours ahead")
+COLUMNS = (
+    "family",
+    "tool",
+    "best",
+    "median",
+    "first call",
+    "process's first",
+    "peak memory",
+    "apart",
+    "ours ahead",
+)
 PACKAGES = ("pullback", "numpy", "scipy", "llvmlite", "jax", "jaxlib", "torch")
 
 EXPLANATION = """\
 Each tool runs in a process of its own, on inputs as it likes them best (NumPy arrays, JAX arrays on
 device, PyTorch tensors), on one core where nothing else is said; the processes take turns, and
 every result is waited for. JAX is jitted with 64-bit numbers enabled, PyTorch is eager. *First
-call* is a process's first, so that one-time set-up counts; in the family of that name the other
-columns are of first calls after it. *Peak memory* is what a process takes beyond its inputs,
-compilation included; for whole processes it is all they take. *Apart* is the largest difference
-from our result, relative to the largest number of the array. *Ours ahead* is the peer's time over
-ours, the best of a round each, median over the rounds: the machine is shared, so ratios mean more
-than times."""
+call* is that of a function made anew, in a process that has compiled others: the best of three.
+*Process's first* is the very first call after imports, so that one-time set-up counts, and what a
+tool imports only then. In the families of first calls best and median are of such, too. *Peak
+memory* is what a process takes beyond its inputs, compilation included; for whole processes it is
+all they take. *Apart* is the largest difference from our result, relative to the largest number
+of the array. *Ours ahead* is the peer's time over ours, the best of a round each, median over the
+rounds: the machine is shared, so ratios mean more than times."""
 
 FUNCTIONS = """\
 A million elements, compiled and by NumPy in turn; * marks what takes over 1.2 times as long."""
@@ -51,7 +62,8 @@ def rows(measured: Measured) -> Iterable[tuple[str, ...]]:
 
 def _numbers(times: Times) -> tuple[str, ...]:
     memory = f"{times.memory / 1e6:.0f} MB"
-    return seconds(times.best), seconds(times.median), seconds(times.first), memory
+    again = "" if times.again is None else seconds(times.again)
+    return seconds(times.best), seconds(times.median), again, seconds(times.first), memory
 
 
 def _apart(measured: Measured, tool: str) -> str:

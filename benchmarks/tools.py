@@ -22,10 +22,12 @@ Call = Callable[[], Any]
 class Tool:
     """``prepare(program, inputs, argnums, value)`` gives a call that computes and waits.
 
-    Without ``argnums`` the program itself is called.
+    Without ``argnums`` the program itself is called. ``forget`` lets it compile again what it has
+    compiled; those without compile each function anew that they are given.
     """
 
     prepare: Callable[[Program, Sequence[Array], tuple[int, ...], bool], Call]
+    forget: Callable[[], None] = lambda: None
 
 
 def leaves(result: Any) -> list[Array]:
@@ -58,7 +60,7 @@ def pullback() -> Tool:
         transform = pb.value_and_grad if value else pb.grad
         return functools.partial(transform(program, _argument(argnums)), *inputs)
 
-    return Tool(prepare)
+    return Tool(prepare, pb.clear_cache)
 
 
 def jax(on_device: bool = True) -> Tool:

@@ -3,6 +3,7 @@
 `python worker.py TOOL FAMILY one|all` takes orders as lines of JSON and answers each with one:
 
     {"do": "first", "save": path}   the first call; results go to the file   -> seconds
+    {"do": "again"}                 the first call of a function made anew   -> seconds
     {"do": "sample", "for": s}      calls for about s seconds                -> [seconds a call]
     {"do": "memory"}                most memory since before the first call  -> bytes
 """
@@ -28,6 +29,7 @@ class Worker:
     """The state between orders."""
 
     def __init__(self, tool: Tool, family: Family) -> None:
+        self._tool = tool
         self._family = family
         self._calls = _calls(tool, family)
         self._call = next(self._calls)
@@ -42,6 +44,10 @@ class Worker:
         if not self._family.fresh:
             self._number = _number(self._call)
         return seconds
+
+    def again(self) -> float:
+        self._tool.forget()
+        return _timed(next(_calls(self._tool, self._family)), 1)
 
     def sample(self, seconds: float) -> list[float]:
         samples: list[float] = []
@@ -112,6 +118,8 @@ def main(tool: str, name: str, threads: str) -> None:
         match order["do"]:
             case "first":
                 answer: Any = worker.first(order["save"])
+            case "again":
+                answer = worker.again()
             case "sample":
                 answer = worker.sample(order["for"])
             case _:

@@ -112,9 +112,13 @@ class Program:
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
             Stage(", ".join(p.__name__ for p in LOWERING), between.graph.text(), times["lower"]),
-            Stage("fuse, bufferize", between.plan.text(), times["plan"]),
+            Stage("fuse, bufferize", between.plan.text(), times["fuse"] + times["bufferize"]),
             Stage("emit", self.llvm, times["emit"]),
-            Stage("compile, link", self.assembly, times["link"]),
+            Stage(
+                "parse, compile, link",
+                self.assembly,
+                sum(times.get(stage, 0.0) for stage in ("parse", "compile", "link")),
+            ),
         ]
 
 
@@ -203,7 +207,7 @@ def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) 
     write_entry(module, entry)
     text = module.text()
     clock.lap("emit")
-    code = object_code(text)
+    code = object_code(text, lap=clock.lap)
     linked = load(code, resolve(module.symbols))
     clock.lap("link")
     endless = may_not_end(plan)
@@ -231,8 +235,10 @@ def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | 
 def _lower(graph: Graph, clock: _Clock) -> Lowered:
     low = lowered(graph)
     clock.lap("lower")
-    plan = bufferize(fuse(low))
-    clock.lap("plan")
+    fusion = fuse(low)
+    clock.lap("fuse")
+    plan = bufferize(fusion)
+    clock.lap("bufferize")
     emission = emit(plan, vector_bytes())
     clock.lap("emit")
     return Lowered(low, plan, emission)

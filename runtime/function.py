@@ -232,6 +232,10 @@ class Function(NativeCallable):
         graph, captures, *_ = _traced(self._body, call.signature, self._writing, call.leaves)
         find_nan(graph, [*call.leaves, *captures])
 
+    def seconds(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """How long each stage of the compilation took, in order."""
+        return dict(self._inspect(args, kwargs).program.seconds)
+
     @property
     def signatures(self) -> list[str]:
         """What has been compiled, and how long it took."""
@@ -416,7 +420,8 @@ def _compile(
         callbacks=len(objects) if calls_python(graph) else None,
     )
     program = compile_graph(graph, entry)
-    program.seconds.setdefault("trace", traced)
+    if "trace" not in program.seconds:
+        program.seconds = {"trace": traced, **program.seconds}
     objects += program.callbacks
     specialisation = Specialisation(program.code, program.entry, captures, guards, tuple(objects))
     native = _Flat()
