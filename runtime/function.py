@@ -17,6 +17,7 @@ from pullback.tracer import tree
 from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
+from pullback.tracer.passes.roll import roll
 from pullback.tracer.path import Path, Question
 from pullback.tracer.trace import (
     Storage,
@@ -482,9 +483,11 @@ def _traced(
         questions = tuple(path.questions) if path is not None else ()
         asked = [q.node for q in questions]
         graph = trace.builder.graph([*results, *(storages[i].node for i in writes), *asked])
+        graph, numbers = roll(graph)
         used = reachable(graph.outputs)
         outside = graph.parameters[len(parameters) :]
-        captures = [x for x, p in zip(trace.captures, outside, strict=True) if p in used]
+        given = (*trace.captures, *numbers)
+        captures = [x for x, p in zip(given, outside, strict=True) if p in used]
         kept = tuple(p for p in outside if p in used)
         whole = Graph((*parameters, *kept), graph.nodes, graph.outputs)
         return whole, tuple(captures), spec, writes, questions
