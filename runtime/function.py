@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +18,7 @@ from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
 from pullback.tracer.passes.roll import roll
-from pullback.tracer.path import Path, Question
+from pullback.tracer.path import Answers, Path, Turn, packed_answers
 from pullback.tracer.trace import (
     Storage,
     Tracer,
@@ -55,13 +55,6 @@ VERSIONS_LIMIT = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """The answers of a call up to the first that is another than on the path that was tried."""
-
-    answers: tuple[bytes, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Compiled:
     """One specialisation of a function."""
 
@@ -73,20 +66,20 @@ class Compiled:
     direct: bool
     converted: tuple[np.ndarray[Any, Any], ...]
     writes: tuple[int, ...]
-    questions: tuple[Question, ...]
+    answers: Answers | None
     seconds: float
 
     @property
     def findable(self) -> bool:
         """Whether machine code alone can tell that a call is for it, and finish it."""
-        return not (self.contents or self.converted or self.writes or self.questions)
+        return not (self.contents or self.converted or self.writes or self.answers)
 
     def call(self, call: Call, args: Sequence[Any]) -> Any:
         """The result; what the function writes to its arguments is in them.
 
         A call on another path than this one's gives the `Turn` that it takes instead.
         """
-        if not self.writes and not self.questions:
+        if not self.writes and not self.answers:
             return self.native(*_native_arguments(self, call, args))
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         targets = check_targets(call.given, self.writes, (*captures, *self.converted))
@@ -104,7 +97,7 @@ class Compiled:
         if found is _MISSED:
             return found
         result, values = found
-        turn = self._turn(values[len(targets) :])
+        turn = self.answers.turn(values[len(targets) :]) if self.answers else None
         if turn is not None:
             return turn
         write_back(targets, values[: len(targets)])
@@ -112,33 +105,13 @@ class Compiled:
 
     def turn_of(self, call: Call) -> Turn | None:
         """Where a call leaves the path, found out without running the code."""
-        return self._turn(self._answers(call)) if self.questions else None
-
-    def _turn(self, answers: Iterable[Any]) -> Turn | None:
-        """Where the answers leave the path; those after the first other one mean nothing."""
-        taken: list[bytes] = []
-        for question, answer in zip(self.questions, answers, strict=False):
-            taken.append(np.asarray(answer).tobytes())
-            if not question.is_answer(answer):
-                return Turn(tuple(taken))
-        return None
-
-    def _answers(self, call: Call) -> Iterator[Any]:
-        """The answers of a call one after another, computed with NumPy."""
-        graph = self.program.graph
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         given = [*call.leaves, *self.converted, *captures]
-        pairs = zip(graph.parameters, given, strict=True)
-        path = Path({p: np.asarray(x, p.type.dtype) for p, x in pairs})
-        for node in graph.outputs[len(graph.outputs) - len(self.questions) :]:
-            yield path.evaluate(node)
+        return self.answers.turn_of(given) if self.answers else None
 
     def follows(self, turn: Turn) -> bool:
-        """Whether the path begins with the answers of a call."""
-        own = (question.answer.tobytes() for question in self.questions)
-        return len(self.questions) >= len(turn.answers) and all(
-            a == b for a, b in zip(own, turn.answers, strict=False)
-        )
+        """Whether a call with these answers may be on the path."""
+        return self.answers.follows(turn) if self.answers else not turn.answers
 
     def current(self) -> bool:
         """Whether all that the code was made of outside the function still is what it was."""
@@ -283,7 +256,7 @@ class Function(NativeCallable):
                 if not versions:
                     del self._versions[call.signature]
                 raise
-            kept = versions[:VERSIONS_LIMIT] if not compiled.questions else current
+            kept = versions[:VERSIONS_LIMIT] if not compiled.answers else current
             versions[:] = [compiled, *kept]
             self._publish(call.signature.spec)
             return compiled
@@ -336,7 +309,7 @@ def _check_paths(compiled: Sequence[Compiled]) -> None:
     Raises:
         TracedValueError: naming the line that was asked most.
     """
-    paths = [c for c in compiled if c.questions]
+    paths = [c.answers for c in compiled if c.answers]
     if len(paths) < _paths_limit:
         return
     last = paths[0].questions[-1].where
@@ -367,15 +340,17 @@ def _compile(
 ) -> Compiled:
     start = time.perf_counter()
     values = None if any(isinstance(x, ShapeDtype) for x in call.leaves) else call.leaves
-    graph, captures, spec, writes, questions = _traced(body, call.signature, writing, values)
+    graph, captures, spec, writes, answers = _traced(body, call.signature, writing, values)
     traced = time.perf_counter() - start
     guards, contents = guards_of(*guarded)
     objects: list[Any] = [value for _, value in call.signature.static]
     leaves = iter(range(len(graph.outputs)))
     result = _result_tree(spec, leaves, objects)
-    if writes or questions:
+    if writes or answers:
         result = Group("tuple", (result, Group("tuple", tuple(map(Leaf, leaves)))))
     graph, converted, captures = _converted_first(graph, captures)
+    if answers is not None:
+        answers = replace(answers, parameters=graph.parameters)
     outside = [Argument("array", p.type) for p in graph.parameters[len(call.leaves) :]]
     arguments = call.direct
     if arguments is None or converted:
@@ -404,7 +379,7 @@ def _compile(
         direct,
         converted,
         writes,
-        questions,
+        answers,
         seconds,
     )
 
@@ -455,7 +430,7 @@ def _traced(
     signature: Signature,
     writing: bool,
     values: Sequence[Any] | None = None,
-) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec, tuple[int, ...], tuple[Question, ...]]:
+) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec, tuple[int, ...], Answers | None]:
     """The same, and which arguments are written to, and what Python asks about ``values``.
 
     After the results the graph gives what has been written, and the answers.
@@ -480,8 +455,8 @@ def _traced(
         pairs = enumerate(zip(storages, parameters, strict=True))
         writes = tuple(i for i, (storage, before) in pairs if storage.node is not before)
         results = [operand_node(as_leaf(x)) for x in leaves]
-        questions = tuple(path.questions) if path is not None else ()
-        asked = [q.node for q in questions]
+        questions = tuple(path.questions.values()) if path is not None else ()
+        asked, expected = packed_answers(questions)
         graph = trace.builder.graph([*results, *(storages[i].node for i in writes), *asked])
         graph, numbers = roll(graph)
         used = reachable(graph.outputs)
@@ -490,7 +465,8 @@ def _traced(
         captures = [x for x, p in zip(given, outside, strict=True) if p in used]
         kept = tuple(p for p in outside if p in used)
         whole = Graph((*parameters, *kept), graph.nodes, graph.outputs)
-        return whole, tuple(captures), spec, writes, questions
+        answers = Answers(questions, whole.parameters, expected) if questions else None
+        return whole, tuple(captures), spec, writes, answers
 
 
 PYTHON_TYPES = {"complex": complex, "float": float, "int": int, "bool": bool}

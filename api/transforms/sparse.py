@@ -156,7 +156,9 @@ def _traced(
     what: str, fun: Callable[..., Any], argnums: Argnums, args: Sequence[Any], kwargs: Any
 ) -> _Traced:
     picked = Picked(what, args, argnums)
-    flat = trace_function(lambda *xs: fun(*picked.arguments(xs), **kwargs), picked.leaves, loops=False)
+    flat = trace_function(
+        lambda *xs: fun(*picked.arguments(xs), **kwargs), picked.leaves, loops=False
+    )
     types: list[ArrayType] = [x.type for x in picked.leaves]
     types += [x.type for x in flat.graph.outputs]
     if not all(is_float(t.dtype) for t in types):

@@ -1,9 +1,9 @@
 """Repetition in a graph: the turns of a Python loop that was written out by tracing it.
 
-A loop leaves a run of nodes in which each is like the one a period before: the same primitive at the
-same line, and each operand the same value, or one as far back, or another number. The periods that
-may be are found by counting the distances between like nodes; each is tried over the whole graph at
-once, in time proportional to the number of nodes.
+A loop leaves a run of nodes in which each is like the one a period before: the same primitive at
+the same line, and each operand the same value, or one as far back, or another number. The periods
+that may be are found by counting the distances between like nodes; each is tried over the whole
+graph at once, in time proportional to the number of nodes.
 """
 
 from __future__ import annotations
@@ -211,7 +211,10 @@ def _best_cut(table: _Table, kinds: Numbers, period: int, start: int) -> int:
         whole, rest = divmod(distance, period)
         live += whole
         # It is needed at the cuts behind its own place, as far as it reaches.
-        for first, last in ((source + 1, source + rest), (source + 1 - period, source + rest - period)):
+        for first, last in (
+            (source + 1, source + rest),
+            (source + 1 - period, source + rest - period),
+        ):
             live[max(first, 0) : max(last + 1, 0)] += 1
     return int(np.argmin(live[:period]))
 

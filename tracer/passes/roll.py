@@ -115,9 +115,7 @@ def _number(builder: Builder, node: Node) -> Node:
     return broadcast(value, shape=node.type.shape, axes=()).node
 
 
-def _note_uses(
-    graph: Graph, nodes: Sequence[Node], views: Views, loops: Iterable[_Loop]
-) -> None:
+def _note_uses(graph: Graph, nodes: Sequence[Node], views: Views, loops: Iterable[_Loop]) -> None:
     """Tell the loops which of their values are used elsewhere."""
     owner: dict[Node, tuple[_Loop, int]] = {}
     for loop in loops:
@@ -159,7 +157,12 @@ class _Loop:
             after = [made[q] if lag == 1 else self.carries[q, lag - 1] for q, lag in self.carries]
             outputs = [*after, *(made[q] for q in ends), *(made[q] for q in ys)]
             unused = [Tracer(trace.builder.parameter(made[q].type)) for q in ends]
-            given = [*self.consts.values(), *self.carries.values(), *unused, *(x for x, _ in self.xs)]
+            given = [
+                *self.consts.values(),
+                *self.carries.values(),
+                *unused,
+                *(x for x, _ in self.xs),
+            ]
             inside = trace.builder.graph([x.node for x in outputs])
             body = Graph(tuple(x.node for x in given), inside.nodes, inside.outputs)
         self.new.trace.builder.where = self.nodes[self.turns.start].where

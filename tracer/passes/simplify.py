@@ -313,6 +313,43 @@ def _concatenate(builder: Builder, operands: tuple[Node, ...], params: Params) -
     return operands[0] if len(operands) == 1 else None
 
 
+@_rule("concatenate", "neighbouring slices of one array, put together again")
+def _joined_slices(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    axis = params["axis"]
+    kept: list[Node] = []
+    run: list[Node] = []
+
+    def end_run() -> None:
+        if len(run) > 1:
+            first, extents = run[0], sum(x.type.shape[axis] for x in run)
+            sizes = (*first.type.shape[:axis], extents, *first.type.shape[axis + 1 :])
+            whole = {**first.params, "sizes": sizes}
+            run[:] = [_add(builder, "slice", first.operands, **whole)]
+        kept.extend(run)
+        run.clear()
+
+    for x in operands:
+        if run and not _goes_on(run[-1], x, axis):
+            end_run()
+        run.append(x)
+    end_run()
+    if len(kept) == len(operands):
+        return None
+    return _add(builder, "concatenate", tuple(kept), axis=axis)
+
+
+def _goes_on(x: Node, y: Node, axis: int) -> bool:
+    """Whether a slice begins where another one ends."""
+    if not x.primitive.name == y.primitive.name == "slice" or x.operands != y.operands:
+        return False
+    if x.params["steps"] != y.params["steps"] or not x.type.size or not y.type.size:
+        return False
+    following = list(x.params["starts"])
+    following[axis] += x.type.shape[axis] * x.params["steps"][axis]
+    same = (x.type.shape[a] == y.type.shape[a] for a in range(x.type.ndim) if a != axis)
+    return tuple(following) == tuple(y.params["starts"]) and all(same)
+
+
 def _no_axes(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     return operands[0] if not params["axes"] else None
 
