@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from pullback.tracer import tree
 from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
+from pullback.tracer.passes.long import warn_of_long
 from pullback.tracer.passes.roll import roll
 from pullback.tracer.path import Answers, Path, Turn, packed_answers
 from pullback.tracer.trace import (
@@ -298,9 +300,10 @@ def set_paths_limit(number: int) -> None:
     >>> pb.set_paths_limit(64)
     """
     global _paths_limit
-    if number < 1:
+    limit = operator.index(number)
+    if limit < 1:
         raise ValueError(f"there is one path at least, got {number}{at(user_location())}")
-    _paths_limit = int(number)
+    _paths_limit = limit
 
 
 def _check_paths(compiled: Sequence[Compiled]) -> None:
@@ -459,6 +462,7 @@ def _traced(
         asked, expected = packed_answers(questions)
         graph = trace.builder.graph([*results, *(storages[i].node for i in writes), *asked])
         graph, numbers = roll(graph)
+        warn_of_long(graph)
         used = reachable(graph.outputs)
         outside = graph.parameters[len(parameters) :]
         given = (*trace.captures, *numbers)

@@ -16,6 +16,7 @@ import numpy as np
 from ..ir import Builder, Graph, Node, literal_value, reachable
 from ..primitives.scan import results_of
 from ..primitives.structure import broadcast, reshape, slice, update_slice, zeros
+from ..source import loop_of
 from ..trace import Trace, Tracer, current_trace, new_trace
 from ..types import INT64, ArrayType
 from .places import Places, in_place, places_of, read_before, read_within, written_within
@@ -165,7 +166,8 @@ class _Loop:
             ]
             inside = trace.builder.graph([x.node for x in outputs])
             body = Graph(tuple(x.node for x in given), inside.nodes, inside.outputs)
-        self.new.trace.builder.where = self.nodes[self.turns.start].where
+        turn = self.nodes[self.turns.start : self.turns.start + self.turns.period]
+        self.new.trace.builder.where = loop_of(x.where for x in turn) or turn[0].where
         consts = [Tracer(self.new.now(x)) for x in self.consts]
         init = [Tracer(self.new.now(self._node(q, -lag))) for q, lag in self.carries]
         init += [zeros(made[q].type) for q in ends]
