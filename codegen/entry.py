@@ -88,6 +88,9 @@ class Entry:
 
     Arguments, then captures, are the inputs of ``i64 @run(ptr inputs, ptr outputs, ptr workspace,
     ptr status)``, which returns 0, or the number of a site, counted from 1.
+
+    ``expected`` are, for a path, the outputs that hold a call's answers, and the bytes that they
+    have on this path. ``result`` is then a pair, of what the function returns and all answers.
     """
 
     arguments: tuple[Argument | Static, ...]
@@ -98,6 +101,7 @@ class Entry:
     workspace_bytes: int = 0
     sites: tuple[Site, ...] = ()
     release_gil: bool = False
+    expected: tuple[tuple[int, bytes], ...] = ()
 
 
 def objects_needed(entry: Entry) -> int:

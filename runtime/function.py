@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from pullback.codegen.call import CHECKED
 from pullback.codegen.entry import Applied, Argument, Constant, Entry, Group, Leaf, Table, Tree
 from pullback.codegen.kernel import Plan
 from pullback.tracer import tree
@@ -31,7 +32,7 @@ from pullback.tracer.trace import (
 )
 from pullback.tracer.transform import READ_ONLY, as_leaf
 
-from .compiler import Program, Stage, compile_graph
+from .compiler import Program, Stage, compile_graph, may_raise
 from .errors import InternalError
 from .guards import Contents, guards_of
 from .native import NativeCallable, Specialisation
@@ -48,6 +49,9 @@ from .writing import check_targets, write_back
 
 CHAIN_LIMIT = 16
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
+
+CHAIN_PATHS = 4
+"""Paths of one signature that machine code tries one after another; the newest ones."""
 
 ATTEMPTS = 100
 """How often another thread may rebind what a function refers to between a look and the call."""
@@ -74,7 +78,22 @@ class Compiled:
     @property
     def findable(self) -> bool:
         """Whether machine code alone can tell that a call is for it, and finish it."""
-        return not (self.contents or self.converted or self.writes or self.answers)
+        return not (self.contents or self.converted or self.writes or self.answers) or self.quick
+
+    @property
+    def quick(self) -> bool:
+        """Whether it is a path that machine code tries: quickly done, and nothing can go wrong."""
+        if not self.answers or self.contents or self.converted or self.writes:
+            return False
+        entry, plan = self.program.entry, self.program.plan
+        return not (
+            entry.release_gil or entry.sites or may_not_end(plan) or may_raise(self.program)
+        )
+
+    @property
+    def tried(self) -> Specialisation:
+        """What machine code tries."""
+        return replace(self.specialisation, name=CHECKED) if self.quick else self.specialisation
 
     def call(self, call: Call, args: Sequence[Any]) -> Any:
         """The result; what the function writes to its arguments is in them.
@@ -269,13 +288,16 @@ class Function(NativeCallable):
         Directly where all arguments are leaves; else by the structure of the arguments, which
         Python takes apart.
         """
-        known = [c for versions in self._versions.values() for c in versions if c.findable]
-        direct = [c.specialisation for c in reversed(known) if c.direct]
+        known = [
+            c
+            for versions in self._versions.values()
+            for n, c in enumerate(versions)
+            if c.findable and (n < CHAIN_PATHS or not c.quick)
+        ]
+        direct = [c.tried for c in reversed(known) if c.direct]
         self.set_chain(direct[:CHAIN_LIMIT], unless_tracing=True)
         alike = [
-            c.specialisation
-            for c in reversed(known)
-            if c.signature.spec == spec and not c.signature.static
+            c.tried for c in reversed(known) if c.signature.spec == spec and not c.signature.static
         ]
         if alike:
             flat = _Flat()
@@ -364,6 +386,7 @@ def _compile(
         result,
         tuple(outside[len(converted) :]),
         guarded=bool(guards),
+        expected=_expected(graph, answers) if not writes else (),
     )
     program = compile_graph(graph, entry)
     program.seconds.setdefault("trace", traced)
@@ -385,6 +408,12 @@ def _compile(
         answers,
         seconds,
     )
+
+
+def _expected(graph: Graph, answers: Answers | None) -> tuple[tuple[int, bytes], ...]:
+    """Which outputs are answers, and what they are on the path."""
+    expected = answers.expected if answers is not None else ()
+    return tuple(enumerate(expected, len(graph.outputs) - len(expected)))
 
 
 def _converted_first(

@@ -22,8 +22,11 @@ Numbers: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 TURNS = 8
 """How many turns a repetition has at least."""
 
-NODES = 600
-"""How many nodes it has at least: a shorter one is compiled soon, and runs faster written out."""
+NODES = 250
+"""How many nodes it has at least: a shorter one is compiled soon written out."""
+
+STACKED = 4096
+"""How many elements a parameter has at most that is another one in each turn: it is copied."""
 
 OPERANDS = 48
 """Nodes with more operands than this are no part of a repetition."""
@@ -98,7 +101,9 @@ class _Table:
                 self.sources[i, k] = names.of(source)
                 self.views[i, k] = names.of((x.type, *map(names.of_node, steps)))
                 self.places[i, k] = place = places.get(source, -1)
-                self.are_inputs[i, k] = source.primitive is PARAMETER
+                self.are_inputs[i, k] = (
+                    source.primitive is PARAMETER and source.type.size <= STACKED
+                )
                 self.are_numbers[i, k] = place < 0 and source.primitive is not PARAMETER
 
     def kinds(self, period: int) -> Numbers:
