@@ -17,7 +17,9 @@ import numpy as np
 from ..ir import PARAMETER, Graph, Node, literal_value
 from .views import SHOWING, Views
 
+Array: TypeAlias = "np.ndarray[Any, Any]"
 Numbers: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
+Flags: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 TURNS = 8
 """How many turns a repetition has at least."""
@@ -74,10 +76,20 @@ def repetitions(nodes: Sequence[Node], views: Views) -> list[Repetition]:
     if len(nodes) < NODES:
         return []
     table = _Table(nodes, views)
-    for period in _periods(table.keys):
-        found = _without_overlap(_of_period(table, period))
-        if found:
-            return found
+    waiting = _frequent(_distances(table.keys), len(nodes), CANDIDATES)
+    tried: set[int] = set()
+    while waiting:
+        period = waiting.pop(0)
+        if period not in tried:
+            tried.add(period)
+            runs = _Runs.of(table, period)
+            found = _without_overlap(_of_period(table, runs))
+            if found:
+                return found
+            # Where like turns of an inner loop end, one of the loop around it does.
+            ends = np.flatnonzero(runs.ends | runs.changes)
+            if len(tried) <= CANDIDATES:
+                waiting += _frequent(_distances(np.zeros(len(ends)), ends), len(nodes), 2)
     return []
 
 
@@ -148,31 +160,52 @@ class _Names:
         return self._texts[value]
 
 
-def _periods(keys: Numbers) -> list[int]:
-    """The distances that like nodes often have, the shortest first."""
+def _distances(keys: Array, places: Numbers | None = None) -> Numbers:
+    """How far apart like things are, those next to each other and those further on."""
     order = np.argsort(keys, kind="stable")
-    sorted_keys = keys[order]
-    votes = np.zeros(len(keys) // TURNS + 2, np.int64)
-    for lag in range(1, LAGS + 1):
-        distances = (order[lag:] - order[:-lag])[sorted_keys[lag:] == sorted_keys[:-lag]]
-        votes += np.bincount(np.minimum(distances, len(votes) - 1), minlength=len(votes))
-    often = np.argsort(-votes[:-1], kind="stable")[:CANDIDATES]
-    return sorted(int(p) for p in often if votes[p] * LAGS >= NODES)
+    like = keys[order]
+    at = order if places is None else places[order]
+    return np.concatenate(
+        [(at[lag:] - at[:-lag])[like[lag:] == like[:-lag]] for lag in range(1, LAGS + 1)]
+    )
 
 
-def _of_period(table: _Table, period: int) -> Iterator[Repetition]:
-    """Where nodes are like the ones a period behind, with operands of one kind from turn to turn.
+def _frequent(distances: Numbers, length: int, count: int) -> list[int]:
+    """Those that there are often enough for a period, the shortest first."""
+    votes = np.bincount(distances[distances <= length // TURNS], minlength=1)
+    often = np.argsort(-votes, kind="stable")[:count]
+    return sorted(int(p) for p in often if p and votes[p] >= TURNS - 1)
 
-    A pair of nodes is known by the place of the first.
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Pairs of nodes a period apart, each known by the place of the first.
+
+    ``ends`` tells which are not alike, ``changes`` which differ in kind from the pair behind them.
     """
-    kinds = table.kinds(period)
-    like = table.keys[period:] == table.keys[:-period]
-    like &= np.all(kinds != NOTHING, axis=1)
-    changes = np.any(kinds[period:] != kinds[:-period], axis=1)
-    ends = np.flatnonzero(~like)
-    for low, high in _long(np.append(0, ends + 1), np.append(ends, len(like)), period):
+
+    period: int
+    kinds: Numbers
+    ends: Flags
+    changes: Flags
+
+    @classmethod
+    def of(cls, table: _Table, period: int) -> _Runs:
+        """All pairs of a table."""
+        kinds = table.kinds(period)
+        like = (table.keys[period:] == table.keys[:-period]) & np.all(kinds != NOTHING, axis=1)
+        changes = np.zeros(len(like), bool)
+        changes[:-period] = np.any(kinds[period:] != kinds[:-period], axis=1)
+        return cls(period, kinds, ~like, changes)
+
+
+def _of_period(table: _Table, runs: _Runs) -> Iterator[Repetition]:
+    """Where nodes are like those a period behind, with operands of one kind from turn to turn."""
+    period, kinds = runs.period, runs.kinds
+    ends = np.flatnonzero(runs.ends)
+    for low, high in _long(np.append(0, ends + 1), np.append(ends, len(kinds)), period):
         # Two pairs that differ, a period apart, are in no repetition together.
-        apart = low + np.flatnonzero(changes[low : max(high - period, low)])
+        apart = low + np.flatnonzero(runs.changes[low : max(high - period, low)])
         for start, end in _long(np.append(low, apart + 1), np.append(apart + period, high), period):
             found = _whole_turns(table, kinds, period, start, end + period)
             if found is not None:
