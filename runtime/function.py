@@ -449,12 +449,12 @@ def _missed(*args: Any) -> object:
 def trace_signature(
     body: Callable[..., Any], signature: Signature
 ) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec]:
-    """The graph, the captured arrays that it uses, and the structure of the result.
+    """The graph as it was traced, the captured arrays that it uses, and the result's structure.
 
     Raises:
         ValueError: when the function writes to an argument.
     """
-    return _traced(body, signature, writing=False)[:3]
+    return _traced(body, signature, writing=False, loops=False)[:3]
 
 
 def _traced(
@@ -462,8 +462,11 @@ def _traced(
     signature: Signature,
     writing: bool,
     values: Sequence[Any] | None = None,
+    loops: bool = True,
 ) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec, tuple[int, ...], Answers | None]:
     """The same, and which arguments are written to, and what Python asks about ``values``.
+
+    Repetitions become ``loops``.
 
     After the results the graph gives what has been written, and the answers.
     """
@@ -490,8 +493,10 @@ def _traced(
         questions = tuple(path.questions.values()) if path is not None else ()
         asked, expected = packed_answers(questions)
         graph = trace.builder.graph([*results, *(storages[i].node for i in writes), *asked])
-        graph, numbers = roll(graph)
-        warn_of_long(graph)
+        numbers: tuple[Any, ...] = ()
+        if loops:
+            graph, numbers = roll(graph)
+            warn_of_long(graph)
         used = reachable(graph.outputs)
         outside = graph.parameters[len(parameters) :]
         given = (*trace.captures, *numbers)

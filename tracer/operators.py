@@ -128,7 +128,7 @@ class Operators:
     __ge__ = _ufunc(np.greater_equal)
     _equal = _ufunc(np.equal)
     _not_equal = _ufunc(np.not_equal)
-    __hash__ = _refuse_hash  # type: ignore[assignment]
+    __hash__ = _refuse_hash
 
     def __eq__(self, other: object) -> Tracer:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._equal(other)

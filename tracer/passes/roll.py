@@ -7,7 +7,7 @@ behind the loop is a carried value at its end, or one of the ys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -155,33 +155,41 @@ class _Loop:
             made = self._turn(trace)
             self._carry_between()
             ends, ys = self._used_behind()
-            after = [made[q] if lag == 1 else self.carries[q, lag - 1] for q, lag in self.carries]
-            outputs = [*after, *(made[q] for q in ends), *(made[q] for q in ys)]
-            unused = [Tracer(trace.builder.parameter(made[q].type)) for q in ends]
-            given = [
-                *self.consts.values(),
-                *self.carries.values(),
-                *unused,
-                *(x for x, _ in self.xs),
-            ]
-            inside = trace.builder.graph([x.node for x in outputs])
-            body = Graph(tuple(x.node for x in given), inside.nodes, inside.outputs)
-        turn = self.nodes[self.turns.start : self.turns.start + self.turns.period]
+            body = self._body(trace, made, ends, ys)
+        turn = self._every_node()[: self.turns.period]
         self.new.trace.builder.where = loop_of(x.where for x in turn) or turn[0].where
         consts = [Tracer(self.new.now(x)) for x in self.consts]
         init = [Tracer(self.new.now(self._node(q, -lag))) for q, lag in self.carries]
         init += [zeros(made[q].type) for q in ends]
         results = results_of(body, consts, init, [make() for _, make in self.xs], self.turns.turns)
-        numbers = {carry: i for i, carry in enumerate([*self.carries, *((q, 1) for q in ends)])}
+        last = [*self.carries, *((q, 1) for q in ends)]
+        self._tell(
+            dict(zip(last, results, strict=False)), dict(zip(ys, results[len(last) :], strict=True))
+        )
+
+    def _body(
+        self, trace: Trace, made: Sequence[Tracer], ends: Sequence[int], ys: Sequence[int]
+    ) -> Graph:
+        """The body: its constants, what it carries and its xs; what it carries on, and its ys."""
+        after = [made[q] if lag == 1 else self.carries[q, lag - 1] for q, lag in self.carries]
+        unused = [_parameter(made[q].type) for q in ends]
+        outputs = [*after, *(made[q] for q in ends), *(made[q] for q in ys)]
+        given = [*self.consts.values(), *self.carries.values(), *unused, *(x for x, _ in self.xs)]
+        inside = trace.builder.graph([x.node for x in outputs])
+        return Graph(tuple(x.node for x in given), inside.nodes, inside.outputs)
+
+    def _tell(self, last: Mapping[Carry, Tracer], ys: Mapping[int, Tracer]) -> None:
+        """Where what is used behind the loop is found: at its end, or among the ys."""
         for place in self.uses:
             turn, q = divmod(place - self.turns.start, self.turns.period)
-            number = numbers.get((q, self.turns.turns - turn))
-            if number is not None:
-                found = results[number]
-                self.new.later[self.nodes[place]] = lambda found=found: found
-            else:
-                found = results[len(numbers) + ys.index(q)]
-                self.new.later[self.nodes[place]] = lambda found=found, turn=turn: _row(found, turn)
+            self.new.later[self.nodes[place]] = (
+                partial(_row, ys[q], turn)
+                if q in ys
+                else partial(_same, last[q, self.turns.turns - turn])
+            )
+
+    def _every_node(self) -> Sequence[Node]:
+        return self.nodes[self.turns.start : self.turns.end]
 
     def _node(self, q: int, turn: int) -> Node:
         """The node at a place of a turn; before the first one, what is carried into it."""
@@ -189,8 +197,7 @@ class _Loop:
 
     def _every(self, q: int) -> list[Node]:
         """The nodes at one place in all turns."""
-        first, period = self.turns.start + q, self.turns.period
-        return list(self.nodes[first : self.turns.end : period])
+        return list(self._every_node()[q :: self.turns.period])
 
     def _carry_between(self) -> None:
         """What is carried over several turns is carried over each of them."""
@@ -297,11 +304,16 @@ class _Loop:
         places = places_of(self._every(q)) if node.primitive is update_slice else None
         if places is None:
             return node.primitive(*operands, **node.params)
-        return written_within(*operands, places, self._indices(places))
+        x, update = operands
+        return written_within(x, update, places, self._indices(places))
 
 
 def _parameter(type: ArrayType) -> Tracer:
     return Tracer(current_trace().builder.parameter(type))
+
+
+def _same(found: Tracer) -> Tracer:
+    return found
 
 
 def _row(found: Tracer, turn: int) -> Tracer:
