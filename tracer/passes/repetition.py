@@ -33,11 +33,11 @@ STACKED = 4096
 OPERANDS = 48
 """Nodes with more operands than this are no part of a repetition."""
 
-LAGS = 6
+LAGS = 8
 """How often like nodes may stand in one period at most, for the period to be found by them."""
 
-CANDIDATES = 24
-"""How many periods are tried."""
+CANDIDATES = 16
+"""How many periods are tried that are frequent, and how many that span much."""
 
 DEPTH = 4
 """How many turns back an operand may be at most."""
@@ -72,25 +72,34 @@ def computed(graph: Graph, views: Views) -> list[Node]:
 
 
 def repetitions(nodes: Sequence[Node], views: Views) -> list[Repetition]:
-    """Those of the shortest period that has any, in order, none within another."""
+    """Those of the shortest period that spans half of what any does, in order, none in another.
+
+    So inner loops come before those around them, which are found when the inner ones are rolled.
+    """
     if len(nodes) < NODES:
         return []
     table = _Table(nodes, views)
     waiting = _frequent(_distances(table.keys), len(nodes), CANDIDATES)
-    tried: set[int] = set()
+    tried: dict[int, list[Repetition]] = {}
     while waiting:
         period = waiting.pop(0)
-        if period not in tried:
-            tried.add(period)
-            runs = _Runs.of(table, period)
-            found = _without_overlap(_of_period(table, runs))
-            if found:
-                return found
-            # Where like turns of an inner loop end, one of the loop around it does.
-            ends = np.flatnonzero(runs.ends | runs.changes)
-            if len(tried) <= CANDIDATES:
-                waiting += _frequent(_distances(np.zeros(len(ends)), ends), len(nodes), 2)
-    return []
+        if period in tried:
+            continue
+        runs = _Runs.of(table, period)
+        found = tried[period] = _without_overlap(_of_period(table, runs))
+        if 2 * _span(found) >= len(nodes):
+            return found
+        # Where like turns of an inner loop end, one of the loop around it does.
+        ends = np.flatnonzero(runs.ends | runs.changes)
+        if len(tried) <= 2 * CANDIDATES:
+            waiting += _frequent(_distances(np.zeros(len(ends)), ends), len(nodes), 2)
+    most = max(map(_span, tried.values()), default=0)
+    return next((tried[p] for p in sorted(tried) if 2 * _span(tried[p]) >= most), [])
+
+
+def _span(found: Sequence[Repetition]) -> int:
+    """How many nodes are in the turns."""
+    return sum(r.end - r.start for r in found)
 
 
 class _Table:
@@ -171,10 +180,11 @@ def _distances(keys: Array, places: Numbers | None = None) -> Numbers:
 
 
 def _frequent(distances: Numbers, length: int, count: int) -> list[int]:
-    """Those that there are often enough for a period, the shortest first."""
+    """Those that there are most often, and those that span most; the shortest first."""
     votes = np.bincount(distances[distances <= length // TURNS], minlength=1)
-    often = np.argsort(-votes, kind="stable")[:count]
-    return sorted(int(p) for p in often if p and votes[p] >= TURNS - 1)
+    spans = votes * np.arange(len(votes))
+    best = {int(p) for order in (votes, spans) for p in np.argsort(-order, kind="stable")[:count]}
+    return sorted(p for p in best if p and votes[p] >= TURNS - 1)
 
 
 @dataclass(frozen=True, slots=True)
