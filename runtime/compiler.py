@@ -68,9 +68,9 @@ class Lowered:
 class Program:
     """A compiled graph: its code and how it is called; the stages between are there to look at.
 
-    ``may_not_end`` tells whether a loop goes on as long as values say, ``symbols`` are what the code
-    uses of others. Code that comes from disk has gone through no stages; they are gone through when
-    somebody looks.
+    ``may_not_end`` tells whether a loop goes on as long as values say, ``symbols`` are what the
+    code uses of others. Code that comes from disk has gone through no stages; they are gone through
+    when somebody looks.
     """
 
     graph: Graph
@@ -210,9 +210,7 @@ def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | 
     record = Record.from_bytes(found, entry)
     linked = load(record.code, resolve(record.symbols), _entries(entry))
     clock.lap("link")
-    return Program(
-        graph, record.entry, linked, record.may_not_end, record.symbols, clock.seconds
-    )
+    return Program(graph, record.entry, linked, record.may_not_end, record.symbols, clock.seconds)
 
 
 def _entries(entry: Entry) -> tuple[str, ...]:

@@ -85,10 +85,9 @@ class Compiled:
         """Whether it is a path that machine code tries: quickly done, and nothing can go wrong."""
         if not self.answers or self.contents or self.converted or self.writes:
             return False
-        entry, plan = self.program.entry, self.program.plan
-        return not (
-            entry.release_gil or entry.sites or may_not_end(plan) or may_raise(self.program)
-        )
+        program, entry = self.program, self.program.entry
+        fails = entry.sites or program.may_not_end or may_raise(program)
+        return not (fails or entry.release_gil)
 
     @property
     def tried(self) -> Specialisation:

@@ -195,12 +195,7 @@ def _in_outermost(node: Node, traces: Sequence[Trace], path: Path) -> Node | Non
         same = next((t.known[top] for t in traces if top in t.known), None)
         sources = (same,) if isinstance(same, Node) else top.operands
         if top.primitive is PARAMETER and not isinstance(same, Node):
-            array = next((t.sources[top] for t in traces if top in t.sources), None)
-            if array is None:
-                return None
-            made[top] = outermost.capture(array, top.type)
-            stack.pop()
-            continue
+            return None
         waiting = [x for x in sources if x not in made and not outermost.builder.owns(x)]
         if waiting:
             stack += waiting
