@@ -93,6 +93,9 @@ class Entry:
     Arguments, then captures, are the inputs of ``i64 @run(ptr inputs, ptr outputs, ptr workspace,
     ptr status)``, which returns 0, or the number of a site, counted from 1. ``callbacks`` is the
     index of the first Python function that it calls among the record's objects.
+
+    ``expected`` are, for a path, the outputs that hold a call's answers, and the bytes that they
+    have on this path. ``result`` is then a pair, of what the function returns and all answers.
     """
 
     arguments: tuple[Argument | Static, ...]
@@ -104,6 +107,7 @@ class Entry:
     sites: tuple[Site, ...] = ()
     release_gil: bool = False
     callbacks: int | None = None
+    expected: tuple[tuple[int, bytes], ...] = ()
 
 
 def objects_needed(entry: Entry) -> int:

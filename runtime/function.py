@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import operator
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
+from pullback.codegen.call import CHECKED
 from pullback.codegen.entry import Applied, Argument, Constant, Entry, Group, Leaf, Table, Tree
 from pullback.codegen.kernel import Plan
 from pullback.tracer import tree
@@ -18,7 +20,9 @@ from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.interpret import find_nan
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
-from pullback.tracer.path import Path, Question
+from pullback.tracer.passes.long import warn_of_long
+from pullback.tracer.passes.roll import roll
+from pullback.tracer.path import Answers, Path, Turn, packed_answers
 from pullback.tracer.trace import (
     Storage,
     Tracer,
@@ -30,7 +34,7 @@ from pullback.tracer.trace import (
 )
 from pullback.tracer.transform import READ_ONLY, as_leaf
 
-from .compiler import Program, Stage, calls_python, compile_graph
+from .compiler import Program, Stage, calls_python, compile_graph, may_raise
 from .errors import InternalError
 from .guards import Contents, guards_of
 from .native import NativeCallable, Specialisation
@@ -48,18 +52,14 @@ from .writing import check_targets, write_back
 CHAIN_LIMIT = 16
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
 
+CHAIN_PATHS = 4
+"""Paths of one signature that machine code tries one after another; the newest ones."""
+
 ATTEMPTS = 100
 """How often another thread may rebind what a function refers to between a look and the call."""
 
 VERSIONS_LIMIT = 8
 """Specialisations kept of one signature, for names that keep changing what they mean."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The answers of a call up to the first that is another than on the path that was tried."""
-
-    answers: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +74,34 @@ class Compiled:
     direct: bool
     converted: tuple[np.ndarray[Any, Any], ...]
     writes: tuple[int, ...]
-    questions: tuple[Question, ...]
+    answers: Answers | None
     seconds: float
 
     @property
     def findable(self) -> bool:
         """Whether machine code alone can tell that a call is for it, and finish it."""
-        return not (self.contents or self.converted or self.writes or self.questions)
+        return not (self.contents or self.converted or self.writes or self.answers) or self.quick
+
+    @property
+    def quick(self) -> bool:
+        """Whether it is a path that machine code tries: quickly done, and nothing can go wrong."""
+        if not self.answers or self.contents or self.converted or self.writes:
+            return False
+        program, entry = self.program, self.program.entry
+        fails = entry.sites or program.callbacks or program.may_not_end or may_raise(program)
+        return not (fails or entry.release_gil)
+
+    @property
+    def tried(self) -> Specialisation:
+        """What machine code tries."""
+        return replace(self.specialisation, name=CHECKED) if self.quick else self.specialisation
 
     def call(self, call: Call, args: Sequence[Any]) -> Any:
         """The result; what the function writes to its arguments is in them.
 
         A call on another path than this one's gives the `Turn` that it takes instead.
         """
-        if not self.writes and not self.questions:
+        if not self.writes and not self.answers:
             return self.native(*_native_arguments(self, call, args))
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         targets = check_targets(call.given, self.writes, (*captures, *self.converted))
@@ -107,7 +121,7 @@ class Compiled:
         if found is _MISSED:
             return found
         result, values = found
-        turn = self._turn(values[len(targets) :])
+        turn = self.answers.turn(values[len(targets) :]) if self.answers else None
         if turn is not None:
             return turn
         write_back(targets, values[: len(targets)])
@@ -115,33 +129,13 @@ class Compiled:
 
     def turn_of(self, call: Call) -> Turn | None:
         """Where a call leaves the path, found out without running the code."""
-        return self._turn(self._answers(call)) if self.questions else None
-
-    def _turn(self, answers: Iterable[Any]) -> Turn | None:
-        """Where the answers leave the path; those after the first other one mean nothing."""
-        taken: list[bytes] = []
-        for question, answer in zip(self.questions, answers, strict=False):
-            taken.append(np.asarray(answer).tobytes())
-            if not question.is_answer(answer):
-                return Turn(tuple(taken))
-        return None
-
-    def _answers(self, call: Call) -> Iterator[Any]:
-        """The answers of a call one after another, computed with NumPy."""
-        graph = self.program.graph
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         given = [*call.leaves, *self.converted, *captures]
-        pairs = zip(graph.parameters, given, strict=True)
-        path = Path({p: np.asarray(x, p.type.dtype) for p, x in pairs})
-        for node in graph.outputs[len(graph.outputs) - len(self.questions) :]:
-            yield path.evaluate(node)
+        return self.answers.turn_of(given) if self.answers else None
 
     def follows(self, turn: Turn) -> bool:
-        """Whether the path begins with the answers of a call."""
-        own = (question.answer.tobytes() for question in self.questions)
-        return len(self.questions) >= len(turn.answers) and all(
-            a == b for a, b in zip(own, turn.answers, strict=False)
-        )
+        """Whether a call with these answers may be on the path."""
+        return self.answers.follows(turn) if self.answers else not turn.answers
 
     def current(self) -> bool:
         """Whether all that the code was made of outside the function still is what it was."""
@@ -314,7 +308,7 @@ class Function(NativeCallable):
                 if not versions:
                     del self._versions[call.signature]
                 raise
-            kept = versions[:VERSIONS_LIMIT] if not compiled.questions else current
+            kept = versions[:VERSIONS_LIMIT] if not compiled.answers else current
             versions[:] = [compiled, *kept]
             self._publish(call.signature.spec)
             return compiled
@@ -325,13 +319,16 @@ class Function(NativeCallable):
         Directly where all arguments are leaves; else by the structure of the arguments, which
         Python takes apart.
         """
-        known = [c for versions in self._versions.values() for c in versions if c.findable]
-        direct = [c.specialisation for c in reversed(known) if c.direct]
+        known = [
+            c
+            for versions in self._versions.values()
+            for n, c in enumerate(versions)
+            if c.findable and (n < CHAIN_PATHS or not c.quick)
+        ]
+        direct = [c.tried for c in reversed(known) if c.direct]
         self.set_chain(direct[:CHAIN_LIMIT], unless_tracing=True)
         alike = [
-            c.specialisation
-            for c in reversed(known)
-            if c.signature.spec == spec and not c.signature.static
+            c.tried for c in reversed(known) if c.signature.spec == spec and not c.signature.static
         ]
         if alike:
             flat = _Flat()
@@ -356,9 +353,10 @@ def set_paths_limit(number: int) -> None:
     >>> pb.set_paths_limit(64)
     """
     global _paths_limit
-    if number < 1:
+    limit = operator.index(number)
+    if limit < 1:
         raise ValueError(f"there is one path at least, got {number}{at(user_location())}")
-    _paths_limit = int(number)
+    _paths_limit = limit
 
 
 def _check_paths(compiled: Sequence[Compiled]) -> None:
@@ -367,7 +365,7 @@ def _check_paths(compiled: Sequence[Compiled]) -> None:
     Raises:
         TracedValueError: naming the line that was asked most.
     """
-    paths = [c for c in compiled if c.questions]
+    paths = [c.answers for c in compiled if c.answers]
     if len(paths) < _paths_limit:
         return
     last = paths[0].questions[-1].where
@@ -398,15 +396,17 @@ def _compile(
 ) -> Compiled:
     start = time.perf_counter()
     values = None if any(isinstance(x, ShapeDtype) for x in call.leaves) else call.leaves
-    graph, captures, spec, writes, questions = _traced(body, call.signature, writing, values)
+    graph, captures, spec, writes, answers = _traced(body, call.signature, writing, values)
     traced = time.perf_counter() - start
     guards, contents = guards_of(*guarded)
     objects: list[Any] = [value for _, value in call.signature.static]
     leaves = iter(range(len(graph.outputs)))
     result = _result_tree(spec, leaves, objects)
-    if writes or questions:
+    if writes or answers:
         result = Group("tuple", (result, Group("tuple", tuple(map(Leaf, leaves)))))
     graph, converted, captures = _converted_first(graph, captures)
+    if answers is not None:
+        answers = replace(answers, parameters=graph.parameters)
     outside = [Argument("array", p.type) for p in graph.parameters[len(call.leaves) :]]
     arguments = call.direct
     if arguments is None or converted:
@@ -418,6 +418,7 @@ def _compile(
         tuple(outside[len(converted) :]),
         guarded=bool(guards),
         callbacks=len(objects) if calls_python(graph) else None,
+        expected=_expected(graph, answers) if not writes else (),
     )
     program = compile_graph(graph, entry)
     if "trace" not in program.seconds:
@@ -438,9 +439,15 @@ def _compile(
         direct,
         converted,
         writes,
-        questions,
+        answers,
         seconds,
     )
+
+
+def _expected(graph: Graph, answers: Answers | None) -> tuple[tuple[int, bytes], ...]:
+    """Which outputs are answers, and what they are on the path."""
+    expected = answers.expected if answers is not None else ()
+    return tuple(enumerate(expected, len(graph.outputs) - len(expected)))
 
 
 def _converted_first(
@@ -476,12 +483,12 @@ def _missed(*args: Any) -> object:
 def trace_signature(
     body: Callable[..., Any], signature: Signature
 ) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec]:
-    """The graph, the captured arrays that it uses, and the structure of the result.
+    """The graph as it was traced, the captured arrays that it uses, and the result's structure.
 
     Raises:
         ValueError: when the function writes to an argument.
     """
-    return _traced(body, signature, writing=False)[:3]
+    return _traced(body, signature, writing=False, loops=False)[:3]
 
 
 def _traced(
@@ -489,8 +496,11 @@ def _traced(
     signature: Signature,
     writing: bool,
     values: Sequence[Any] | None = None,
-) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec, tuple[int, ...], tuple[Question, ...]]:
+    loops: bool = True,
+) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec, tuple[int, ...], Answers | None]:
     """The same, and which arguments are written to, and what Python asks about ``values``.
+
+    Repetitions become ``loops``.
 
     After the results the graph gives what has been written, and the answers.
     """
@@ -514,15 +524,21 @@ def _traced(
         pairs = enumerate(zip(storages, parameters, strict=True))
         writes = tuple(i for i, (storage, before) in pairs if storage.node is not before)
         results = [operand_node(as_leaf(x)) for x in leaves]
-        questions = tuple(path.questions) if path is not None else ()
-        asked = [q.node for q in questions]
+        questions = tuple(path.questions.values()) if path is not None else ()
+        asked, expected = packed_answers(questions)
         graph = trace.builder.graph([*results, *(storages[i].node for i in writes), *asked])
+        numbers: tuple[Any, ...] = ()
+        if loops:
+            graph, numbers = roll(graph)
+            warn_of_long(graph)
         used = reachable([*graph.outputs, *graph.effects])
         outside = graph.parameters[len(parameters) :]
-        captures = [x for x, p in zip(trace.captures, outside, strict=True) if p in used]
+        given = (*trace.captures, *numbers)
+        captures = [x for x, p in zip(given, outside, strict=True) if p in used]
         kept = tuple(p for p in outside if p in used)
         whole = Graph((*parameters, *kept), graph.nodes, graph.outputs)
-        return whole, tuple(captures), spec, writes, questions
+        answers = Answers(questions, whole.parameters, expected) if questions else None
+        return whole, tuple(captures), spec, writes, answers
 
 
 PYTHON_TYPES = {"complex": complex, "float": float, "int": int, "bool": bool}
