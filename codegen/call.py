@@ -63,13 +63,18 @@ def _write(module: Module, entry: Entry, name: str) -> None:
 
 
 def _check_arity(frame: Frame) -> None:
-    """As many positional arguments as there should be and no keywords."""
-    f = frame.f
+    """As many positional arguments and keywords as there should be."""
+    f, entry = frame.f, frame.entry
     _, _, nargsf, kwnames, _ = f.parameters
     # The topmost bit tells that CPython lends us the slot before the arguments.
     count = f.op("and", nargsf, constant(I64, 2**63 - 1))
-    right = f.compare("eq", count, constant(I64, len(frame.entry.arguments)))
-    frame.require(f.op("and", right, f.compare("eq", kwnames, NULL)), frame.mismatch)
+    right = f.compare("eq", count, constant(I64, len(entry.arguments) - len(entry.keywords)))
+    if not entry.keywords:
+        frame.require(f.op("and", right, f.compare("eq", kwnames, NULL)), frame.mismatch)
+        return
+    frame.require(f.op("and", right, f.compare("ne", kwnames, NULL)), frame.mismatch)
+    names = frame.field(kwnames, layout.TUPLE_SIZE, I64)
+    frame.require(f.compare("eq", names, constant(I64, len(entry.keywords))), frame.mismatch)
 
 
 def _check_guards(frame: Frame) -> None:
@@ -87,10 +92,16 @@ def _run(frame: Frame) -> None:
         objects = frame.field(f.parameters[4], layout.RECORD_OBJECTS)
         first = f.address(objects, layout.TUPLE_ITEMS + layout.POINTER * entry.callbacks, I8)
         f.store(first, f.address(status, OBJECTS, I64), 8)
+    # Meanwhile others may take out of a container what it has lent us.
+    lent = frame.lent if entry.release_gil or entry.callbacks is not None else []
+    for object in lent:
+        f.call("Py_IncRef", "void", [object])
     thread = f.call("PyEval_SaveThread", PTR, []) if entry.release_gil else NULL
     site = f.call_known("run", I64, [frame.inputs, frame.outputs, workspace, status])
     if entry.release_gil:
         f.call("PyEval_RestoreThread", "void", [thread])
+    for object in lent:
+        f.call("Py_DecRef", "void", [object])
     if block is not None:
         size = constant(I64, entry.workspace_bytes)
         f.call("pullback.give_workspace", "void", [f.parameters[4], block, size])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -43,13 +44,14 @@ from .signature import (
     ShapeDtype,
     Signature,
     as_argument,
+    as_plain,
     is_plain,
     put_together,
     take_apart,
 )
 from .writing import check_targets, write_back
 
-CHAIN_LIMIT = 16
+CHAIN_LIMIT = 64
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
 
 CHAIN_PATHS = 4
@@ -96,13 +98,13 @@ class Compiled:
         """What machine code tries."""
         return replace(self.specialisation, name=CHECKED) if self.quick else self.specialisation
 
-    def call(self, call: Call, args: Sequence[Any]) -> Any:
+    def call(self, call: Call) -> Any:
         """The result; what the function writes to its arguments is in them.
 
         A call on another path than this one's gives the `Turn` that it takes instead.
         """
         if not self.writes and not self.answers:
-            return self.native(*_native_arguments(self, call, args))
+            return _call_native(self, call)
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         targets = check_targets(call.given, self.writes, (*captures, *self.converted))
         program = self.program
@@ -111,7 +113,7 @@ class Compiled:
         if turn is not None:
             return turn
         try:
-            found = self.native(*_native_arguments(self, call, args))
+            found = _call_native(self, call)
         except Exception:
             # What goes wrong on a path that is not the call's own is no error of the call.
             turn = self.turn_of(call)
@@ -189,6 +191,8 @@ class Function(NativeCallable):
         self._versions: dict[Signature, list[Compiled]] = {}
         self._by_structure: dict[tree.TreeSpec, _Flat] = {}
         self._lock = threading.RLock()
+        self._direct = _Flat()
+        self._direct.set_slow(_missed)
         self.set_slow(self._slow)
 
     def __repr__(self) -> str:
@@ -257,7 +261,7 @@ class Function(NativeCallable):
             return self._body(*args, **kwargs)
         if jit_is_disabled() and self._body is self.__wrapped__:
             return self._body(*args, **kwargs)
-        result = self._by_known_structure(args, kwargs)
+        result = self._made_plain(args, kwargs)
         if result is not _MISSED:
             return result
         call = self._take_apart(args, kwargs)
@@ -268,20 +272,29 @@ class Function(NativeCallable):
         turn = Turn()
         for _ in range(ATTEMPTS + paths_limit()):
             compiled = self._compiled(call, turn)
-            result = compiled.call(call, args)
+            result = compiled.call(call)
             if isinstance(result, Turn):
                 turn = result
             elif result is not _MISSED:
                 return result
         raise InternalError("compiled code refused arguments of its own signature")
 
-    def _by_known_structure(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """The result by machine code that is made for arguments of this structure, if there is."""
-        if not self._by_structure or self._static_argnames or self._static_argnums:
+    def _made_plain(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """The result of a call that is unusual only by how arrays lie in memory, or by containers.
+
+        Otherwise `_MISSED`.
+        """
+        if self._static_argnames or self._static_argnums or jit_is_disabled():
             return _MISSED
         leaves, spec = tree.flatten((args, kwargs))
+        plain = [as_plain(x) for x in leaves]
         flat = self._by_structure.get(spec)
-        return _MISSED if flat is None or jit_is_disabled() else flat(*leaves)
+        if flat is not None:
+            return flat(*plain)
+        if all(x is y for x, y in zip(plain, leaves, strict=True)):
+            return _MISSED
+        positional, named = tree.unflatten(spec, plain)
+        return self._direct(*positional, **named)
 
     def _interpreted(self, call: Call) -> Any:
         """A call with nothing compiled: its graph, run by NumPy."""
@@ -316,7 +329,7 @@ class Function(NativeCallable):
     def _publish(self, spec: tree.TreeSpec) -> None:
         """Let machine code find the newest specialisations that it can tell apart.
 
-        Directly where all arguments are leaves; else by the structure of the arguments, which
+        Directly where it knows all containers; else by the structure of the arguments, which
         Python takes apart.
         """
         known = [
@@ -327,8 +340,11 @@ class Function(NativeCallable):
         ]
         direct = [c.tried for c in reversed(known) if c.direct]
         self.set_chain(direct[:CHAIN_LIMIT], unless_tracing=True)
+        self._direct.set_chain(direct[:CHAIN_LIMIT])
         alike = [
-            c.tried for c in reversed(known) if c.signature.spec == spec and not c.signature.static
+            c.tried
+            for c in reversed(known)
+            if c.signature.spec == spec and not c.direct and not c.signature.static
         ]
         if alike:
             flat = _Flat()
@@ -377,18 +393,14 @@ def _check_paths(compiled: Sequence[Compiled]) -> None:
     )
 
 
-def _native_arguments(compiled: Compiled, call: Call, args: Sequence[Any]) -> Sequence[Any]:
-    """The arguments as one specialisation takes them."""
+def _call_native(compiled: Compiled, call: Call) -> Any:
+    """Call one specialisation with the arguments as it takes them."""
     if compiled.converted:
-        return [*call.leaves, *(as_argument(x)[1] for x in compiled.converted)]
-    return _direct_arguments(call, args) if call.direct else call.leaves
-
-
-def _direct_arguments(call: Call, args: Sequence[Any]) -> list[Any]:
-    """The arguments in order, converted where they are not static."""
-    static = {name for name, _ in call.signature.static}
-    leaves = iter(call.leaves)
-    return [x if i in static else next(leaves) for i, x in enumerate(args)]
+        return compiled.native(*call.leaves, *(as_argument(x)[1] for x in compiled.converted))
+    if call.direct is None:
+        return compiled.native(*call.leaves)
+    args, kwargs = put_together(call.signature, call.leaves)
+    return compiled.native(*args, **{sys.intern(name): x for name, x in kwargs.items()})
 
 
 def _compile(
@@ -399,7 +411,7 @@ def _compile(
     graph, captures, spec, writes, answers = _traced(body, call.signature, writing, values)
     traced = time.perf_counter() - start
     guards, contents = guards_of(*guarded)
-    objects: list[Any] = [value for _, value in call.signature.static]
+    objects = list(call.objects)
     leaves = iter(range(len(graph.outputs)))
     result = _result_tree(spec, leaves, objects)
     if writes or answers:
@@ -408,9 +420,10 @@ def _compile(
     if answers is not None:
         answers = replace(answers, parameters=graph.parameters)
     outside = [Argument("array", p.type) for p in graph.parameters[len(call.leaves) :]]
-    arguments = call.direct
+    arguments, names = call.direct, call.names
     if arguments is None or converted:
         arguments = (*call.signature.arguments, *outside[: len(converted)])
+        names = ()
     entry = Entry(
         arguments,
         tuple(x.type for x in graph.outputs),
@@ -419,6 +432,7 @@ def _compile(
         guarded=bool(guards),
         callbacks=len(objects) if calls_python(graph) else None,
         expected=_expected(graph, answers) if not writes else (),
+        keywords=names,
     )
     program = compile_graph(graph, entry)
     if "trace" not in program.seconds:
@@ -475,7 +489,7 @@ class _Flat(NativeCallable):
 _MISSED = object()
 
 
-def _missed(*args: Any) -> object:
+def _missed(*args: Any, **kwargs: Any) -> object:
     """No specialisation in a chain is made for these leaves, or names mean something else now."""
     return _MISSED
 
