@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -33,6 +34,7 @@ from .fuse import (
     inline_nodes,
     is_stack,
 )
+from .items import Items, item_runs, items_kernel
 from .kernel import (
     Affine,
     Buffer,
@@ -52,11 +54,17 @@ from .python_call import python_kernel
 from .repeat import HANDLE, repeat_kernel, while_kernel
 from .routines import routine_scratch
 from .schedule import schedule
-from .split import split
+from .split import body_work, split
 from .steps import Body, identity_rows
 from .unroll import small_runs, unrolled_kernel
 
 ALIGNMENT = 64
+
+MOST_PLACES = 1 << 30
+"""Elements whose places are counted in 32 bits."""
+
+WRITTEN_OUT, SHORT_BODY = 1024, 12
+"""Bytes along the innermost loop, and the cost of its body, for which it is written out."""
 
 Reads: TypeAlias = Mapping[Node, Mapping[Node, bool]]
 """For each root the roots that its kernel reads."""
@@ -85,11 +93,16 @@ def bufferize(fusion: Fusion) -> Plan:
     read = {root: inline_nodes(root, roots)[1] for root in fusion.roots}
     owner = {root: i for i, group in enumerate(fusion.groups) for root in group.roots}
     needed = _needed_in_memory(graph, read, owner)
-    for run, small in small_runs(fusion):
+    stored = partial(_stored, graph, read)
+    for run in item_runs(small_runs(fusion), fusion, buffers, stored):
+        if isinstance(run, Items):
+            kernels += _in_parts(items_kernel(run, stored(run.groups)))
+            continue
+        groups, small = run
         if small:
-            kernels.append(_unrolled(graph, read, run, buffers))
+            kernels.append(unrolled_kernel(groups, buffers, stored(groups)))
         else:
-            kernels += [k for group in run for k in _group_kernels(group, buffers, needed)]
+            kernels += [k for group in groups for k in _group_kernels(group, buffers, needed)]
     plan = Plan(tuple(inputs), tuple(outputs), [*kernels, *copies])
     _plan_workspace(plan)
     return plan
@@ -103,14 +116,11 @@ def _needed_in_memory(graph: Graph, read: Reads, owner: Mapping[Node, int]) -> s
     return needed
 
 
-def _unrolled(
-    graph: Graph, read: Reads, run: Sequence[Group], buffers: dict[Node, Buffer]
-) -> Kernel:
-    """Small groups as one kernel, which keeps to itself what no other needs."""
+def _stored(graph: Graph, read: Reads, run: Sequence[Group]) -> list[Node]:
+    """What a kernel that makes all these groups writes to memory: what others need."""
     own = {root for group in run for root in group.roots}
     needed = _needed_in_memory(graph, read, {root: int(root in own) for root in read})
-    stored = [r for group in run for r in group.roots if r in needed]
-    return unrolled_kernel(run, buffers, stored)
+    return [root for group in run for root in group.roots if root in needed]
 
 
 def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node]) -> list[Kernel]:
@@ -131,6 +141,11 @@ def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node])
     sinks = [sink for root in stored for sink in _sinks(root, body, rows)]
     kernel = schedule(group.space, body.steps, sinks)
     kernel.roots = tuple(group.roots)
+    return _in_parts(kernel)
+
+
+def _in_parts(kernel: LoopKernel) -> list[Kernel]:
+    """A kernel that threads may share, if it is large, and what goes before and after it."""
     return [each for part in split(kernel) for each in (*_fills(part), part)]
 
 
@@ -170,17 +185,44 @@ def _sink(root: Node, body: Body, rows: tuple[Affine, ...]) -> Sink:
 
 
 def reduces_in_registers(kernel: LoopKernel, sink: Sink) -> bool:
-    """Whether the reduced axes are the innermost loops, so that no memory is needed between."""
-    count = len(kernel.extents)
+    """Whether the reduced axes are the innermost loops, so that no memory is needed between.
+
+    That is so as well if they are the loops around an innermost one that is written out.
+    """
+    count = len(kernel.extents) - int(keeps_row(kernel, sink))
     return sink.axes == tuple(range(count - len(sink.axes), count))
 
 
 def register_depth(kernel: LoopKernel, sink: Sink) -> int:
     """The depth of loops within which a reduction is kept in registers."""
-    depth = len(kernel.extents)
+    depth = len(kernel.extents) - int(keeps_row(kernel, sink))
     while depth and depth - 1 in sink.axes:
         depth -= 1
     return depth
+
+
+def keeps_row(kernel: LoopKernel, sink: Sink) -> bool:
+    """Whether a reduction has a result for each place of an innermost loop that is written out."""
+    count = len(kernel.extents)
+    along = count - 2 in sink.axes and count - 1 not in sink.axes
+    return sink.kind == "reduce" and along and is_written_out(kernel)
+
+
+def is_written_out(kernel: LoopKernel) -> bool:
+    """Whether the innermost loop is short enough to be instructions in a row."""
+    if len(kernel.extents) < 2 or kernel.sequential or body_work(kernel) > SHORT_BODY:
+        return False
+    plain = all(s.kind in ("store", "reduce") for s in kernel.sinks)
+    return plain and kernel.extents[-1] * widest(kernel) <= WRITTEN_OUT
+
+
+def widest(kernel: LoopKernel) -> int:
+    """Bytes of the widest element, of four at least, that the innermost loop works on."""
+    found = [4, *(_sink_bytes(kernel, sink) for sink in kernel.sinks)]
+    for step in kernel.steps:
+        if step.depth == len(kernel.extents):
+            found.append(8 if step.kind == "gather" else step.node.type.dtype.itemsize)
+    return max(found)
 
 
 def identity(name: str, dtype: DType, empty: bool = False) -> float | int | bool:
@@ -199,6 +241,13 @@ def _integer_limits(dtype: DType) -> tuple[int, int]:
         return 0, 1
     info = np.iinfo(dtype)
     return int(info.min), int(info.max)
+
+
+def _sink_bytes(kernel: LoopKernel, sink: Sink) -> int:
+    """Bytes of an element that a sink works on: places are as wide as they need to be."""
+    if sink.node.primitive.name in ARG_REDUCTIONS and kernel.extents[-1:] < (MOST_PLACES,):
+        return sink.node.operands[0].type.dtype.itemsize
+    return sink.node.type.dtype.itemsize
 
 
 # -- groups of one root ----------------------------------------------------------------------

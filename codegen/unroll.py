@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Final
 
 from pullback.tracer.ir import LITERAL, Node
 from pullback.tracer.types import Shape, row_major_strides
 
 from .fuse import (
     ARG_REDUCTIONS,
+    MOVES,
     REDUCTIONS,
     SCANS,
     SCATTERS,
@@ -35,32 +38,45 @@ LARGEST_GROUP = 128
 LARGEST_KERNEL = 400
 LARGEST_PROGRAM = 1200
 
-Index = tuple[int, ...]
+MOVED = MOVES | {"concatenate", "pad", "update_slice"}
+"""Rows that only say where elements come from."""
+
+ALONG: Final = None
+"""In an index: all of the axis, whose places are the turns of the kernel's one loop."""
+
+Index = tuple[int | None, ...]
 Place = tuple[Node, Index]
 
 
 def small_runs(fusion: Fusion) -> list[tuple[list[Group], bool]]:
     """The groups in order, in lists; True with those that are to be unrolled together."""
     roots = set(fusion.roots)
-    costs = [_cost(group, roots) for group in fusion.groups]
-    if sum(c for c in costs if c is not None) > LARGEST_PROGRAM:
-        return [(fusion.groups, False)]
     runs: list[tuple[list[Group], bool]] = []
     made: set[Node] = set()
-    room = 0
-    for group, cost in zip(fusion.groups, costs, strict=True):
-        if cost is not None and cost <= room and made.isdisjoint(_tables(group, roots)):
+    counted: set[Node] = set()
+    room = total = 0
+    for group in fusion.groups:
+        costs = _costs(group, roots)
+        more = sum(c for x, c in costs.items() if x not in counted) if costs is not None else 0
+        joins = costs is not None and more <= room and made.isdisjoint(tables(group, roots))
+        if joins:
             runs[-1][0].append(group)
-            room -= cost
         else:
-            runs.append(([group], cost is not None))
-            room = 0 if cost is None else LARGEST_KERNEL - cost
-            made = set()
+            more = sum(costs.values()) if costs is not None else 0
+            small = costs is not None and more <= LARGEST_GROUP
+            runs.append(([group], small))
+            made, counted, room = set(), set(), LARGEST_KERNEL if small else 0
+        if room:
+            room -= more
+            total += more
+            counted.update(costs or ())
         made.update(group.roots)
+    if total > LARGEST_PROGRAM:
+        return [(fusion.groups, False)]
     return runs
 
 
-def _tables(group: Group, roots: set[Node]) -> Iterable[Node]:
+def tables(group: Group, roots: set[Node]) -> Iterable[Node]:
     """What a group reads at computed places: that has to be in memory, made by a run before."""
     for root in group.roots:
         for node in (root, *inline_nodes(root, roots)[0]):
@@ -68,26 +84,31 @@ def _tables(group: Group, roots: set[Node]) -> Iterable[Node]:
                 yield base(node.operands[0])
 
 
-def _cost(group: Group, roots: set[Node]) -> int | None:
-    """Instructions that a group takes unrolled; None if it should be a loop."""
-    total = 0
+def _costs(group: Group, roots: set[Node]) -> dict[Node, int] | None:
+    """Instructions that the nodes of a group take unrolled; None if it cannot be."""
+    costs: dict[Node, int] = {}
     for root in group.roots:
         inside, read = inline_nodes(root, roots)
-        nodes = [root, *inside]
-        if any(_excluded(x) for x in nodes):
+        if any(excluded(x) or not 0 < _points(x) <= LARGEST_SPACE for x in (root, *inside)):
             return None
         if any(x.type.size > LARGEST_ARRAY for x in (*inside, *read) if _is_made(x, root)):
             return None
-        total += sum(max(1, weight(x)) * _points(x) for x in nodes)
-    return total if total <= LARGEST_GROUP else None
+        costs.update((x, _instructions(x) * _points(x)) for x in inside)
+        costs[root] = max(_instructions(root), 1) * _points(root)
+    return costs
 
 
-def _excluded(node: Node) -> bool:
+def _instructions(node: Node) -> int:
+    """What an element of a node costs here, where moving elements costs nothing."""
+    return 0 if node.primitive.name in MOVED else weight(node)
+
+
+def excluded(node: Node) -> bool:
+    """Whether a node cannot be computed an element at a time."""
     name = node.primitive.name
-    special = name == "dot" or any(
+    return name == "dot" or any(
         name in names for names in (SCATTERS, ARG_REDUCTIONS, ROUTINES, SEVERAL)
     )
-    return special or not 0 < _points(node) <= LARGEST_SPACE
 
 
 def _is_made(node: Node, root: Node) -> bool:
@@ -101,12 +122,17 @@ def _points(node: Node) -> int:
     return node.type.size
 
 
+class NotAlongError(Exception):
+    """An axis that the kernel's loop runs along is moved, or cut, or joined with another."""
+
+
 @dataclass(slots=True)
 class Unrolled:
     """The steps of a kernel without loops, being collected by (node, index)."""
 
     buffers: dict[Node, Buffer]
-    inside: frozenset[Node]
+    inside: AbstractSet[Node]
+    loops: int = 0
     steps: list[Step] = field(default_factory=list)
     numbers: dict[Place, int] = field(default_factory=dict)
 
@@ -158,27 +184,27 @@ class Unrolled:
         node, index = place
         name = node.primitive.name
         if self._in_memory(node):
-            offset = _flat(node.type.shape, index)
-            step = Step("load", node, (), self.buffers[base(node)], Affine(offset, ()))
+            at = self.place(node.type.shape, index)
+            step = Step("load", node, (), self.buffers[base(node)], at)
         elif node.primitive is LITERAL:
             step = Step("literal", node)
         elif name == "iota":
-            step = Step("iota", node, index=Affine(index[0], ()))
+            step = Step("iota", node, index=self.place((node.type.size,), index))
         elif name in SCANS and len(operands) > 1:
             step = Step("combine", node, tuple(operands))
         elif name in REDUCTIONS or name in SCANS:
-            return self._combined(node, operands)
+            return self.combined(node, operands)
         elif name == "gather":
             table = node.operands[0]
             rest = index[node.operands[1].type.ndim :]
-            offset = _flat(table.type.shape[len(node.operands) - 1 :], rest)
+            where = self.place(table.type.shape[len(node.operands) - 1 :], rest)
             buffer = self.buffers[base(table)]
-            step = Step("gather", node, tuple(operands), buffer, Affine(offset, ()))
+            step = Step("gather", node, tuple(operands), buffer, where)
         else:
             step = Step("apply", node, tuple(operands))
         return self._append(step)
 
-    def _combined(self, node: Node, operands: Sequence[int]) -> int:
+    def combined(self, node: Node, operands: Sequence[int]) -> int:
         """Operands combined in pairs, as a balanced tree."""
         current = list(operands)
         while len(current) > 1:
@@ -186,6 +212,13 @@ class Unrolled:
             combined = [self._append(Step("combine", node, pair)) for pair in pairs]
             current = combined + current[2 * len(combined) :]
         return current[0]
+
+    def place(self, shape: Shape, index: Index) -> Affine:
+        """Where an element is in the memory of an array of the shape."""
+        strides = list(zip(index, row_major_strides(shape), strict=True))
+        offset = sum(i * stride for i, stride in strides if i is not ALONG)
+        along = sum(stride for i, stride in strides if i is ALONG)
+        return Affine(offset, (along,) * self.loops)
 
     def _append(self, step: Step) -> int:
         self.steps.append(step)
@@ -203,24 +236,30 @@ def _source(node: Node, index: Index) -> Place | None:
             axes = params["axes"]
             return operand, tuple(index[axes.index(a)] for a in range(len(axes)))
         case "slice":
-            moves = zip(index, params["starts"], params["steps"], strict=True)
-            return operand, tuple(start + i * step for i, start, step in moves)
+            moves = zip(
+                index, params["starts"], params["steps"], operand.type.shape, node.type.shape,
+                strict=True,
+            )  # fmt: skip
+            return operand, tuple([_moved(*move) for move in moves])
         case "flip":
-            extents = enumerate(zip(index, node.type.shape, strict=True))
-            return operand, tuple(n - 1 - i if a in params["axes"] else i for a, (i, n) in extents)
+            pairs = enumerate(zip(index, node.type.shape, strict=True))
+            return operand, tuple(
+                n - 1 - _known(i) if a in params["axes"] else i for a, (i, n) in pairs
+            )
         case "reshape":
-            return operand, _unravel(_flat(node.type.shape, index), operand.type.shape)
+            return operand, _reshaped(node, index)
         case "stop_gradient" | "barrier":
             return operand, index
         case "concatenate":
             return _concatenated(node, index)
         case "pad":
             gaps = [gap + 1 for gap in params["interior"]]
-            inner = _within(index, params["low"], gaps, operand.type.shape)
+            inner = _within(index, params["low"], gaps, operand.type.shape, node.type.shape)
             return (node.operands[1], ()) if inner is None else (operand, inner)
         case "update_slice":
             update = node.operands[1]
-            inner = _within(index, params["starts"], params["steps"], update.type.shape)
+            regions = params["starts"], params["steps"], update.type.shape
+            inner = _within(index, *regions, node.type.shape)
             return (operand, index) if inner is None else (update, inner)
         case _:
             return None
@@ -228,7 +267,7 @@ def _source(node: Node, index: Index) -> Place | None:
 
 def _concatenated(node: Node, index: Index) -> Place:
     axis = node.params["axis"]
-    position = index[axis]
+    position = _known(index[axis])
     for operand in node.operands:
         extent = operand.type.shape[axis]
         if position < extent:
@@ -238,11 +277,15 @@ def _concatenated(node: Node, index: Index) -> Place:
 
 
 def _within(
-    index: Index, starts: Sequence[int], steps: Sequence[int], shape: Shape
+    index: Index, starts: Sequence[int], steps: Sequence[int], shape: Shape, whole: Shape
 ) -> Index | None:
     """The index in a region that begins at ``starts``, in ``steps``; None outside of it."""
-    inner = []
-    for i, start, step, extent in zip(index, starts, steps, shape, strict=True):
+    inner: list[int | None] = []
+    extents = zip(shape, whole, strict=True)
+    for i, start, step, (extent, outer) in zip(index, starts, steps, extents, strict=True):
+        if i is ALONG:
+            inner.append(_moved(i, start, step, extent, outer))
+            continue
         number, rest = divmod(i - start, step)
         if rest or not 0 <= number < extent:
             return None
@@ -250,12 +293,43 @@ def _within(
     return tuple(inner)
 
 
+def _known(i: int | None) -> int:
+    """A place along an axis that the kernel's loop must not run along."""
+    if i is ALONG:
+        raise NotAlongError
+    return i
+
+
+def _moved(i: int | None, start: int, step: int, extent: int, kept: int) -> int | None:
+    """Where a place is behind a slice; the loop goes on along an axis of which all is kept."""
+    if i is not ALONG:
+        return start + i * step
+    if start or step != 1 or extent != kept:
+        raise NotAlongError
+    return ALONG
+
+
+def _reshaped(node: Node, index: Index) -> Index:
+    """The operand's index; an axis that the loop runs along must stay as it is."""
+    source, target = node.operands[0].type.shape, node.type.shape
+    if ALONG not in index:
+        return unravel(_flat(target, index), source)
+    axis = index.index(ALONG)
+    before = math.prod(target[:axis])
+    for here in range(len(source)):
+        if math.prod(source[:here]) == before and source[here] == target[axis]:
+            first = unravel(_flat(target[:axis], index[:axis]), source[:here])
+            rest = unravel(_flat(target[axis + 1 :], index[axis + 1 :]), source[here + 1 :])
+            return (*first, ALONG, *rest)
+    raise NotAlongError
+
+
 def _flat(shape: Shape, index: Index) -> int:
-    return sum(i * s for i, s in zip(index, row_major_strides(shape), strict=True))
+    return sum(_known(i) * s for i, s in zip(index, row_major_strides(shape), strict=True))
 
 
-def _unravel(flat: int, shape: Shape) -> Index:
-    index = []
+def unravel(flat: int, shape: Shape) -> tuple[int, ...]:
+    index: list[int] = []
     for extent in reversed(shape):
         flat, i = divmod(flat, extent)
         index.append(i)
@@ -264,8 +338,10 @@ def _unravel(flat: int, shape: Shape) -> Index:
 
 def _reduced_indices(node: Node, index: Index) -> Iterable[Index]:
     shape, axes = node.operands[0].type.shape, node.params["axes"]
+    if math.prod(shape[a] for a in axes) > LARGEST_SPACE:
+        raise NotAlongError
     for number in range(math.prod(shape[a] for a in axes)):
-        along = iter(_unravel(number, tuple(shape[a] for a in axes)))
+        along = iter(unravel(number, tuple(shape[a] for a in axes)))
         kept = iter(index)
         yield tuple(next(along) if a in axes else next(kept) for a in range(len(shape)))
 
@@ -273,9 +349,10 @@ def _reduced_indices(node: Node, index: Index) -> Iterable[Index]:
 def _carried(node: Node, index: Index) -> list[Place]:
     """What a scan is made of at an index: its value at the place before, if any, and operands."""
     axis, reverse = node.params["axis"], node.params["reverse"]
-    if index[axis] == (node.type.shape[axis] - 1 if reverse else 0):
+    position = _known(index[axis])
+    if position == (node.type.shape[axis] - 1 if reverse else 0):
         return [(node.operands[-1], index)]
-    before = (*index[:axis], index[axis] + (1 if reverse else -1), *index[axis + 1 :])
+    before = (*index[:axis], position + (1 if reverse else -1), *index[axis + 1 :])
     return [(node, before), *((x, index) for x in node.operands)]
 
 
@@ -288,6 +365,6 @@ def unrolled_kernel(
     sinks = []
     for root in stored:
         for flat in range(root.type.size):
-            value = body.value(root, _unravel(flat, root.type.shape))
+            value = body.value(root, unravel(flat, root.type.shape))
             sinks.append(Sink("store", root, value, buffers[root], Affine(flat, ())))
     return LoopKernel((), body.steps, sinks, roots=roots)
