@@ -216,8 +216,8 @@ class Unrolled:
     def place(self, shape: Shape, index: Index) -> Affine:
         """Where an element is in the memory of an array of the shape."""
         strides = list(zip(index, row_major_strides(shape), strict=True))
-        offset = sum(i * stride for i, stride in strides if i is not ALONG)
-        along = sum(stride for i, stride in strides if i is ALONG)
+        offset = sum(i * stride for i, stride in strides if i is not None)
+        along = sum(stride for i, stride in strides if i is None)
         return Affine(offset, (along,) * self.loops)
 
     def _append(self, step: Step) -> int:
@@ -283,7 +283,7 @@ def _within(
     inner: list[int | None] = []
     extents = zip(shape, whole, strict=True)
     for i, start, step, (extent, outer) in zip(index, starts, steps, extents, strict=True):
-        if i is ALONG:
+        if i is None:
             inner.append(_moved(i, start, step, extent, outer))
             continue
         number, rest = divmod(i - start, step)
@@ -295,14 +295,14 @@ def _within(
 
 def _known(i: int | None) -> int:
     """A place along an axis that the kernel's loop must not run along."""
-    if i is ALONG:
+    if i is None:
         raise NotAlongError
     return i
 
 
 def _moved(i: int | None, start: int, step: int, extent: int, kept: int) -> int | None:
     """Where a place is behind a slice; the loop goes on along an axis of which all is kept."""
-    if i is not ALONG:
+    if i is not None:
         return start + i * step
     if start or step != 1 or extent != kept:
         raise NotAlongError
