@@ -55,7 +55,7 @@ def tangle_slope(x: Any) -> Any:
     return tangle(x + 1e-200j).imag / 1e-200
 
 
-@pytest.mark.filterwarnings("default::pullback.LongTraceWarning")
+@pytest.mark.filterwarnings("ignore::pullback.LongTraceWarning")
 @pytest.mark.parametrize(("program", "slope"), [(chain, chain_slope), (tangle, tangle_slope)])
 @pytest.mark.parametrize(
     "x", [0.4, RNG.uniform(0.1, 0.9, 3), RNG.uniform(0.1, 0.9, 40)], ids=np.size
