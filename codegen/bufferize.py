@@ -48,6 +48,7 @@ from .kernel import (
     writes,
 )
 from .repeat import HANDLE, repeat_kernel, while_kernel
+from .reversal import reversal_kernel
 from .routines import routine_scratch
 from .schedule import schedule
 from .split import split
@@ -385,6 +386,7 @@ SPECIAL = {
 
 CONTROL_KERNELS: dict[str, Callable[..., Kernel]] = {
     "scan": repeat_kernel,
+    "reversal": reversal_kernel,
     "while_loop": while_kernel,
     "switch": choice_kernel,
 }

@@ -24,6 +24,7 @@ from .kernel import (
     Plan,
     Product,
     Repeat,
+    Reversal,
     Routine,
     While,
     reads,
@@ -34,6 +35,7 @@ from .kernel import (
 from .loops import emit_loops
 from .pool import SHARE_PARTS
 from .repeat import emit_repeat, emit_while
+from .reversal import emit_reversal
 from .routines import emit_routine
 
 
@@ -212,6 +214,8 @@ def _emit_control(
     match kernel:
         case Repeat():
             emit_repeat(w, kernel, pointers, turn, memory)
+        case Reversal():
+            emit_reversal(w, kernel, pointers, turn)
         case While():
             emit_while(w, kernel, pointers, turn, memory)
         case Choice():
@@ -239,7 +243,7 @@ def _emit_simple(
             w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
         case Product():
             _product(w, kernel, pointers)
-        case LoopKernel() | Routine() | Repeat() | While() | Choice():
+        case LoopKernel() | Routine() | Repeat() | Reversal() | While() | Choice():
             raise AssertionError("the kernel is a function of its own")
 
 

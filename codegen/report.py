@@ -10,6 +10,7 @@ from .kernel import (
     Buffer,
     Carried,
     Choice,
+    Control,
     Copy,
     Fill,
     Kernel,
@@ -17,6 +18,7 @@ from .kernel import (
     Plan,
     Product,
     Repeat,
+    Reversal,
     Routine,
     Step,
     While,
@@ -48,13 +50,13 @@ def bytes_moved(kernel: Kernel) -> int:
     """The size of all buffers that a kernel reads or writes, each counted once."""
     inside = sum(bytes_moved(k) for plan in inner_plans(kernel) for k in plan.kernels)
     if inside:
-        return inside * ((kernel.length or 1) if isinstance(kernel, Repeat) else 1)
+        return inside * ((kernel.length or 1) if isinstance(kernel, Repeat | Reversal) else 1)
     return sum(b.type.nbytes for b in (*reads(kernel), *writes(kernel)))
 
 
 def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
     head = f"kernel {number}: {_title(kernel)}, {bytes_moved(kernel)} bytes"
-    if isinstance(kernel, Repeat | While | Choice):
+    if isinstance(kernel, Control):
         return [head, *(f"    {line}" for line in _control_lines(kernel))]
     if not isinstance(kernel, LoopKernel):
         return [head]
@@ -67,7 +69,7 @@ def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
     return lines
 
 
-def _control_lines(kernel: Repeat | While | Choice) -> list[str]:
+def _control_lines(kernel: Control) -> list[str]:
     """What stands for what in the plans of a kernel, and their kernels."""
     lines: list[str] = []
     for number, plan in enumerate(inner_plans(kernel)):
@@ -78,7 +80,7 @@ def _control_lines(kernel: Repeat | While | Choice) -> list[str]:
     return lines
 
 
-def _meanings(kernel: Repeat | While | Choice, number: int) -> list[str]:
+def _meanings(kernel: Control, number: int) -> list[str]:
     match kernel:
         case Choice():
             plan = kernel.plans[number]
@@ -87,10 +89,18 @@ def _meanings(kernel: Repeat | While | Choice, number: int) -> list[str]:
         case While() if number == 0:
             states = [c.source for c in kernel.carried]
             pairs = [*kernel.test_fixed, *zip(states, kernel.tested, strict=True)]
+        case Reversal() if number == 0:
+            pairs = list(kernel.forward_fixed)
+        case Reversal():
+            states = [c.source for c in kernel.states]
+            pairs = [*kernel.fixed, *zip(states, kernel.seen, strict=True)]
         case _:
             pairs = list(kernel.fixed)
     lines = [f"{own} is {outer}" for outer, own in pairs]
-    if isinstance(kernel, Repeat):
+    if isinstance(kernel, Reversal) and number == 0:
+        lines += [f"{own} is {b}[i]" for b, own in kernel.forward_read]
+        lines += [_carried(c) for c in kernel.states]
+    elif isinstance(kernel, Repeat | Reversal):
         lines += [f"{own} is {b}[i]" for b, own in (*kernel.read, *kernel.written)]
     if not isinstance(kernel, Choice) and kernel.plan is inner_plans(kernel)[number]:
         lines += [_carried(c) for c in kernel.carried]
@@ -125,6 +135,10 @@ def _title(kernel: Kernel) -> str:
             backwards = ", backwards" if kernel.reverse else ""
             times = kernel.count if kernel.length is None else kernel.length
             return f"{times} times{backwards}{_of(kernel.roots[0])}"
+        case Reversal():
+            onwards = "" if kernel.reverse else ", backwards"
+            kept = f"{kernel.snapshots} snapshots of plan 0"
+            return f"{kernel.length} times{onwards}, by {kept}{_of(kernel.roots[0])}"
         case While():
             return f"while plan 0 says so{_of(kernel.roots[0])}"
         case Choice():

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 import pullback as pb
 from pullback.testing import check_grads
+from pullback.tracer.primitives.reversal import order
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(0)
@@ -264,6 +266,19 @@ def test_derivatives_of_while() -> None:
     same(pb.vmap(pb.hessian(root))(a), -0.25 * a**-1.5)
 
 
+def test_third_derivatives_of_loops_without_a_length() -> None:
+    """Reverse mode alone: what is kept of a loop is read by several others."""
+    loops: list[Callable[[Any], Any]] = [
+        root,
+        lambda a: pb.fori_loop(0, np.int64(3) + (a > 9), lambda i, v: np.sin(v) * a, a),
+    ]
+    for f in loops:
+        want = pb.jacfwd(pb.jacfwd(pb.jacfwd(f)))(2.0)
+        third = pb.grad(pb.grad(pb.grad(f)))
+        assert third(2.0) == pytest.approx(want)
+        assert pb.vmap(third)(np.array([2.0, 3.0]))[0] == pytest.approx(want)
+
+
 def test_a_loop_that_does_not_run() -> None:
     never = lambda x: pb.while_loop(lambda v: v < 0, lambda v: v * 2, x)  # noqa: E731
     assert never(3.0) == 3.0
@@ -492,7 +507,10 @@ def test_values_of_too_many_turns_are_computed_in_the_loop() -> None:
 # -- how much is kept ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("checkpoint", ["sqrt", "log", 7, 1, 1000])
+BINOMIAL = ["binomial", ("binomial", 1), ("binomial", 4), ("binomial", 1000)]
+
+
+@pytest.mark.parametrize("checkpoint", ["sqrt", "log", 7, 1, 1000, *BINOMIAL])
 @pytest.mark.parametrize("reverse", [False, True])
 def test_checkpoints_change_nothing(checkpoint: Any, reverse: bool) -> None:
     def f(a: Any, x: Any, kept: Any) -> Any:
@@ -526,15 +544,68 @@ def test_checkpoints_keep_less() -> None:
     assert every > 4096 * 800
     assert root < 4 * 64 * 800
     assert log < 4 * 8 * 4 * 800
+    few, more = (bytes_for(("binomial", n), 4096) for n in (5, 15))
+    assert few < 20 * 832
+    assert more - few == 10 * (832 + 64)
+    assert bytes_for("binomial", 4096) == bytes_for(("binomial", 13), 4096)
     assert bytes_for("sqrt", 16384) < 2.2 * root
     assert bytes_for("log", 32768) < 1.5 * log
     assert bytes_for("log", 4096 + 4095) < 2 * log
 
 
 def test_what_is_no_checkpoint() -> None:
-    for wrong in ("all", 0, -1, 2.5):
+    for wrong in ("all", 0, -1, 2.5, ("binomial", 0), ("binomial", 2.0), ("sqrt", 3), ()):
         with pytest.raises(ValueError, match="a checkpoint is"):
             pb.scan(lambda c, x: (c, x), 1.0, np.ones(3), checkpoint=wrong)  # type: ignore[arg-type]
+
+
+def test_snapshots_take_the_least_steps() -> None:
+    @cache
+    def least(steps: int, snapshots: int) -> int:
+        """How many steps are computed again, trying out all places of the next snapshot."""
+        if snapshots == 1 or steps == 1:
+            return steps * (steps - 1) // 2
+        return min(
+            first + least(first, snapshots) + least(steps - first, snapshots - 1)
+            for first in range(1, steps)
+        )
+
+    for steps in range(1, 40):
+        for snapshots in range(1, 9):
+            actions = list(order(steps, snapshots))
+            assert [place for place, count in actions if not count] == [*range(steps)][::-1]
+            assert sum(count for _, count in actions) == least(steps, snapshots)
+
+
+def test_derivatives_of_derivatives_from_snapshots() -> None:
+    """Carries that are trees, a branch within, batches; forward over reverse and twice reverse."""
+
+    def f(a: Any, xs: Any, kept: Any = ("binomial", 3)) -> Any:
+        def step(c: Any, x: Any) -> Any:
+            u, v = c
+            v = pb.cond(v > 0, lambda v: v * x, lambda v: np.cos(v), v)
+            return (np.tanh(a * u) + x, v), u * v
+
+        (u, v), ys = pb.scan(step, (a, 1.0), xs, reverse=True, checkpoint=kept)
+        return u + v**2 + np.sum(ys**2)
+
+    plain = lambda a, xs: f(a, xs, None)  # noqa: E731
+    a, xs = 0.7, RNG.normal(size=9)
+    same(pb.grad(f, (0, 1))(a, xs), pb.grad(plain, (0, 1))(a, xs))
+    want = pb.hessian(plain, 1)(a, xs)
+    same(pb.hessian(f, 1)(a, xs), want, 1e-11)
+    same(pb.jacrev(pb.jacrev(f, 1), 1)(a, xs), want, 1e-11)
+    same(pb.vmap(pb.hessian(f, 1), (None, 1))(a, np.stack([2 * xs, xs], 1))[1], want, 1e-11)
+    batched = pb.grad(lambda a, xs: np.sum(pb.vmap(f, (0, None))(a, xs)), 1)
+    same(batched(np.array([a, a]), xs), 2 * pb.grad(plain, 1)(a, xs))
+
+
+def test_snapshots_of_complex_numbers() -> None:
+    def f(a: Any, kept: Any = "binomial") -> Any:
+        step = lambda c, _: (c * a * 1j + np.conj(c) ** 2, c)  # noqa: E731
+        return np.real(pb.scan(step, a + 0.1j, length=5, checkpoint=kept)[0])
+
+    same(pb.grad(f)(0.4), pb.grad(lambda a: f(a, None))(0.4))
 
 
 LACK_OF_MEMORY = """
