@@ -55,9 +55,12 @@ def reversal_kernel(
     first = planned(with_outputs(forward, [forward.outputs[i] for i in states]))
     fixed, init, read = ways.forward.split(list(zip(there, first.inputs, strict=True)))
     own, begun, along = ways.given().split(list(zip(back, ways.own(plan.inputs), strict=True)))
-    going = tuple(Carried(*init[i], first.outputs[n], None, None) for n, i in enumerate(states))
+    going = tuple(
+        Carried(init[i][0], init[i][1], first.outputs[n], None, None) for n, i in enumerate(states)
+    )
     coming = tuple(
-        Carried(*begun[i], plan.outputs[n], results.get(i), None) for n, i in enumerate(carries)
+        Carried(begun[i][0], begun[i][1], plan.outputs[n], results.get(i), None)
+        for n, i in enumerate(carries)
     )
     inner = layout.split(plan.inputs)[2]
     size = rooms_for(coming) + (params["snapshots"] + 1) * LINE
