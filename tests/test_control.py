@@ -524,6 +524,11 @@ def test_checkpoints_change_nothing(checkpoint: Any, reverse: bool) -> None:
         last, ys = f(a, x, kept)
         return last + np.sum(np.cos(ys))
 
+    for few in (np.zeros(0), np.ones(1)):
+        slopes = [
+            pb.grad(lambda a, k=k, few=few: total(a, few, k))(1.1) for k in (None, checkpoint)
+        ]
+        same(*slopes)
     x = RNG.normal(size=75)
     for kept in (None, checkpoint):
         compiled = pb.jit(f, static_argnums=2)

@@ -19,7 +19,7 @@ FACTOR = 8
 def segment_of(checkpoint: Checkpoint, count: int) -> int:
     """How many steps a segment has."""
     match checkpoint:
-        case None:
+        case None | "binomial" | ("binomial", _):
             return count
         case "sqrt":
             return max(math.isqrt(count), 1)

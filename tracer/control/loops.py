@@ -45,7 +45,7 @@ def scan(
     stacked = [as_leaf(x) for x in leaves]
     count = _length(stacked, length)
     snapshots = snapshots_of(checkpoint, count)
-    size = count if snapshots is not None else segment_of(checkpoint, count)
+    size = segment_of(checkpoint, count)
     if size < count:
         return _in_segments(f, init, stacked, x_spec, count, size, reverse, checkpoint)
     slices = [x.type.with_shape(x.shape[1:]) for x in stacked]
