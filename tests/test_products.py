@@ -254,7 +254,7 @@ LINEAR: dict[str, Callable[..., Any]] = {
             lambda a: pb.scan(lambda c, z: (np.sin(c * z), None), a, X, checkpoint="binomial")[0],
             0.3,
         )[1](np.sum(x))[0]
-        * y
+        + y
     ),
     "computed again": lambda x, y: pb.vjp(pb.checkpoint(lambda a: np.sin(np.cos(a))), X)[1](x)[0],
 }

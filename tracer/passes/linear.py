@@ -61,12 +61,22 @@ def _shares(graph: Graph, given: Sequence[Share]) -> list[Share]:
 
 
 def _vanishes(node: Node, operands: Sequence[Share]) -> bool:
+    """Whether a node without linear operands is zero: a linear function of what is."""
     if node.primitive is LITERAL:
         return literal_value(node) == 0
-    return node.primitive.name in KEEPS_ZERO and operands[0] is Share.ZERO
+    if node.primitive.name in KEEPS_ZERO:
+        return operands[0] is Share.ZERO
+    nothing = {x for x, share in zip(node.operands, operands, strict=True) if share is Share.ZERO}
+    return bool(nothing) and _is_together(node, operands) and is_linear(node, nothing)
 
 
 KEEPS_ZERO = frozenset(("broadcast", "reshape", "convert"))
+"""Rows that give zeros of zeros of any dtype."""
+
+
+def _is_together(node: Node, operands: Sequence[Share]) -> bool:
+    """Whether nothing constant is among the operands that a node is linear in together."""
+    return all(operands[i] is not Share.CONSTANT for i in _summands(node))
 
 
 def _share(node: Node, operands: Sequence[Share]) -> Share:
@@ -74,8 +84,7 @@ def _share(node: Node, operands: Sequence[Share]) -> Share:
     if node.primitive.name == "barrier":
         return operands[0]
     varies = {x for x, share in zip(node.operands, operands, strict=True) if share is Share.LINEAR}
-    affine = any(operands[i] is Share.CONSTANT for i in _summands(node))
-    if affine or not is_linear(node, varies):
+    if not _is_together(node, operands) or not is_linear(node, varies):
         raise NotLinear(node)
     return Share.LINEAR
 
