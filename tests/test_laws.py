@@ -184,7 +184,7 @@ def by_python(f: Function, n: int, x: Any) -> Any:
     return x
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(body=bodies((0, 1)))
 def test_loops_of_any_kind_are_the_same(body: Body) -> None:
     """While, for, scan with every checkpoint, and Python's: values, gradients, batched counts."""
