@@ -14,6 +14,7 @@ from pullback.tracer.primitives.elementwise import convert
 from pullback.tracer.trace import Tracer
 from pullback.tracer.types import FLOAT16, FLOAT32
 
+from .fuse import CONTROL
 from .rewrite import Rule, rewritten
 
 MOVES = frozenset(
@@ -54,8 +55,8 @@ def widen_half(graph: Graph) -> Graph:
 
 
 def rules() -> dict[Primitive, Rule]:
-    """The rule for every row that computes."""
-    return {row: _in_single for name, row in TABLE.items() if name not in MOVES}
+    """The rule for every row that computes; loops and branches have been lowered inside."""
+    return {row: _in_single for name, row in TABLE.items() if name not in MOVES | CONTROL}
 
 
 def _in_single(node: Node, operands: Sequence[Tracer]) -> Tracer | None:
