@@ -266,6 +266,25 @@ def test_derivatives_of_while() -> None:
     same(pb.vmap(pb.hessian(root))(a), -0.25 * a**-1.5)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "c8", "c16"])
+def test_dtypes_of_what_is_carried(dtype: str) -> None:
+    """Each kind of loop, beside the loop written out in Python."""
+    x = np.array([0.3, 0.9]).astype(dtype)
+    step = lambda v: np.cos(v) * x + v[::-1]  # noqa: E731
+    loops: list[Callable[[Any], Any]] = [
+        lambda x: pb.fori_loop(0, np.int64(3) + (x.shape[0] > 9), lambda i, v: step(v), x),
+        lambda x: pb.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, step(s[1])), (0, x))[1],
+        lambda x: pb.scan(lambda v, _: (step(v), v), x, length=3, checkpoint="binomial")[0],
+        lambda x: pb.cond(np.real(x[0]) > 0, lambda x: step(step(step(x))), lambda x: x, x),
+    ]
+    slope = lambda f: pb.grad(lambda x: np.sum(np.abs(f(x))).astype(np.float64))  # noqa: E731
+    want = slope(lambda x: step(step(step(x))))(x)
+    for f in loops:
+        got = slope(f)(x)
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, rtol=1e-2 if dtype == "f2" else 1e-5)
+
+
 def test_third_derivatives_of_loops_without_a_length() -> None:
     """Reverse mode alone: what is kept of a loop is read by several others."""
     loops: list[Callable[[Any], Any]] = [
