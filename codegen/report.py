@@ -131,21 +131,27 @@ def _title(kernel: Kernel) -> str:
             return f"copy {kernel.source} -> {kernel.target}"
         case Fill():
             return f"fill {kernel.buffer} with {kernel.value}"
-        case Repeat():
-            backwards = ", backwards" if kernel.reverse else ""
-            times = kernel.count if kernel.length is None else kernel.length
-            return f"{times} times{backwards}{_of(kernel.roots[0])}"
-        case Reversal():
-            onwards = "" if kernel.reverse else ", backwards"
-            kept = f"{kernel.snapshots} snapshots of plan 0"
-            return f"{kernel.length} times{onwards}, by {kept}{_of(kernel.roots[0])}"
-        case While():
-            return f"while plan 0 says so{_of(kernel.roots[0])}"
-        case Choice():
-            return f"plan of the number in {kernel.index}{_of(kernel.roots[0])}"
+        case Repeat() | Reversal() | While() | Choice():
+            return f"{_control_title(kernel)}{_of(kernel.roots[0])}"
         case Routine():
             operands = ", ".join(map(str, kernel.operands))
             return f"{kernel.node.primitive.name} {operands} -> {kernel.target}{_of(kernel.node)}"
+
+
+def _control_title(kernel: Control) -> str:
+    match kernel:
+        case Repeat():
+            backwards = ", backwards" if kernel.reverse else ""
+            times = kernel.count if kernel.length is None else kernel.length
+            return f"{times} times{backwards}"
+        case Reversal():
+            onwards = "" if kernel.reverse else ", backwards"
+            kept = f"{kernel.snapshots} snapshots of plan 0"
+            return f"{kernel.length} times{onwards}, by {kept}"
+        case While():
+            return "while plan 0 says so"
+        case Choice():
+            return f"plan of the number in {kernel.index}"
 
 
 def _step(step: Step) -> str:

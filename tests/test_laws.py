@@ -197,7 +197,7 @@ def test_loops_of_any_kind_are_the_same(body: Body) -> None:
     want = pb.value_and_grad(weighted(lambda x: by_python(f, MOST, x)))(X)
     for checkpoint in (None, "sqrt", 2, "binomial", ("binomial", 1)):
         same(pb.value_and_grad(weighted(by_scan(checkpoint)))(X), want)
-    slopes = [pb.grad(weighted(lambda x, n=n: by_python(f, n, x)))(X) for n in COUNTS]
+    slopes = [pb.grad(weighted(partial(by_python, f, int(n))))(X) for n in COUNTS]
     for loop in (by_while, by_traced_for):
         slope = pb.grad(lambda n, x, loop=loop: np.sum(loop(f, n, x) * CT), 1)
         same(slope(np.int64(MOST), X), want[1])

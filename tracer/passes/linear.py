@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import Enum
 from typing import Any
 
@@ -63,7 +63,7 @@ def _shares(graph: Graph, given: Sequence[Share]) -> list[Share]:
 def _vanishes(node: Node, operands: Sequence[Share]) -> bool:
     """Whether a node without linear operands is zero: a linear function of what is."""
     if node.primitive is LITERAL:
-        return literal_value(node) == 0
+        return bool(literal_value(node) == 0)
     if node.primitive.name in KEEPS_ZERO:
         return operands[0] is Share.ZERO
     nothing = {x for x, share in zip(node.operands, operands, strict=True) if share is Share.ZERO}
@@ -158,7 +158,7 @@ def _switch_results(node: Node, operands: Sequence[Share]) -> list[Share]:
     return first
 
 
-RESULTS = {
+RESULTS: dict[str, Callable[[Node, Sequence[Share]], list[Share]]] = {
     "scan": _scan_results,
     "reversal": _reversal_results,
     "while_loop": _while_results,
