@@ -53,7 +53,7 @@ def scan(
     xs: Any = None,
     length: int | None = None,
     reverse: bool = False,
-    checkpoint: int | str | None = None,
+    checkpoint: int | str | tuple[str, int] | None = None,
 ) -> tuple[Any, Any]:
     """Carry a value along the first axis of arrays.
 
@@ -67,7 +67,10 @@ def scan(
         reverse: go from the last entry to the first; the y of an entry stands at its place.
         checkpoint: how much reverse mode keeps of n steps: None, the carry of each; "sqrt", of the
             root of n segments, each of which is run once more; "log", of nested segments, eight on
-            a level, run once more on each level; a number, of segments of so many steps.
+            a level, run once more on each level; a number, of segments of so many steps;
+            ("binomial", c), of c steps at a time, from which the others are computed again in the
+            order that takes the least steps (A. Griewank and A. Walther, Algorithm 799, 2000);
+            "binomial", with as many as n has binary digits.
 
     Returns:
         The last carry, and the ys stacked along a new first axis.
@@ -76,7 +79,8 @@ def scan(
 
     Raises:
         TypeError: when the carry changes its structure or type, or ``f`` does not return a pair.
-        ValueError: when the length is not known, or differs between arrays.
+        ValueError: when the length is not known, or differs between arrays; for what is no
+            checkpoint.
 
     >>> total, sums = pb.scan(lambda c, x: (c + x, c + x), 0.0, np.array([1.0, 2.0, 4.0]))
     >>> total, sums
@@ -97,8 +101,8 @@ def _scan(functions: Functions, init: Any, xs: Any, **static: Any) -> Any:
 def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any) -> Any:
     """``value = body(i, value)`` for each i from ``lower`` on to below ``upper``, from ``init`` on.
 
-    The bounds may be traced. Between bounds that are known it is a `scan`, else a `while_loop`,
-    which forward mode differentiates.
+    The bounds may be traced. Between bounds that are known it is a `scan`, else a `while_loop`.
+    Derivatives of all orders and both modes.
 
     Raises:
         TypeError: when the value changes its structure or type, or a bound is no integer.
@@ -124,9 +128,10 @@ def _loop(functions: Functions, lower: Any, upper: Any, init: Any) -> Any:
 def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
     """``value = body(value)`` as long as ``cond(value)``, from ``init`` on.
 
-    Forward mode differentiates it.
+    Derivatives of all orders and both modes; reverse mode keeps the value of each turn.
 
     Raises:
+        MemoryError: when there is no room for these.
         TypeError: when the condition is not one bool, or the value changes its structure or type.
 
     >>> pb.while_loop(lambda x: x < 100.0, lambda x: 3.0 * x, 1.0)

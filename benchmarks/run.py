@@ -10,6 +10,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from checkpoints import checkpoints
+from checkpoints import section as kept
 from families import FAMILIES
 from forward import forward, section
 from measure import Measured, measure
@@ -34,7 +36,7 @@ def main() -> int:
                 print(f"\n{lines([measured])}\n{required(measured) or ''}", flush=True)
     print("\n".join(problems))
     if not options.families and options.threads == "one":
-        write(RESULTS, all_measured, section(forward()), problems)
+        write(RESULTS, all_measured, section(forward()), kept(checkpoints()), problems)
         print(f"written to {RESULTS.relative_to(RESULTS.parents[1])}")
     wrong = [(m.name, tool) for m in all_measured for tool in m.apart if not agrees(m, tool)]
     return len(wrong)

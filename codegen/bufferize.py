@@ -50,6 +50,7 @@ from .kernel import (
 )
 from .python_call import python_kernel
 from .repeat import HANDLE, repeat_kernel, while_kernel
+from .reversal import reversal_kernel
 from .routines import routine_scratch
 from .schedule import schedule
 from .split import body_work, split
@@ -437,6 +438,7 @@ SPECIAL = {
 
 FAMILY_KERNELS: dict[str, Callable[..., Kernel]] = {
     "scan": repeat_kernel,
+    "reversal": reversal_kernel,
     "while_loop": while_kernel,
     "switch": choice_kernel,
     **dict.fromkeys(sorted(PYTHON), python_kernel),

@@ -29,6 +29,7 @@ from .kernel import (
     Product,
     PythonCall,
     Repeat,
+    Reversal,
     Routine,
     While,
     inner_plans,
@@ -41,6 +42,7 @@ from .loops import emit_loops
 from .pool import SHARE_PARTS
 from .python_call import emit_python_call
 from .repeat import emit_repeat, emit_while
+from .reversal import emit_reversal
 from .routines import emit_routine
 from .scalar import INLINED
 
@@ -314,7 +316,7 @@ def _emit_inline(
             emit_routine(w, kernel, pointers, emission.sites, status, emission.vector_bytes)
         case PythonCall():
             emit_python_call(w, kernel, pointers, emission.callbacks, emission.sites, status)
-        case Repeat() | While() | Choice():
+        case Repeat() | Reversal() | While() | Choice():
             _emit_control(w, emission, name, kernel, pointers)
         case Fill():
             _fill(w, name, kernel, pointers[kernel.buffer], emission.vector_bytes)
@@ -349,14 +351,7 @@ def _emit_control(
         takes = any(takes_memory(each) for each in plan.kernels)
         before = arena.mark(w, status) if takes else None
         for each in plan.kernels:
-            if isinstance(each, LoopKernel) and is_straight(each):
-                emit_loops(w, each, inner, emission.sites, status, emission.vector_bytes, held=held)
-            elif isinstance(each, Copy) and not held.buffers.isdisjoint((each.source, each.target)):
-                copy_held(w, each, inner, held)
-            else:
-                whole = isinstance(each, LoopKernel) and each.last is None
-                write = _emit_inline if whole and w.length < LARGEST_FUNCTION else _emit_kernel
-                write(w, emission, f"{name}.{next(numbers)}", each, inner)
+            _emit_in_turn(w, emission, f"{name}.{next(numbers)}", each, inner, held)
         if before is not None:
             arena.release(w, status, before)
 
@@ -376,10 +371,33 @@ def _emit_control(
     match kernel:
         case Repeat():
             emit_repeat(w, kernel, pointers, turn, memory)
+        case Reversal():
+            emit_reversal(w, kernel, pointers, turn)
         case While():
             emit_while(w, kernel, pointers, turn, memory)
         case Choice():
             emit_choice(w, kernel, pointers, turn)
+
+
+def _emit_in_turn(
+    w: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: Kernel,
+    pointers: dict[Buffer, Value],
+    held: Held,
+) -> None:
+    """Do what a kernel does in a turn of a loop, of which registers hold some of the buffers."""
+    if isinstance(kernel, LoopKernel) and is_straight(kernel):
+        status = Value(PTR, f"%{STATUS}")
+        sites, vector_bytes = emission.sites, emission.vector_bytes
+        emit_loops(w, kernel, pointers, sites, status, vector_bytes, held=held)
+    elif isinstance(kernel, Copy) and not held.buffers.isdisjoint((kernel.source, kernel.target)):
+        copy_held(w, kernel, pointers, held)
+    else:
+        whole = isinstance(kernel, LoopKernel) and kernel.last is None
+        write = _emit_inline if whole and w.length < LARGEST_FUNCTION else _emit_kernel
+        write(w, emission, name, kernel, pointers)
 
 
 def _leave_if_failed(run: FunctionWriter, result: Value) -> None:

@@ -24,7 +24,7 @@ ARG_REDUCTIONS = frozenset({"argmax", "argmin"})
 SCANS = frozenset({"cumsum", "cumprod", "cummax", "cummin", "recurrence"})
 SCATTERS = frozenset({"scatter", "scatter_add"})
 MOVES = frozenset({"broadcast", "permute", "slice", "flip", "reshape", "stop_gradient", "barrier"})
-CONTROL = frozenset({"scan", "while_loop", "switch"})
+CONTROL = frozenset({"scan", "reversal", "while_loop", "switch"})
 """Rows with graphs inside, of several results, each of them a node."""
 PYTHON = frozenset({"pure_callback", "debug_callback"})
 """Rows that call Python."""

@@ -56,7 +56,7 @@ def widen_half(graph: Graph) -> Graph:
 
 
 def rules() -> dict[Primitive, Rule]:
-    """The rule for every row that computes."""
+    """The rule for every row that computes; loops and branches have been lowered inside."""
     return {row: _in_single for name, row in TABLE.items() if name not in MOVES | SEVERAL}
 
 

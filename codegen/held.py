@@ -6,7 +6,7 @@ else touches is the values last written there; what a loop carries in it are its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .assembly import FunctionWriter, Value
@@ -56,10 +56,14 @@ def held_buffers(plan: Plan) -> frozenset[Buffer]:
         else:
             others.update(touched)
         if isinstance(kernel, LoopKernel):
-            others.update(
-                s.buffer for s in kernel.steps if s.buffer is not None and s.kind == "gather"
-            )
+            others.update(_at_computed_places(kernel))
     return frozenset(small - others)
+
+
+def _at_computed_places(kernel: LoopKernel) -> Iterator[Buffer]:
+    """What a kernel reads or writes at places that are known only when it runs."""
+    yield from (s.buffer for s in kernel.steps if s.buffer is not None and s.kind == "gather")
+    yield from (s.buffer for s in kernel.sinks if s.kind == "scatter")
 
 
 def read_before(w: FunctionWriter, plan: Plan, pointers: dict[Buffer, Value], held: Held) -> None:

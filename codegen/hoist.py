@@ -88,7 +88,7 @@ def _hoisted(node: Node, operands: Sequence[Tracer]) -> Tracer | None:
     ]
     common = {
         "body": split.body, "consts": len(split.consts), "carries": len(split.carries),
-        "length": length, "reverse": params["reverse"],
+        "length": length, "reverse": params["reverse"], "snapshots": params["snapshots"],
     }  # fmt: skip
 
     def result(number: int) -> Tracer:

@@ -199,6 +199,32 @@ class Repeat:
 
 
 @dataclass(slots=True)
+class Reversal:
+    """Run ``plan`` once for each of ``length`` places, back over what ``forward`` carries.
+
+    ``forward`` carries the ``states`` on, from one of ``snapshots`` to the next; ``plan`` gets what
+    they are at a place in ``seen``. The pairs are as in `Repeat`, and ``reverse`` tells that the
+    first of the places is the last one of the axis. ``scratch`` has room for the snapshots too.
+    """
+
+    roots: tuple[Node, ...]
+    forward: Plan
+    plan: Plan
+    length: int
+    reverse: bool
+    snapshots: int
+    forward_fixed: tuple[tuple[Buffer, Buffer], ...]
+    states: tuple[Carried, ...]
+    forward_read: tuple[tuple[Buffer, Buffer], ...]
+    seen: tuple[Buffer, ...]
+    fixed: tuple[tuple[Buffer, Buffer], ...]
+    carried: tuple[Carried, ...]
+    read: tuple[tuple[Buffer, Buffer], ...]
+    written: tuple[tuple[Buffer, Buffer], ...]
+    scratch: Buffer
+
+
+@dataclass(slots=True)
 class While:
     """Run a plan as long as ``test``, a plan with one bool as its output, says so.
 
@@ -247,7 +273,7 @@ class PythonCall:
     unused: tuple[Buffer, ...]
 
 
-Control: TypeAlias = Repeat | While | Choice
+Control: TypeAlias = Repeat | Reversal | While | Choice
 """Kernels made of plans."""
 
 Kernel: TypeAlias = LoopKernel | Fill | Copy | Product | Routine | PythonCall | Control
@@ -288,6 +314,10 @@ def reads(kernel: Kernel) -> set[Buffer]:
             inits = {c.init for c in kernel.carried}
             counts = {kernel.count} if kernel.count is not None else set()
             return inits | counts | {outer for outer, _ in (*kernel.fixed, *kernel.read)}
+        case Reversal():
+            inits = {c.init for c in (*kernel.states, *kernel.carried)}
+            pairs = (*kernel.forward_fixed, *kernel.forward_read, *kernel.fixed, *kernel.read)
+            return inits | {outer for outer, _ in pairs}
         case While():
             inits = {c.init for c in kernel.carried}
             return inits | {outer for outer, _ in (*kernel.test_fixed, *kernel.fixed)}
@@ -331,6 +361,8 @@ def inner_plans(kernel: Kernel) -> tuple[Plan, ...]:
     match kernel:
         case Repeat():
             return (kernel.plan,)
+        case Reversal():
+            return kernel.forward, kernel.plan
         case While():
             return kernel.test, kernel.plan
         case Choice():
@@ -350,6 +382,9 @@ def writes(kernel: Kernel) -> set[Buffer]:
             return {kernel.target} | ({kernel.scratch} if kernel.scratch is not None else set())
         case Repeat():
             kept = {b for c in kernel.carried for b in (c.last, c.history) if b is not None}
+            return {kernel.scratch} | kept | {outer for outer, _ in kernel.written}
+        case Reversal():
+            kept = {c.last for c in kernel.carried if c.last is not None}
             return {kernel.scratch} | kept | {outer for outer, _ in kernel.written}
         case While():
             kept = {b for c in kernel.carried for b in (c.last, c.history) if b is not None}

@@ -53,7 +53,7 @@ def repeat_kernel(roots: Sequence[Node], buffers: dict[Node, Buffer], planned: P
     results = {root.params["result"]: buffers[root] for root in roots}
     ys = [y for y in range(layout.ys) if layout.carries + y in results]
     kept = {i for i in range(layout.carries) if i in results or layout.history(i) in results}
-    carries = _carries_for(body, layout, kept, [body.outputs[layout.carries + y] for y in ys])
+    carries = carries_for(body, layout, kept, [body.outputs[layout.carries + y] for y in ys])
     outputs = (*carries, *(layout.carries + y for y in ys))
     plan = planned(with_outputs(body, [body.outputs[i] for i in outputs]))
     count, outer = taken(params["length"], [buffers[base(x)] for x in node.operands])
@@ -81,7 +81,7 @@ def repeat_kernel(roots: Sequence[Node], buffers: dict[Node, Buffer], planned: P
         carried,
         tuple(read),
         tuple(written),
-        scratch_for(roots, buffers, _rooms(carried) + plan.workspace_bytes),
+        scratch_for(roots, buffers, rooms_for(carried) + plan.workspace_bytes),
     )
 
 
@@ -96,7 +96,7 @@ def while_kernel(roots: Sequence[Node], buffers: dict[Node, Buffer], planned: Pl
     looked_at = reachable([*cond.outputs, *cond.effects])
     kept = {i for i, p in enumerate(cond.parameters[own:]) if p in looked_at}
     kept |= {number % count for number in results if number != turns(layout)}
-    carries = _carries_for(body, layout, kept, [])
+    carries = carries_for(body, layout, kept, [])
     test, plan = planned(cond), planned(with_outputs(body, [body.outputs[i] for i in carries]))
     outer = [buffers[base(x)] for x in node.operands]
     fixed, init, _ = layout.split(list(zip(outer[own:], plan.inputs, strict=True)))
@@ -110,7 +110,7 @@ def while_kernel(roots: Sequence[Node], buffers: dict[Node, Buffer], planned: Pl
         )
         for n, i in enumerate(carries)
     )
-    size = _rooms(carried) + LINE + max(plan.workspace_bytes, test.workspace_bytes)
+    size = rooms_for(carried) + LINE + max(plan.workspace_bytes, test.workspace_bytes)
     return While(
         tuple(roots),
         test,
@@ -124,7 +124,7 @@ def while_kernel(roots: Sequence[Node], buffers: dict[Node, Buffer], planned: Pl
     )
 
 
-def _carries_for(
+def carries_for(
     body: Graph, layout: Layout, kept: Iterable[int], others: Sequence[Node]
 ) -> list[int]:
     """The carried values that those to be kept, other outputs and effects are computed from."""
@@ -138,12 +138,12 @@ def _carries_for(
         wanted = more
 
 
-def _room(carried: Carried) -> int:
+def room_for(carried: Carried) -> int:
     return -(-carried.init.type.nbytes // LINE) * LINE
 
 
-def _rooms(carried: Iterable[Carried]) -> int:
-    return sum(2 * _room(c) for c in carried)
+def rooms_for(carried: Iterable[Carried]) -> int:
+    return sum(2 * room_for(c) for c in carried)
 
 
 # -- emission ----------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def emit_repeat(
     w.start_block(empty)
     for c in kernel.carried:
         if c.last is not None:
-            copy(w, _size(c), outer[c.init], outer[c.last])
+            copy(w, size_of(c), outer[c.init], outer[c.last])
     w.jump(after)
     w.start_block(filled)
     last = w.op("sub", count, constant(I64, 1))
@@ -181,16 +181,16 @@ def emit_repeat(
         for c, values in _parts(phis, loop.carried):
             held.put(c.source, values)
             if c.history is not None:
-                write_all(w, values, c.init, _at(w, stacks[c.history], place, _size(c)))
+                write_all(w, values, c.init, _at(w, stacks[c.history], place, size_of(c)))
         ends = w.compare("eq", loop.index, last)
-        pairs = _to_and_fro(w, placed, outer, outer[kernel.scratch], loop.index)
+        pairs = to_and_fro(w, placed, outer, outer[kernel.scratch], loop.index)
         for c, pair in zip(placed, pairs, strict=True):
-            stack = None if c.history is None else _at(w, stacks[c.history], place, _size(c))
+            stack = None if c.history is None else _at(w, stacks[c.history], place, size_of(c))
             pointers[c.source], pointers[c.target] = _kept(
                 w, c, pair, stack, outer, ends, kernel.reverse
             )
-        offset = _rooms(kernel.carried)
-        _place_workspace(w, kernel.plan, outer[kernel.scratch], offset, pointers, held)
+        offset = rooms_for(kernel.carried)
+        place_workspace(w, kernel.plan, outer[kernel.scratch], offset, pointers, held)
         turn(kernel.plan, pointers, held)
         loop.carried = [x for c in phis for x in held.elements(c.target)]
     for c, values in _parts(phis, loop.carried):
@@ -213,7 +213,7 @@ def _kept(
     source, target = pair
     if stack is not None:
         source = stack
-        following = w.address(source, -_size(c) if reverse else _size(c), "i8")
+        following = w.address(source, -size_of(c) if reverse else size_of(c), "i8")
         target = w.select(ends, target, following)
     if c.last is not None:
         target = w.select(ends, outer[c.last], target)
@@ -225,7 +225,7 @@ def _begin_histories(
 ) -> None:
     for c in carried:
         if c.history is not None:
-            copy(w, _size(c), outer[c.init], _at(w, stacks[c.history], first, _size(c)))
+            copy(w, size_of(c), outer[c.init], _at(w, stacks[c.history], first, size_of(c)))
 
 
 def _divided(kernel: Repeat) -> tuple[Held, list[Carried], list[Carried]]:
@@ -252,7 +252,7 @@ def _stacks(
     """Where what goes along the loop begins: behind a handle, if the length is not known."""
     read = {b: outer[b] for b, _ in kernel.read}
     written = {b: inner.type.nbytes for b, inner in kernel.written}
-    written |= {c.history: _size(c) for c in kernel.carried if c.history is not None}
+    written |= {c.history: size_of(c) for c in kernel.carried if c.history is not None}
     if kernel.length is not None:
         return {**read, **{b: outer[b] for b in written}}
     found = {b: w.load(PTR, handle, 8) for b, handle in read.items()}
@@ -266,7 +266,7 @@ def emit_while(
     w: FunctionWriter, kernel: While, outer: Pointers, turn: Turn, memory: Memory
 ) -> None:
     """Write a loop that goes on while its test is true."""
-    scratch, used = outer[kernel.scratch], _rooms(kernel.carried)
+    scratch, used = outer[kernel.scratch], rooms_for(kernel.carried)
     counter, room = w.alloca(I64), w.alloca(I64)
     w.store(constant(I64, 0), counter, 8)
     w.store(constant(I64, 0), room, 8)
@@ -274,12 +274,12 @@ def emit_while(
     w.jump(begin)
     w.start_block(begin)
     number = w.load(I64, counter, 8)
-    pairs = _to_and_fro(w, kernel.carried, outer, scratch, number)
+    pairs = to_and_fro(w, kernel.carried, outer, scratch, number)
     tested = {inner: outer[b] for b, inner in kernel.test_fixed}
     tested |= {b: source for b, (source, _) in zip(kernel.tested, pairs, strict=True)}
     (answer,) = kernel.test.outputs
     tested[answer] = w.address(scratch, used, "i8")
-    _place_workspace(w, kernel.test, scratch, used + LINE, tested, Held())
+    place_workspace(w, kernel.test, scratch, used + LINE, tested, Held())
     turn(kernel.test, tested, Held())
     more = w.load("i8", tested[answer], 1)
     w.branch(w.compare("ne", more, constant("i8", 0)), go_on, done)
@@ -290,14 +290,14 @@ def emit_while(
         _keep(w, kept, outer, number, room, memory)
     for c, (source, target) in zip(kernel.carried, pairs, strict=True):
         pointers[c.source], pointers[c.target] = source, target
-    _place_workspace(w, kernel.plan, scratch, used + LINE, pointers, Held())
+    place_workspace(w, kernel.plan, scratch, used + LINE, pointers, Held())
     turn(kernel.plan, pointers, Held())
     w.store(w.op("add", number, constant(I64, 1)), counter, 8)
     w.jump(begin)
     w.start_block(done)
     for c, (source, _) in zip(kernel.carried, pairs, strict=True):
         if c.last is not None:
-            copy(w, _size(c), source, outer[c.last])
+            copy(w, size_of(c), source, outer[c.last])
     if kernel.turns is not None:
         w.store(number, outer[kernel.turns], 8)
 
@@ -317,14 +317,14 @@ def _keep(
     w.start_block(full)
     doubled = w.op("shl", size, constant(I64, 1))
     none = w.compare("eq", size, constant(I64, 0))
-    most = max(_size(c) for c, _ in kept)
+    most = max(size_of(c) for c, _ in kept)
     first = min(max(FIRST_BYTES // max(most, 1), 1), FIRST_ROOM)
     larger = w.select(none, constant(I64, first), doubled)
     for c, _ in kept:
         handle = outer[c.history] if c.history is not None else outer[c.init]
-        grown = memory(w.scale_index(larger, max(_size(c), 1)))
+        grown = memory(w.scale_index(larger, max(size_of(c), 1)))
         old = w.select(none, grown, w.load(PTR, handle, 8))
-        copy(w, w.scale_index(size, _size(c)), old, grown)
+        copy(w, w.scale_index(size, size_of(c)), old, grown)
         w.store(grown, handle, 8)
     w.store(larger, room, 8)
     w.jump(fits)
@@ -332,10 +332,10 @@ def _keep(
     for c, source in kept:
         assert c.history is not None
         stack = w.load(PTR, outer[c.history], 8)
-        copy(w, _size(c), source, _at(w, stack, number, _size(c)))
+        copy(w, size_of(c), source, _at(w, stack, number, size_of(c)))
 
 
-def _to_and_fro(
+def to_and_fro(
     w: FunctionWriter,
     carried: Sequence[Carried],
     outer: Pointers,
@@ -348,14 +348,14 @@ def _to_and_fro(
     even = w.op("xor", odd, constant(I64, 1))
     pairs, offset = [], 0
     for c in carried:
-        own, room = w.address(scratch, offset, "i8"), _room(c)
+        own, room = w.address(scratch, offset, "i8"), room_for(c)
         source = w.select(begun, outer[c.init], _at(w, own, even, room))
         pairs.append((source, _at(w, own, odd, room)))
         offset += 2 * room
     return pairs
 
 
-def _place_workspace(
+def place_workspace(
     w: FunctionWriter,
     plan: Plan,
     scratch: Value,
@@ -372,7 +372,7 @@ def _at(w: FunctionWriter, pointer: Value, place: Value, size: int) -> Value:
     return w.address(pointer, w.scale_index(place, size), "i8")
 
 
-def _size(carried: Carried) -> int:
+def size_of(carried: Carried) -> int:
     return carried.init.type.nbytes
 
 

@@ -10,6 +10,7 @@ from .kernel import (
     Buffer,
     Carried,
     Choice,
+    Control,
     Copy,
     Fill,
     Kernel,
@@ -18,6 +19,7 @@ from .kernel import (
     Product,
     PythonCall,
     Repeat,
+    Reversal,
     Routine,
     Step,
     While,
@@ -49,13 +51,13 @@ def bytes_moved(kernel: Kernel) -> int:
     """The size of all buffers that a kernel reads or writes, each counted once."""
     inside = sum(bytes_moved(k) for plan in inner_plans(kernel) for k in plan.kernels)
     if inside:
-        return inside * ((kernel.length or 1) if isinstance(kernel, Repeat) else 1)
+        return inside * ((kernel.length or 1) if isinstance(kernel, Repeat | Reversal) else 1)
     return sum(b.type.nbytes for b in (*reads(kernel), *writes(kernel)))
 
 
 def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
     head = f"kernel {number}: {_title(kernel)}, {bytes_moved(kernel)} bytes"
-    if isinstance(kernel, Repeat | While | Choice):
+    if isinstance(kernel, Control):
         return [head, *(f"    {line}" for line in _control_lines(kernel))]
     if not isinstance(kernel, LoopKernel):
         return [head]
@@ -68,7 +70,7 @@ def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
     return lines
 
 
-def _control_lines(kernel: Repeat | While | Choice) -> list[str]:
+def _control_lines(kernel: Control) -> list[str]:
     """What stands for what in the plans of a kernel, and their kernels."""
     lines: list[str] = []
     for number, plan in enumerate(inner_plans(kernel)):
@@ -79,7 +81,7 @@ def _control_lines(kernel: Repeat | While | Choice) -> list[str]:
     return lines
 
 
-def _meanings(kernel: Repeat | While | Choice, number: int) -> list[str]:
+def _meanings(kernel: Control, number: int) -> list[str]:
     match kernel:
         case Choice():
             plan = kernel.plans[number]
@@ -88,10 +90,18 @@ def _meanings(kernel: Repeat | While | Choice, number: int) -> list[str]:
         case While() if number == 0:
             states = [c.source for c in kernel.carried]
             pairs = [*kernel.test_fixed, *zip(states, kernel.tested, strict=True)]
+        case Reversal() if number == 0:
+            pairs = list(kernel.forward_fixed)
+        case Reversal():
+            states = [c.source for c in kernel.states]
+            pairs = [*kernel.fixed, *zip(states, kernel.seen, strict=True)]
         case _:
             pairs = list(kernel.fixed)
     lines = [f"{own} is {outer}" for outer, own in pairs]
-    if isinstance(kernel, Repeat):
+    if isinstance(kernel, Reversal) and number == 0:
+        lines += [f"{own} is {b}[i]" for b, own in kernel.forward_read]
+        lines += [_carried(c) for c in kernel.states]
+    elif isinstance(kernel, Repeat | Reversal):
         lines += [f"{own} is {b}[i]" for b, own in (*kernel.read, *kernel.written)]
     if not isinstance(kernel, Choice) and kernel.plan is inner_plans(kernel)[number]:
         lines += [_carried(c) for c in kernel.carried]
@@ -122,8 +132,8 @@ def _title(kernel: Kernel) -> str:
             return f"copy {kernel.source} -> {kernel.target}"
         case Fill():
             return f"fill {kernel.buffer} with {kernel.value}"
-        case Repeat() | While() | Choice():
-            return _control_title(kernel)
+        case Repeat() | Reversal() | While() | Choice():
+            return f"{_control_title(kernel)}{_of(kernel.roots[0])}"
         case PythonCall():
             operands = ", ".join(map(str, kernel.operands))
             results = ", ".join(str(b) for _, b in sorted(kernel.targets.items())) or "nothing"
@@ -133,16 +143,20 @@ def _title(kernel: Kernel) -> str:
             return f"{kernel.node.primitive.name} {operands} -> {kernel.target}{_of(kernel.node)}"
 
 
-def _control_title(kernel: Repeat | While | Choice) -> str:
+def _control_title(kernel: Control) -> str:
     match kernel:
         case Repeat():
             backwards = ", backwards" if kernel.reverse else ""
             times = kernel.count if kernel.length is None else kernel.length
-            return f"{times} times{backwards}{_of(kernel.roots[0])}"
+            return f"{times} times{backwards}"
+        case Reversal():
+            onwards = "" if kernel.reverse else ", backwards"
+            kept = f"{kernel.snapshots} snapshots of plan 0"
+            return f"{kernel.length} times{onwards}, by {kept}"
         case While():
-            return f"while plan 0 says so{_of(kernel.roots[0])}"
+            return "while plan 0 says so"
         case Choice():
-            return f"plan of the number in {kernel.index}{_of(kernel.roots[0])}"
+            return f"plan of the number in {kernel.index}"
 
 
 def _step(step: Step) -> str:

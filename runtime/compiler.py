@@ -24,6 +24,7 @@ from pullback.codegen.kernel import (
     Product,
     PythonCall,
     Repeat,
+    Reversal,
     Routine,
     While,
     may_not_end,
@@ -331,6 +332,9 @@ def _kernel_work(kernel: Kernel) -> int:
         case Repeat():
             length = TURNS if kernel.length is None else kernel.length
             return length * (10 + work(kernel.plan))
+        case Reversal():
+            again = work(kernel.forward) * kernel.length.bit_length() // 2
+            return kernel.length * (10 + again + work(kernel.plan))
         case While():
             return TURNS * (10 + work(kernel.test) + work(kernel.plan))
         case Choice():

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 import pullback as pb
 from pullback.testing import check_grads
+from pullback.tracer.primitives.reversal import order
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(0)
@@ -264,6 +266,38 @@ def test_derivatives_of_while() -> None:
     same(pb.vmap(pb.hessian(root))(a), -0.25 * a**-1.5)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "c8", "c16"])
+def test_dtypes_of_what_is_carried(dtype: str) -> None:
+    """Each kind of loop, beside the loop written out in Python."""
+    x = np.array([0.3, 0.9]).astype(dtype)
+    step = lambda v: np.cos(v) * x + v[::-1]  # noqa: E731
+    loops: list[Callable[[Any], Any]] = [
+        lambda x: pb.fori_loop(0, np.int64(3) + (x.shape[0] > 9), lambda i, v: step(v), x),
+        lambda x: pb.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, step(s[1])), (0, x))[1],
+        lambda x: pb.scan(lambda v, _: (step(v), v), x, length=3, checkpoint="binomial")[0],
+        lambda x: pb.cond(np.real(x[0]) > 0, lambda x: step(step(step(x))), lambda x: x, x),
+    ]
+    slope = lambda f: pb.grad(lambda x: np.sum(np.abs(f(x))).astype(np.float64))  # noqa: E731
+    want = slope(lambda x: step(step(step(x))))(x)
+    for f in loops:
+        got = slope(f)(x)
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, rtol=1e-2 if dtype == "f2" else 1e-5)
+
+
+def test_third_derivatives_of_loops_without_a_length() -> None:
+    """Reverse mode alone: what is kept of a loop is read by several others."""
+    loops: list[Callable[[Any], Any]] = [
+        root,
+        lambda a: pb.fori_loop(0, np.int64(3) + (a > 9), lambda i, v: np.sin(v) * a, a),
+    ]
+    for f in loops:
+        want = pb.jacfwd(pb.jacfwd(pb.jacfwd(f)))(2.0)
+        third = pb.grad(pb.grad(pb.grad(f)))
+        assert third(2.0) == pytest.approx(want)
+        assert pb.vmap(third)(np.array([2.0, 3.0]))[0] == pytest.approx(want)
+
+
 def test_a_loop_that_does_not_run() -> None:
     never = lambda x: pb.while_loop(lambda v: v < 0, lambda v: v * 2, x)  # noqa: E731
     assert never(3.0) == 3.0
@@ -492,7 +526,10 @@ def test_values_of_too_many_turns_are_computed_in_the_loop() -> None:
 # -- how much is kept ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("checkpoint", ["sqrt", "log", 7, 1, 1000])
+BINOMIAL = ["binomial", ("binomial", 1), ("binomial", 4), ("binomial", 1000)]
+
+
+@pytest.mark.parametrize("checkpoint", ["sqrt", "log", 7, 1, 1000, *BINOMIAL])
 @pytest.mark.parametrize("reverse", [False, True])
 def test_checkpoints_change_nothing(checkpoint: Any, reverse: bool) -> None:
     def f(a: Any, x: Any, kept: Any) -> Any:
@@ -506,6 +543,11 @@ def test_checkpoints_change_nothing(checkpoint: Any, reverse: bool) -> None:
         last, ys = f(a, x, kept)
         return last + np.sum(np.cos(ys))
 
+    for few in (np.zeros(0), np.ones(1)):
+        slopes = [
+            pb.grad(lambda a, k=k, few=few: total(a, few, k))(1.1) for k in (None, checkpoint)
+        ]
+        same(*slopes)
     x = RNG.normal(size=75)
     for kept in (None, checkpoint):
         compiled = pb.jit(f, static_argnums=2)
@@ -526,15 +568,68 @@ def test_checkpoints_keep_less() -> None:
     assert every > 4096 * 800
     assert root < 4 * 64 * 800
     assert log < 4 * 8 * 4 * 800
+    few, more = (bytes_for(("binomial", n), 4096) for n in (5, 15))
+    assert few < 20 * 832
+    assert more - few == 10 * (832 + 64)
+    assert bytes_for("binomial", 4096) == bytes_for(("binomial", 13), 4096)
     assert bytes_for("sqrt", 16384) < 2.2 * root
     assert bytes_for("log", 32768) < 1.5 * log
     assert bytes_for("log", 4096 + 4095) < 2 * log
 
 
 def test_what_is_no_checkpoint() -> None:
-    for wrong in ("all", 0, -1, 2.5):
+    for wrong in ("all", 0, -1, 2.5, ("binomial", 0), ("binomial", 2.0), ("sqrt", 3), ()):
         with pytest.raises(ValueError, match="a checkpoint is"):
             pb.scan(lambda c, x: (c, x), 1.0, np.ones(3), checkpoint=wrong)  # type: ignore[arg-type]
+
+
+def test_snapshots_take_the_least_steps() -> None:
+    @cache
+    def least(steps: int, snapshots: int) -> int:
+        """How many steps are computed again, trying out all places of the next snapshot."""
+        if snapshots == 1 or steps == 1:
+            return steps * (steps - 1) // 2
+        return min(
+            first + least(first, snapshots) + least(steps - first, snapshots - 1)
+            for first in range(1, steps)
+        )
+
+    for steps in range(1, 40):
+        for snapshots in range(1, 9):
+            actions = list(order(steps, snapshots))
+            assert [place for place, count in actions if not count] == [*range(steps)][::-1]
+            assert sum(count for _, count in actions) == least(steps, snapshots)
+
+
+def test_derivatives_of_derivatives_from_snapshots() -> None:
+    """Carries that are trees, a branch within, batches; forward over reverse and twice reverse."""
+
+    def f(a: Any, xs: Any, kept: Any = ("binomial", 3)) -> Any:
+        def step(c: Any, x: Any) -> Any:
+            u, v = c
+            v = pb.cond(v > 0, lambda v: v * x, lambda v: np.cos(v), v)
+            return (np.tanh(a * u) + x, v), u * v
+
+        (u, v), ys = pb.scan(step, (a, 1.0), xs, reverse=True, checkpoint=kept)
+        return u + v**2 + np.sum(ys**2)
+
+    plain = lambda a, xs: f(a, xs, None)  # noqa: E731
+    a, xs = 0.7, RNG.normal(size=9)
+    same(pb.grad(f, (0, 1))(a, xs), pb.grad(plain, (0, 1))(a, xs))
+    want = pb.hessian(plain, 1)(a, xs)
+    same(pb.hessian(f, 1)(a, xs), want, 1e-11)
+    same(pb.jacrev(pb.jacrev(f, 1), 1)(a, xs), want, 1e-11)
+    same(pb.vmap(pb.hessian(f, 1), (None, 1))(a, np.stack([2 * xs, xs], 1))[1], want, 1e-11)
+    batched = pb.grad(lambda a, xs: np.sum(pb.vmap(f, (0, None))(a, xs)), 1)
+    same(batched(np.array([a, a]), xs), 2 * pb.grad(plain, 1)(a, xs))
+
+
+def test_snapshots_of_complex_numbers() -> None:
+    def f(a: Any, kept: Any = "binomial") -> Any:
+        step = lambda c, _: (c * a * 1j + np.conj(c) ** 2, c)  # noqa: E731
+        return np.real(pb.scan(step, a + 0.1j, length=5, checkpoint=kept)[0])
+
+    same(pb.grad(f)(0.4), pb.grad(lambda a: f(a, None))(0.4))
 
 
 LACK_OF_MEMORY = """
@@ -562,3 +657,20 @@ def test_running_out_of_memory_is_an_error() -> None:
     message, after = done.stdout.splitlines()
     assert message.startswith("no memory for what reverse mode keeps of a loop's steps at <string>")
     assert after == "True"
+
+
+def test_carried_values_that_are_written_to_at_computed_places() -> None:
+    def step(c: Any, i: Any) -> Any:
+        c = c.copy()
+        c[i] += np.sin(c[0])
+        return c, c[i]
+
+    x, places = np.array([0.1, 0.2, 0.3]), np.array([0, 2, 1, 2])
+    expected, found = x.copy(), []
+    for i in places:
+        expected[i] += np.sin(expected[0])
+        found.append(expected[i])
+    carried, ys = pb.jit(lambda x: pb.scan(step, x, places))(x)
+    np.testing.assert_allclose(carried, expected, rtol=1e-14)
+    np.testing.assert_allclose(ys, found, rtol=1e-14)
+    check_grads(lambda x: pb.scan(step, x, places), (x,), order=2)

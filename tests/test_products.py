@@ -241,6 +241,22 @@ LINEAR: dict[str, Callable[..., Any]] = {
     "padded": lambda x, y: {"a": np.pad(x, 1) * np.sum(y), "b": y}["b"] + 0.0 * y,
     "chosen": lambda x, y: np.where(X > 0, np.cumsum(x), 0.0)[np.array([0, 0, 2])] * X,
     "solved": lambda x, y: np.linalg.solve(A[:, :2], y),
+    "scanned": lambda x, y: pb.scan(lambda c, z: (0.5 * c + z + y, c[0]), np.zeros(2), x),
+    "kept": lambda x, y: pb.scan(
+        lambda c, z: (np.sin(z) * c, c), y, X, reverse=True, checkpoint="binomial"
+    ),
+    "while": lambda x, y: pb.while_loop(
+        lambda s: s[0] < 3.0, lambda s: (s[0] + 1.0, s[1][::-1] * s[0]), (0.0, x)
+    )[1],
+    "branches": lambda x, y: pb.cond(X[0] > 0, lambda x: x[:2] - y, lambda x: pb.numpy.zeros(2), x),
+    "gone back": lambda x, y: (
+        pb.vjp(
+            lambda a: pb.scan(lambda c, z: (np.sin(c * z), None), a, X, checkpoint="binomial")[0],
+            0.3,
+        )[1](np.sum(x))[0]
+        + y
+    ),
+    "computed again": lambda x, y: pb.vjp(pb.checkpoint(lambda a: np.sin(np.cos(a))), X)[1](x)[0],
 }
 
 
@@ -280,7 +296,11 @@ def test_linear_transpose_twice():
         ("dot", lambda x: x @ x),
         ("concatenate", lambda x: np.concatenate([x, np.ones(2)])),
         ("broadcast", lambda x: (x, pb.numpy.ones(3))),
-        ("scan", lambda x: pb.fori_loop(0, 3, lambda i, x: 2.0 * x, x)),
+        ("mul", lambda x: pb.fori_loop(0, 3, lambda i, x: x * x, x)),
+        ("add", lambda x: pb.fori_loop(0, 3, lambda i, x: 2.0 * x + 1.0, x)),
+        ("scan", lambda x: pb.scan(lambda c, y: (c, y), x, x)[0] * pb.scan(np.add, 1.0, x)[0]),
+        ("lt", lambda x: pb.while_loop(lambda c: np.sum(c) < 9.0, lambda c: 2.0 * c, x)),
+        ("switch", lambda x: pb.cond(True, lambda x: x, lambda x: X, x)),
         ("abs", np.abs),
         ("where", lambda x: np.where(x > 0, x, 1.0)),
     ],

@@ -90,7 +90,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Function:
 
     Raises:
         TypeError: if ``fun`` is not linear, as far as its operations tell one by one; so it is for
-            ``x + 1``, and for loops. Of a function that is not, take `vjp`.
+            ``x + 1``. Of a function that is not, take `vjp`.
 
     >>> differences = pb.linear_transpose(np.diff, np.zeros(3))
     >>> differences(np.array([1.0, 10.0]))

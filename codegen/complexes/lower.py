@@ -182,7 +182,9 @@ def _loop(node: Node, operands: Sequence[Tracer]) -> Tracer:
 
     packed = [_packed(x) if is_complex(x.dtype) else x for x in operands]
     result = node.primitive(*packed, **with_inner(node.params, lowered_once))
-    return _unpacked(result, node.type) if is_complex(node.type.dtype) else result
+    # A stack stays as it is in memory: nothing but loops reads it.
+    whole = node.type.is_stack or not is_complex(node.type.dtype)
+    return result if whole else _unpacked(result, node.type)
 
 
 def _sum(x: Tracer | None, y: Tracer | None, row: Primitive) -> Tracer | None:

@@ -5,7 +5,6 @@ What the functions take from outside becomes operands of the row.
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,26 +23,29 @@ from ..primitives.structure import iota
 from ..trace import Tracer
 from ..transform import as_leaf, captured
 from ..types import BOOL, INT64, is_integer, normalize_axis, scalar
+from .checkpoints import Checkpoint, segment_of, snapshots_of
 from .steps import captures_first, trace_step, traced_step
 
 
 def scan(
     f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None,
-    reverse: bool = False, checkpoint: int | str | None = None,
+    reverse: bool = False, checkpoint: Checkpoint = None,
 ) -> tuple[Any, Any]:  # fmt: skip
     """``carry, y = f(carry, x)`` for each place along the first axis of the leaves of ``xs``.
 
-    With ``checkpoint`` reverse mode keeps what is carried between segments, as a scan of scans.
+    With a ``checkpoint`` of segments reverse mode keeps what is carried between them, as a scan of
+    scans; with a binomial one it keeps snapshots.
 
     Raises:
         ValueError: when the leaves of ``xs`` are of different length, or there is none and no
-            ``length``; for another checkpoint than "sqrt", "log" or a positive number.
+            ``length``; for what is no checkpoint.
         TypeError: when the carried values change their structure or their types.
     """
     leaves, x_spec = tree.flatten(xs)
     stacked = [as_leaf(x) for x in leaves]
     count = _length(stacked, length)
-    size = _segment(checkpoint, count)
+    snapshots = snapshots_of(checkpoint, count)
+    size = segment_of(checkpoint, count)
     if size < count:
         return _in_segments(f, init, stacked, x_spec, count, size, reverse, checkpoint)
     slices = [x.type.with_shape(x.shape[1:]) for x in stacked]
@@ -58,34 +60,11 @@ def scan(
         return result
 
     body = trace_step(step, init, slices)
-    found = loops.results_of(body.graph, body.captures, body.init, stacked, count, reverse)
+    found = loops.results_of(
+        body.graph, body.captures, body.init, stacked, count, reverse, snapshots
+    )
     carried = len(body.init)
     return tree.unflatten(body.carry, found[:carried]), tree.unflatten(body.rest, found[carried:])
-
-
-FACTOR = 8
-"""How many segments each level has of a scan that keeps a logarithm of its steps."""
-
-
-def _segment(checkpoint: int | str | None, count: int) -> int:
-    """How many steps a segment has."""
-    match checkpoint:
-        case None:
-            return count
-        case "sqrt":
-            return max(math.isqrt(count), 1)
-        case "log":
-            size = 1
-            while size * FACTOR < count:
-                size *= FACTOR
-            return size if size > 1 else count
-        case int() if checkpoint > 0:
-            return checkpoint
-        case _:
-            raise ValueError(
-                f'a checkpoint is "sqrt", "log" or a number of steps, got {checkpoint!r}'
-                f"{at(user_location())}"
-            )
 
 
 def _in_segments(
@@ -96,7 +75,7 @@ def _in_segments(
     count: int,
     size: int,
     reverse: bool,
-    checkpoint: int | str | None,
+    checkpoint: Checkpoint,
 ) -> tuple[Any, Any]:
     """A scan over segments, whose steps are scans, and one over the steps that are left."""
     whole = count // size * size

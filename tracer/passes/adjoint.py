@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UnsupportedFunctionError, at
 from ..ir import PARAMETER, Graph, Node, Params, family, replay
 from ..primitive import NoDerivative, Primitive
 from ..trace import Tracer, current_trace, derivative_of, new_trace
@@ -143,15 +142,17 @@ def _accumulate(cotangents: dict[Node, Cotangent], node: Node, ct: Cotangent) ->
     if before is None:
         cotangents[node] = ct
         return
-    if node.type.is_stack:
-        raise UnsupportedFunctionError(
-            "a loop of unknown length is read twice by derivatives of derivatives; give it a known "
-            f"length{at(node.where)}"
-        )
     mask = None
     if before.mask is not None and ct.mask is not None:
         mask = before.mask if before.mask.node is ct.mask.node else before.mask | ct.mask
-    cotangents[node] = Cotangent(before.value + ct.value, mask)
+    cotangents[node] = Cotangent(_sum(node, before.value, ct.value), mask)
+
+
+def _sum(node: Node, a: Tracer, b: Tracer) -> Tracer:
+    """Two cotangents of a node together."""
+    from ..primitives.stacks import entries, sum_of_stacks
+
+    return sum_of_stacks(a, b, entries(node)) if node.type.is_stack else a + b
 
 
 def _pull_node(node: Node, ct: Cotangent, wants: Sequence[bool]) -> list[Cotangent | None]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -61,6 +61,7 @@ def _infer_scan(
     carries: int,
     length: int | None,
     reverse: bool,
+    snapshots: int | None,
     result: int,
 ) -> ArrayType:
     layout = Layout.of(body, consts, carries)
@@ -90,6 +91,7 @@ def _scan_reference(
     carries: int,
     length: int | None,
     reverse: bool,
+    snapshots: int | None,
     result: int,
 ) -> Any:
     layout = Layout.of(body, consts, carries)
@@ -122,6 +124,7 @@ def results_of(
     xs: Sequence[Tracer],
     length: int | Tracer,
     reverse: bool = False,
+    snapshots: int | None = None,
 ) -> list[Tracer]:
     """The last carried values and the ys of a new loop; it takes only what the body uses."""
     count = [length] if isinstance(length, Tracer) else []
@@ -140,6 +143,7 @@ def results_of(
     params = {
         "body": body, "consts": len(consts), "carries": len(init),
         "length": None if isinstance(length, Tracer) else length, "reverse": reverse,
+        "snapshots": snapshots,
     }  # fmt: skip
     operands = [*count, *consts, *init, *xs]
     return [scan(*operands, **params, result=i) for i in range(len(body.outputs))][:wanted]
@@ -248,6 +252,23 @@ def dual_body(body: Graph, layout: Layout, varies: Flags) -> Dual:
     return Dual(made, new, carries, ys)
 
 
+def with_tangents(
+    layout: Layout,
+    operands: Sequence[Tracer],
+    tangents: Sequence[Tracer | None],
+    varies: Sequence[bool],
+) -> list[Tracer]:
+    """The operands of a body that carries tangents along."""
+    given: list[Tracer] = []
+    for values, changes, flags in zip(
+        *map(layout.split, (operands, tangents, varies)), strict=True
+    ):
+        given += values
+        pairs = chosen(list(zip(values, changes, strict=True)), flags)
+        given += [zeros(x.type) if t is None else t for x, t in pairs]
+    return given
+
+
 def _scan_jvp(
     tangents: Sequence[Tracer | None],
     out: Tracer,
@@ -257,22 +278,18 @@ def _scan_jvp(
     carries: int,
     length: int | None,
     reverse: bool,
+    snapshots: int | None,
     result: int,
 ) -> Tracer | None:
     layout = Layout.of(body, consts, carries)
     count, operands = taken(length, operands)
-    given = list(count)
     _, tangents = taken(length, tangents)
     varies = varying(body, layout, [t is not None for t in tangents])
     dual = derived(body, ("dual", layout, varies), lambda: dual_body(body, layout, varies))
-    groups = zip(*map(layout.split, (operands, tangents, varies)), strict=True)
-    for values, changes, flags in groups:
-        given += values
-        pairs = chosen(list(zip(values, changes, strict=True)), flags)
-        given += [zeros(x.type) if t is None else t for x, t in pairs]
+    given = [*count, *with_tangents(layout, operands, tangents, varies)]
     params = {
         "body": dual.body, "consts": dual.layout.consts, "carries": dual.layout.carries,
-        "length": length, "reverse": reverse,
+        "length": length, "reverse": reverse, "snapshots": snapshots,
     }  # fmt: skip
     both = scan(*given, **params, result=dual.primal(result, layout))
     current_trace().replaced[out.node] = both.node
@@ -305,36 +322,54 @@ class Backward:
         self,
         cotangents: Mapping[int, Tracer],
         layout: Layout,
-        steps: int | Tracer,
-        fixed: Sequence[Tracer],
-        init: Sequence[Tracer],
-        xs: Sequence[Tracer],
+        operands: Sequence[Tracer],
         result: Callable[[int], Tracer],
-        reverse: bool,
+        run: Run,
     ) -> list[Tracer | None]:
         """The cotangents of constants, first carried values and xs, by the loop that goes back.
 
         ``result`` gives a result of the loop by its number.
         """
-        first = layout.consts + sum(self.carries) + sum(self.consts)
-        used = used_parameters(self.body)[first:]
-        # What is not used is left out, whatever stands in its place.
-        states = [result(layout.history(i)) if used[i] else x for i, x in enumerate(init)]
+        fixed, init, xs = layout.split(operands)
+        first = layout.consts + sum(self.carries) + sum(self.consts) + len(init) + len(xs)
         ys = [layout.carries + y for y in self.known]
+        # What is not used is left out, whatever stands in its place.
         known = [
             result(y) if yes else cotangents[y]
-            for y, yes in zip(ys, used[len(init) + len(xs) :], strict=False)
+            for y, yes in zip(ys, used_parameters(self.body)[first:], strict=False)
         ]
         ct_init = [
             cotangents[i] if i in cotangents else zeros(init[i].type) for i in places(self.carries)
         ]
         sums = [zeros(x.type) for x in chosen(fixed, self.consts)]
-        given = [*states, *xs, *known, *(cotangents[layout.carries + y] for y in self.ys)]
-        given += [cotangents[layout.history(h)] for h in self.histories]
-        found = iter(results_of(self.body, fixed, [*ct_init, *sums], given, steps, reverse))
+        along = [*xs, *known, *(cotangents[layout.carries + y] for y in self.ys)]
+        along += [cotangents[layout.history(h)] for h in self.histories]
+        found = iter(run(self.body, fixed, [*ct_init, *sums], along))
         ct_carries = [next(found) if yes else None for yes in self.carries]
         ct_consts = [next(found) if yes else None for yes in self.consts]
         return [*ct_consts, *ct_carries, *(next(found) if yes else None for yes in self.xs)]
+
+
+Run: TypeAlias = Callable[
+    [Graph, Sequence[Tracer], Sequence[Tracer], Sequence[Tracer]], list[Tracer]
+]
+"""Runs a body that goes back: constants, first carried values, and xs behind what was carried."""
+
+
+def over_histories(
+    history: Callable[[int], Tracer], init: Sequence[Tracer], steps: int | Tracer, reverse: bool
+) -> Run:
+    """Going back along what each carried value was at the beginning of every step."""
+
+    def run(
+        body: Graph, fixed: Sequence[Tracer], first: Sequence[Tracer], along: Sequence[Tracer]
+    ) -> list[Tracer]:
+        used = used_parameters(body)[len(fixed) + len(first) :]
+        # What is not used is left out, whatever stands in its place.
+        states = [history(i) if used[i] else x for i, x in enumerate(init)]
+        return results_of(body, fixed, first, [*states, *along], steps, reverse)
+
+    return run
 
 
 def backward(body: Graph, layout: Layout, varies: Flags, known: Iterable[int]) -> Backward:
@@ -399,6 +434,7 @@ def _scan_vjp(
     carries: int,
     length: int | None,
     reverse: bool,
+    snapshots: int | None,
 ) -> list[Tracer | None]:
     layout = Layout.of(body, consts, carries)
     count, given = taken(length, operands)
@@ -406,14 +442,21 @@ def _scan_vjp(
     back = backward(body, layout, varies, cotangents)
     params = {
         "body": body, "consts": consts, "carries": carries, "length": length, "reverse": reverse,
+        "snapshots": snapshots,
     }  # fmt: skip
-    fixed, init, xs = layout.split(given)
 
     def result_of(number: int) -> Tracer:
         return scan(*operands, **params, result=number)
 
-    steps = count[0] if length is None else length
-    pulled = back.pull(cotangents, layout, steps, fixed, init, xs, result_of, not reverse)
+    if snapshots is None:
+        steps = count[0] if length is None else length
+        history = lambda carry: result_of(layout.history(carry))  # noqa: E731
+        run = over_histories(history, layout.split(given)[1], steps, not reverse)
+    else:
+        from .reversal import over_snapshots
+
+        run = over_snapshots(body, layout, given, length, reverse, snapshots)
+    pulled = back.pull(cotangents, layout, given, result_of, run)
     return [*(None for _ in count), *pulled]
 
 
@@ -455,6 +498,7 @@ def _scan_batch(
     carries: int,
     length: int | None,
     reverse: bool,
+    snapshots: int | None,
     result: int,
 ) -> Tracer:
     layout = Layout.of(body, consts, carries)
@@ -471,20 +515,14 @@ def _scan_batch(
     graph, inside, outs = derived(
         body, key, lambda: batched_body(body, layout, tuple(batched), size)
     )
-    given = list(count)
-    for i, (x, has, wanted) in enumerate(zip(operands, batched, inside, strict=True)):
-        along = i >= consts + carries
-        if wanted and not has:
-            assert not along or length is not None
-            x = repeated(x, size)
-        given.append(_swapped(x) if has and along and length is not None else x)
+    given = of_many(layout, operands, batched, inside, size)
     made = scan(
-        *given, body=graph, consts=consts, carries=carries, length=length, reverse=reverse,
-        result=result,
+        *count, *given, body=graph, consts=consts, carries=carries, length=length,
+        reverse=reverse, snapshots=snapshots, result=result,
     )  # fmt: skip
     if not outs[result if result < len(outs) else result - len(outs)]:
         return made if made.type.is_stack else repeated(made, size)
-    return made if result < carries or length is None else _swapped(made)
+    return made if result < carries or length is None else swapped(made)
 
 
 def batch_size(operands: Sequence[Tracer], batched: Sequence[bool]) -> int:
@@ -525,7 +563,7 @@ def _masked_batch(
     number = result + 1 if result < layout.carries + layout.ys else result + 2
     return scan(
         longest, counts, *fixed, first, *init, *along, body=masked, consts=new.consts,
-        carries=new.carries, length=None, reverse=reverse, result=number,
+        carries=new.carries, length=None, reverse=reverse, snapshots=None, result=number,
     )  # fmt: skip
 
 
@@ -552,7 +590,25 @@ def _masked(body: Graph, layout: Layout, flags: Flags, size: int, reverse: bool)
         return trace.builder.graph([x.node for x in (following, *chosen_ones)])
 
 
-def _swapped(x: Tracer) -> Tracer:
+def of_many(
+    layout: Layout,
+    operands: Sequence[Tracer],
+    batched: Sequence[bool],
+    inside: Sequence[bool],
+    size: int,
+) -> list[Tracer]:
+    """The operands of a body for many: with a batch axis where it takes one, behind the loop's."""
+    given = [
+        repeated(x, size) if wanted and not has else x
+        for x, has, wanted in zip(operands, batched, inside, strict=True)
+    ]
+    fixed, init, xs = layout.split(given)
+    of_xs = zip(xs, layout.split(batched)[2], strict=True)
+    # A stack has the axis of the batch behind its own from the beginning.
+    return [*fixed, *init, *(swapped(x) if has and not x.type.is_stack else x for x, has in of_xs)]
+
+
+def swapped(x: Tracer) -> Tracer:
     """The first two axes exchanged: that of the batch and that of the loop."""
     return permute(x, axes=(1, 0, *range(2, x.ndim)))
 
@@ -582,7 +638,7 @@ _CASES = tuple(
         ((), (2,), (2,), (length, 2)),
         {
             "body": _STEP, "consts": 1, "carries": 2, "length": length, "reverse": reverse,
-            "result": result,
+            "snapshots": None, "result": result,
         },
     )
     for length, reverse in ((4, False), (3, True), (1, False), (0, True))

@@ -32,7 +32,9 @@ from .scan import (
     chosen,
     dual_body,
     example,
+    over_histories,
     varying,
+    with_tangents,
 )
 from .structure import broadcast, repeated, zeros
 
@@ -94,12 +96,10 @@ def _while_jvp(
     varies = varying(body, layout, [t is not None for t in tangents[own:]])
     dual = derived(body, ("dual", layout, varies), lambda: dual_body(body, layout, varies))
     test = derived(cond, ("dual", body, varies), lambda: _with_tangents(cond, layout, varies))
-    given = list(operands[:own])
-    parts = (operands[own:], tangents[own:], varies)
-    for values, changes, flags in zip(*map(layout.split, parts), strict=True):
-        given += values
-        pairs = chosen(list(zip(values, changes, strict=True)), flags)
-        given += [zeros(x.type) if t is None else t for x, t in pairs]
+    given = [
+        *operands[:own],
+        *with_tangents(layout, operands[own:], tangents[own:], varies),
+    ]
     carries = dual.layout.carries
     kept = result < layout.carries
     # Behind the last carried values stand their stacks, and then the number of turns.
@@ -139,13 +139,15 @@ def _while_vjp(
     own = len(cond.parameters) - layout.carries
     varies = varying(body, layout, wants[own:])
     back = backward(body, layout, varies, cotangents)
-    fixed, init, _ = layout.split(operands[own:])
+    init = layout.split(operands[own:])[1]
 
     def result(number: int) -> Tracer:
         return while_loop(*operands, cond=cond, body=body, result=number)
 
-    steps = result(turns(layout))
-    pulled = back.pull(cotangents, layout, steps, fixed, init, [], result, reverse=True)
+    run = over_histories(
+        lambda carry: result(layout.history(carry)), init, result(turns(layout)), reverse=True
+    )
+    pulled = back.pull(cotangents, layout, operands[own:], result, run)
     return [*(None for _ in operands[:own]), *pulled]
 
 
