@@ -131,13 +131,8 @@ def hand_errors(theta: Any, us: Any, hand: Any, parents: tuple[int, ...], mirror
 def hand_jacobian(theta: Any, us: Any, hand: Any, parents: tuple[int, ...], mirrored: bool) -> Any:
     """By both of a point's own us, if there are any, then by theta: (3 count, 2 + 26)."""
 
-    def of_theta(theta: Any) -> Any:
-        return hand_errors(theta, us, hand, parents, mirrored).ravel()
-
-    def of_shift(shift: Any) -> Any:
+    def errors(shift: Any, theta: Any) -> Any:
         return hand_errors(theta, us + shift, hand, parents, mirrored).ravel()
 
-    by_theta = pb.jacfwd(of_theta)(theta)
-    if not len(us):
-        return by_theta
-    return np.concatenate([pb.jacfwd(of_shift)(np.zeros(2)), by_theta], axis=1)
+    argnums = (0, 1) if len(us) else (1,)
+    return np.concatenate(pb.jacfwd(errors, argnums)(np.zeros(2), theta), axis=1)
