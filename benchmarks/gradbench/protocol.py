@@ -29,6 +29,38 @@ class Problem:
     finish: Callable[[Any], Any]
 
 
+Prepare = Callable[[Any], tuple[Any, ...]]
+Finish = Callable[[Any], Any]
+
+
+def pair(
+    f: Callable[..., Any],
+    derivative: Callable[..., Any],
+    prepare: Prepare,
+    outputs: tuple[Finish, Finish],
+    names: tuple[str, str] = ("primal", "gradient"),
+) -> dict[str, Problem]:
+    """A function and its derivative, of the same arguments."""
+    return {
+        name: Problem(prepare, run, finish)
+        for name, run, finish in zip(names, (f, derivative), outputs, strict=True)
+    }
+
+
+def nested(
+    make: Callable[..., Callable[..., Any]],
+    modes: Mapping[str, Callable[..., Any]],
+    prepare: Prepare,
+    finish: Finish,
+) -> dict[str, Problem]:
+    """A program for each choice of modes outside and inside."""
+    return {
+        outer + inner: Problem(prepare, make(f, g), finish)
+        for outer, f in modes.items()
+        for inner, g in modes.items()
+    }
+
+
 Problems = Mapping[str, Mapping[str, Problem]]
 """By module and function."""
 

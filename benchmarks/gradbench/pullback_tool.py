@@ -7,7 +7,6 @@ https://github.com/gradbench/gradbench asks for twelve functions and their deriv
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import descent
@@ -16,25 +15,9 @@ import geometry
 import inputs
 import models
 import numpy as np
-from protocol import Problem, serve
+from protocol import Problem, nested, pair, serve
 
 import pullback as pb
-
-Prepare = Callable[[Any], tuple[Any, ...]]
-
-
-def pair(
-    f: Callable[..., Any],
-    derivative: Callable[..., Any],
-    prepare: Prepare,
-    outputs: tuple[Callable[[Any], Any], Callable[[Any], Any]],
-    names: tuple[str, str] = ("primal", "gradient"),
-) -> dict[str, Problem]:
-    """A function and its derivative, of the same arguments."""
-    return {
-        name: Problem(prepare, run, finish)
-        for name, run, finish in zip(names, (f, derivative), outputs, strict=True)
-    }
 
 
 def hello() -> dict[str, Problem]:
@@ -137,17 +120,6 @@ def ht() -> dict[str, Problem]:
     )
 
 
-def nested(
-    make: Callable[..., Callable[..., Any]], prepare: Prepare, finish: Callable[[Any], Any]
-) -> dict[str, Problem]:
-    """A program for each choice of modes outside and inside."""
-    return {
-        outer + inner: Problem(prepare, make(f, g), finish)
-        for outer, f in descent.MODES.items()
-        for inner, g in descent.MODES.items()
-    }
-
-
 PROBLEMS = {
     "hello": hello(),
     "lse": lse(),
@@ -159,8 +131,10 @@ PROBLEMS = {
     "lstm": lstm(),
     "ba": ba(),
     "ht": ht(),
-    "particle": nested(descent.particle, lambda g: (float(g["w"]),), float),
-    "saddle": nested(descent.saddle, lambda g: (np.array(g["start"], float),), inputs.numbers),
+    "particle": nested(descent.particle, descent.MODES, lambda g: (float(g["w"]),), float),
+    "saddle": nested(
+        descent.saddle, descent.MODES, lambda g: (np.array(g["start"], float),), inputs.numbers
+    ),
 }
 
 
