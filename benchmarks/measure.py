@@ -9,25 +9,38 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from families import Family, Requirement
-from tools import ONE_THREAD, installed
+from tools import ONE_THREAD, TOOLS, VALUE_ONLY, installed
 
-ROUND_SECONDS = 0.1
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured: rounds, seconds of each, threads, and by which tools."""
+
+    rounds: int = 7
+    seconds: float = 0.1
+    threads: str = "one"
+    tools: tuple[str, ...] = tuple(TOOLS)
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of a tool: the first call, samples by round; and the most memory in bytes."""
+    """Seconds of a tool by round, and the most memory in bytes.
+
+    ``first`` is of the first call in a process, ``again`` of one in a process that has compiled
+    other things before.
+    """
 
     first: float
     rounds: list[list[float]]
     memory: int
+    again: float | None = None
 
     @property
     def best(self) -> float:
@@ -51,8 +64,8 @@ class Measured:
 
     @property
     def peer(self) -> str | None:
-        """The fastest of the others."""
-        peers = [name for name in self.times if name != "pullback"]
+        """The fastest of the others that does the same."""
+        peers = [name for name in self.times if name not in ("pullback", *VALUE_ONLY)]
         return min(peers, key=lambda name: self.times[name].best, default=None)
 
 
@@ -102,9 +115,10 @@ class Process:
 
 
 @contextlib.contextmanager
-def processes(family: Family, threads: str) -> Iterator[dict[str, Process]]:
+def processes(family: Family, threads: str, tools: Sequence[str]) -> Iterator[dict[str, Process]]:
     """A worker for each tool that is installed."""
-    made = {tool: Process(tool, family, threads) for tool in family.tools if installed(tool)}
+    wanted = [tool for tool in family.tools if tool in tools and installed(tool)]
+    made = {tool: Process(tool, family, threads) for tool in wanted}
     try:
         yield made
     finally:
@@ -112,12 +126,15 @@ def processes(family: Family, threads: str) -> Iterator[dict[str, Process]]:
             process.stop()
 
 
-def measure(family: Family, rounds: int, threads: str) -> tuple[Measured, dict[str, str]]:
+def measure(family: Family, plan: Plan) -> tuple[Measured, dict[str, str]]:
     """Times of all tools in turn, with one thread each or all; and what tools that failed said."""
-    threads = "one" if family.one_thread else threads
+    threads = "one" if family.one_thread else plan.threads
     failed: dict[str, str] = {}
     firsts: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, processes(family, threads) as workers:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        processes(family, threads, plan.tools) as workers,
+    ):
         for tool, process in list(workers.items()):
             try:
                 process.ready()
@@ -126,11 +143,16 @@ def measure(family: Family, rounds: int, threads: str) -> tuple[Measured, dict[s
                 failed[tool] = str(error)
         alive = {tool: process for tool, process in workers.items() if tool in firsts}
         samples: dict[str, list[list[float]]] = {tool: [] for tool in alive}
-        for _ in range(rounds):
+        for _ in range(plan.rounds):
             for tool, process in alive.items():
-                samples[tool].append(process.order(do="sample", **{"for": ROUND_SECONDS}))
+                samples[tool].append(process.order(do="sample", **{"for": plan.seconds}))
         times = {
-            tool: Times(firsts[tool], samples[tool], process.order(do="memory"))
+            tool: Times(
+                firsts[tool],
+                samples[tool],
+                process.order(do="memory"),
+                None if family.fresh else process.order(do="again"),
+            )
             for tool, process in alive.items()
         }
         apart = _apart({tool: _load(f"{folder}/{tool}.npz") for tool in alive})
@@ -149,7 +171,7 @@ def _apart(results: dict[str, list[np.ndarray[Any, Any]]]) -> dict[str, float]:
     if ours is None:
         return {}
     return {
-        tool: max(_distance(a, b) for a, b in zip(ours, theirs, strict=True))
+        tool: max(_distance(a, b) for a, b in zip(ours, theirs, strict=tool not in VALUE_ONLY))
         for tool, theirs in results.items()
         if tool != "pullback"
     }

@@ -4,6 +4,7 @@
 
     {"do": "first", "save": path}   the first call; results go to the file   -> seconds
     {"do": "sample", "for": s}      calls for about s seconds                -> [seconds a call]
+    {"do": "again"}                 the first call of what is compiled once more    -> seconds
     {"do": "memory"}                most memory since before the first call  -> bytes
 """
 
@@ -28,7 +29,7 @@ class Worker:
     """The state between orders."""
 
     def __init__(self, tool: Tool, family: Family) -> None:
-        self._family = family
+        self._tool, self._family = tool, family
         self._calls = _calls(tool, family)
         self._call = next(self._calls)
         self._number = 1
@@ -51,6 +52,12 @@ class Worker:
             samples.append(_timed(call, self._number))
         return samples
 
+    def again(self) -> float:
+        """The first call with everything but the program warm."""
+        self._tool.forget()
+        call = next(_calls(self._tool, self._family))
+        return _timed(call, 1)
+
     def memory(self) -> int:
         return self._memory.peak()
 
@@ -59,10 +66,9 @@ def _calls(tool: Tool, family: Family) -> Iterator[Call]:
     """The call to time; a new one each time if first calls are timed."""
     inputs = family.inputs(*family.size)
     if not family.fresh:
-        call = tool.prepare(family.program, inputs, family.argnums, family.value)
-        return itertools.repeat(call)
+        return itertools.repeat(tool.prepare(family, family.program, inputs))
     programs = (family.program(1 + n / 8) for n in itertools.count())
-    return (tool.prepare(p, inputs, family.argnums, family.value) for p in programs)
+    return (tool.prepare(family, p, inputs) for p in programs)
 
 
 def _timed(call: Callable[[], Any], number: int) -> float:
@@ -114,6 +120,8 @@ def main(tool: str, name: str, threads: str) -> None:
                 answer: Any = worker.first(order["save"])
             case "sample":
                 answer = worker.sample(order["for"])
+            case "again":
+                answer = worker.again()
             case _:
                 answer = worker.memory()
         print(json.dumps(answer), flush=True)

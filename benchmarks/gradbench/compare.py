@@ -114,3 +114,52 @@ def _run(checkout: Path, case: Case, tool: Peer, seconds: float) -> tuple[list[R
     arguments = [*case.arguments.split(), "--min-runs", "5", "--min-seconds", str(seconds)]
     one = dict.fromkeys(THREADS, "1")
     return run(checkout, case.evaluation, arguments, tool.command, 120.0, one, _one_core)
+
+
+def ratios(found: Sequence[Compared]) -> dict[str, dict[str, float]]:
+    """Times that ours is ahead, by case and tool."""
+    return {
+        x.case.name: {
+            tool: row.best() / x.rows["pullback"].best()
+            for tool, row in x.rows.items()
+            if tool != "pullback"
+        }
+        for x in found
+        if "pullback" in x.rows
+    }
+
+
+EXPLANATION = """\
+Derivatives of https://github.com/gradbench/gradbench, whose evaluations run unmodified and validate
+what comes back: the best of many runs on one core, by programs of ours for each tool, and the
+suite's own C++ with derivatives written by hand. *Prepared* is our first call, compilation
+included."""
+
+
+def section(found: Sequence[Compared]) -> str:
+    """The table, in Markdown."""
+    from report import columns, seconds
+
+    cells = []
+    for x in found:
+        times = [_cell(x, tool, seconds) for tool in TOOLS]
+        ours = x.rows.get("pullback")
+        others = min(ratios([x]).get(x.case.name, {}).values(), default=None)
+        cells.append(
+            (
+                x.case.name,
+                *times,
+                "" if others is None else f"{others:.3g}x",
+                seconds(ours.best("compile")) if ours else "",
+            )
+        )
+    titles = ("evaluation", *TOOLS, "ours ahead of the best", "prepared")
+    plot = "![Times ahead in GradBench](gradbench.png)"
+    return f"{EXPLANATION}\n\n{plot}\n\n{columns(titles, cells)}"
+
+
+def _cell(x: Compared, tool: str, seconds: Callable[[float], str]) -> str:
+    if tool not in x.rows:
+        return "-"
+    row = x.rows[tool]
+    return seconds(row.best()) + ("" if row.verdict == "valid" else f" {row.verdict}")
