@@ -180,7 +180,7 @@ def twelve(steps: int) -> Inputs:
     return np.linspace(0.1, 1.0, 12), np.full(steps, 1e-3)
 
 
-LOOPS = ("pullback", "jax")
+COMPILERS = LOOPS = ("pullback", "jax")
 
 FAMILIES = (
     Family(
@@ -202,6 +202,7 @@ FAMILIES = (
         (10,),
         value=False,
         fresh=True,
+        tools=COMPILERS,
         requirement=Requirement(20e-3),
     ),
     Family(
@@ -212,6 +213,7 @@ FAMILIES = (
         (10,),
         "value",
         fresh=True,
+        tools=COMPILERS,
         requirement=Requirement(60e-3),
     ),
     Family(

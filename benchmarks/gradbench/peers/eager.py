@@ -1,6 +1,7 @@
 """GradBench's functions for tools that compute as they go: PyTorch and HIPS autograd.
 
-They are written in the names that the two share with NumPy; `use` says whose.
+They are written in the names that the two share with NumPy; `use` says whose. particle and saddle
+are left out: derivatives of some thousand steps of Python take minutes.
 """
 
 from __future__ import annotations
@@ -292,73 +293,6 @@ def hand(g: Any) -> tuple[Any, ...]:
     return *own, {**arrays, "corners": corners}, *static
 
 
-# -- descent -----------------------------------------------------------------------------------
-
-
-def norm(x: Any) -> float:
-    return float(np.linalg.norm(bare(x)))
-
-
-def descend(f: Callable[[Any], Any], gradient: Callable[[Any], Any], x: Any) -> Any:
-    value, slope, rate, helped = f(x), gradient(x), 1e-5, 0
-    while norm(slope) > 1e-5:
-        if helped == 10:
-            rate, helped = 2 * rate, 0
-            continue
-        further = x - rate * slope
-        if norm(further - x) <= 1e-5:
-            break
-        after = f(further)
-        if float(bare(after)) < float(bare(value)):
-            x, value, slope, helped = further, after, gradient(further), helped + 1
-        else:
-            rate, helped = rate / 2, 0
-    return x
-
-
-def miss(w: Any, field: Callable[..., Any]) -> Any:
-    ten = w[0] * 0 + 10.0
-    charges = xp.stack([xp.stack([ten, 10.0 - w[0]]), xp.stack([ten, w[0] * 0])])
-
-    def potential(x: Any) -> Any:
-        return xp.sum(1 / xp.sqrt(xp.sum((x - charges) ** 2, 1)))
-
-    force = field(potential)
-    x, v = constant(np.array([0.0, 8.0])), constant(np.array([0.75, 0.0]))
-    before = v
-    while float(bare(x)[1]) > 0:
-        x, v, before = x + 0.1 * v, v - 0.1 * force(x), v
-    x = x - x[1] / before[1] * before
-    return x[0] ** 2
-
-
-def particle(outer: Callable[..., Any], inner: Callable[..., Any]) -> Callable[..., Any]:
-    def f(w: Any) -> Any:
-        return miss(w, inner)
-
-    return lambda w: descend(f, outer(f), w)
-
-
-def saddle(outer: Callable[..., Any], inner: Callable[..., Any]) -> Callable[..., Any]:
-    def surface(x: Any, y: Any) -> Any:
-        return xp.sum(x * x) - xp.sum(y * y)
-
-    def highest(x: Any, start: Any) -> Any:
-        def depth(y: Any) -> Any:
-            return -surface(x, y)
-
-        return descend(depth, inner(depth), start)
-
-    def whole(start: Any) -> Any:
-        def height(x: Any) -> Any:
-            return surface(x, highest(x, start))
-
-        x = descend(height, outer(height), start)
-        return np.concatenate([bare(x), bare(highest(x, start))])
-
-    return whole
-
-
 # -- all ---------------------------------------------------------------------------------------
 
 
@@ -373,14 +307,7 @@ def problems(
     ``plain(f)`` computes f without derivatives, ``gradient(f, argnums=(0,))`` is a function that
     gives one array or a list, ``push`` as in `hand_jacobian`, ``direction`` is Newton's for a cost.
     """
-    from protocol import nested, pair
-
-    def forward(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def slopes(x: Any) -> Any:
-            along = push(f, x)
-            return xp.stack([along(constant(row)) for row in np.eye(len(x))])
-
-        return slopes
+    from protocol import pair
 
     def numbers(x: Any) -> Any:
         return bare(x).tolist()
@@ -395,7 +322,6 @@ def problems(
         return pair(plain(f), gradient(f), prepare, (number, flat), *options)
 
     objective = ("objective", "jacobian")
-    modes = {"f": forward, "r": gradient}
     return {
         "hello": pair(
             plain(square),
@@ -438,10 +364,4 @@ def problems(
             objective,
         ),
         "ht": pair(plain(hand_errors), hand_jacobian(push), hand, (flat, numbers), objective),
-        "particle": nested(
-            particle, modes, lambda g: (constant(np.full(1, float(g["w"]))),), lambda w: flat(w)[0]
-        ),
-        "saddle": nested(
-            saddle, modes, lambda g: (constant(np.array(g["start"], float)),), inputs.numbers
-        ),
     }

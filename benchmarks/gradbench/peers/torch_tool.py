@@ -61,6 +61,4 @@ def direction(cost: Callable[..., Any]) -> Callable[..., Any]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     eager.use(torch, constant, value, lambda x: x.detach().amax(-1, keepdim=True))
-    problems = eager.problems(plain, gradient, push, direction)
-    # Both need each mode in the other, and forward mode here does not nest.
-    serve("torch", {k: v for k, v in problems.items() if k not in ("particle", "saddle")})
+    serve("torch", eager.problems(plain, gradient, push, direction))
