@@ -43,6 +43,7 @@ class Family:
         value: whether the value is asked for as well as the gradient.
         one_thread: whether tools get one thread even where a run allows them all.
         fresh: measure the first call of a new function each time.
+        stored: with `fresh`, of the same function each time, which may be found on disk.
         tolerance: how far results may be apart, relative to the largest number.
     """
 
@@ -56,6 +57,7 @@ class Family:
     value: bool = True
     one_thread: bool = False
     fresh: bool = False
+    stored: bool = False
     tolerance: float = 1e-9
     tools: tuple[str, ...] = EVERYONE
     requirement: Requirement | None = None
@@ -204,6 +206,18 @@ FAMILIES = (
         fresh=True,
         tools=COMPILERS,
         requirement=Requirement(20e-3),
+    ),
+    Family(
+        "first call: gradient, 10 elements, known before",
+        programs.small_with,
+        vector,
+        (10,),
+        (10,),
+        value=False,
+        fresh=True,
+        stored=True,
+        tools=COMPILERS,
+        requirement=Requirement(ratio=20.0),
     ),
     Family(
         "first call: 100 operations",

@@ -80,8 +80,9 @@ def ratio(measured: Measured, peer: str | None) -> float | None:
 class Process:
     """A worker, as seen from outside."""
 
-    def __init__(self, tool: str, family: Family, threads: str) -> None:
+    def __init__(self, tool: str, family: Family, threads: str, folder: str) -> None:
         environment = {**os.environ, **(ONE_THREAD if threads == "one" else {})}
+        environment["PULLBACK_CACHE_DIR"] = folder if family.stored else ""
         script = str(Path(__file__).parent / "worker.py")
         self._process = subprocess.Popen(
             [sys.executable, script, tool, family.name, threads],
@@ -119,12 +120,13 @@ def processes(family: Family, threads: str, tools: Sequence[str]) -> Iterator[di
     """A worker for each tool that is installed."""
     unable = () if family.value else VALUE_ONLY
     wanted = [x for x in family.tools if x in tools and x not in unable and installed(x)]
-    made = {tool: Process(tool, family, threads) for tool in wanted}
-    try:
-        yield made
-    finally:
-        for process in made.values():
-            process.stop()
+    with tempfile.TemporaryDirectory() as folder:
+        made = {tool: Process(tool, family, threads, folder) for tool in wanted}
+        try:
+            yield made
+        finally:
+            for process in made.values():
+                process.stop()
 
 
 def measure(family: Family, plan: Plan) -> tuple[Measured, dict[str, str]]:

@@ -29,7 +29,7 @@ def whole_process(plan: Plan) -> tuple[Measured, dict[str, str]]:
         memory = dict.fromkeys(scripts, 0)
         for _ in range(0 if failed else plan.rounds + 1):
             for tool, script in scripts.items():
-                seconds, peak = _run(script)
+                seconds, peak = _run(script, folder)
                 samples[tool].append([seconds])
                 memory[tool] = max(memory[tool], peak)
     times = {
@@ -49,11 +49,12 @@ def _for_torch(folder: Path) -> Path:
     return copy
 
 
-def _run(script: Path) -> tuple[float, int]:
+def _run(script: Path, folder: str) -> tuple[float, int]:
     """Seconds from start to end, and the most memory in bytes."""
     start = time.perf_counter()
     # An installed package has its bytecode: so has a clone, from the first process on.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment["PULLBACK_CACHE_DIR"] = folder
     process = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.DEVNULL, env=environment
     )

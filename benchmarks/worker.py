@@ -14,7 +14,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,14 @@ def _calls(tool: Tool, family: Family) -> Iterator[Call]:
     inputs = family.inputs(*family.size)
     if not family.fresh:
         return itertools.repeat(tool.prepare(family, family.program, inputs))
-    programs = (family.program(1 + n / 8) for n in itertools.count())
-    return (tool.prepare(family, p, inputs) for p in programs)
+    return _fresh(tool, family, inputs)
+
+
+def _fresh(tool: Tool, family: Family, inputs: Sequence[Any]) -> Iterator[Call]:
+    for n in itertools.count():
+        if family.stored:
+            tool.forget()
+        yield tool.prepare(family, family.program(1 if family.stored else 1 + n / 8), inputs)
 
 
 def _timed(call: Callable[[], Any], number: int) -> float:

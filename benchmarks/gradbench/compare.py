@@ -73,7 +73,12 @@ TOOLS = {
     ),
 }
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "PULLBACK_NUM_THREADS",
+)
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,8 @@ def compare(checkout: Path, seconds: float, wanted: Sequence[str] = ()) -> Itera
 
 def _run(checkout: Path, case: Case, tool: Peer, seconds: float) -> tuple[list[Row], str]:
     arguments = [*case.arguments.split(), "--min-runs", "5", "--min-seconds", str(seconds)]
-    one = dict.fromkeys(THREADS, "1")
-    return run(checkout, case.evaluation, arguments, tool.command, 120.0, one, _one_core)
+    variables = {**dict.fromkeys(THREADS, "1"), "PULLBACK_CACHE_DIR": ""}
+    return run(checkout, case.evaluation, arguments, tool.command, 120.0, variables, _one_core)
 
 
 def ratios(found: Sequence[Compared]) -> dict[str, dict[str, float]]:

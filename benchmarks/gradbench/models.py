@@ -30,7 +30,8 @@ def log_posterior(
 def clustering_cost(centroids: Any, points: Any) -> Any:
     """Squared distances of the points to their nearest centroids."""
     apart = points[:, None, :] - centroids[None, :, :]
-    return np.sum(np.min(np.sum(apart * apart, axis=2), axis=1))
+    nearest = np.argmin(np.sum(apart * apart, axis=2), axis=1)
+    return np.sum((points - centroids[nearest]) ** 2)
 
 
 def newton_direction(centroids: Any, points: Any) -> Any:
@@ -49,11 +50,11 @@ def lstm_loss(parameters: Any, state: Any, sequence: Any) -> Any:
     """Layers of gates with diagonal weights; ``state`` has two rows a layer."""
     main, extra = parameters
     layers, width = main.shape[0] // 2, sequence.shape[1]
-    main = main.reshape(layers, 2, 4, width)
+    gates = [(list(w), list(b)) for w, b in main.reshape(layers, 2, 4, width)]
 
     def step(rows: Any, x: Any) -> Any:
         x, after = x * extra[0], []
-        for (w, b), (h, c) in zip(main, rows, strict=True):
+        for (w, b), (h, c) in zip(gates, rows, strict=True):
             forget, out = sigmoid(x * w[0] + b[0]), sigmoid(x * w[2] + b[2])
             taken, change = sigmoid(h * w[1] + b[1]), np.tanh(h * w[3] + b[3])
             c = c * forget + taken * change

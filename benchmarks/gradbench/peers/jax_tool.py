@@ -117,13 +117,13 @@ def newton_direction(centroids: Any, points: Any) -> Any:
 def lstm_loss(parameters: Any, state: Any, sequence: Any) -> Any:
     main, extra = parameters
     layers, width = main.shape[0] // 2, sequence.shape[1]
-    main = main.reshape(layers, 2, 4, width)
+    gates = [(list(w), list(b)) for w, b in main.reshape(layers, 2, 4, width)]
     sigmoid = jax.nn.sigmoid
 
     def step(rows: Any, x: Any) -> Any:
         x, after = x * extra[0], []
         for i in range(layers):
-            (w, b), (h, c) = main[i], rows[i]
+            (w, b), (h, c) = gates[i], rows[i]
             c = c * sigmoid(x * w[0] + b[0])
             c = c + sigmoid(h * w[1] + b[1]) * jnp.tanh(h * w[3] + b[3])
             x = sigmoid(x * w[2] + b[2]) * jnp.tanh(c)
