@@ -257,7 +257,8 @@ def hand_errors(theta: Array, us: Array, given: dict[str, Any]) -> Array:
             if joint == 0:
                 angles[4 * finger + 2, 1] = theta[place]
                 place += 1
-    moved, vertices = [], np.zeros((len(model["base_positions"]), 3), theta.dtype)
+    moved: list[Array] = []
+    vertices = np.zeros((len(model["base_positions"]), 3), theta.dtype)
     for bone, parent in enumerate(model["parents"]):
         turn = np.eye(4, dtype=theta.dtype)
         turn[:3, :3] = turned(2, angles[bone, 1]) @ turned(1, angles[bone, 2])
@@ -341,6 +342,7 @@ def miss(w: Any) -> Any:
     charges = np.array([[10.0, 10.0], [10.0, 0.0]], complex)
     charges[0, 1] -= w
     x, v = np.array([0.0, 8.0], complex), np.array([0.75, 0.0], complex)
+    before = v
     while x[1].real > 0:
         apart = x - charges
         force = np.sum(apart / np.sum(apart**2, axis=1, keepdims=True) ** 1.5, axis=0)
