@@ -23,30 +23,17 @@ def descend(f: Function, gradient: Function, start: Any) -> Any:
 
     def step(state: Any) -> Any:
         x, fx, slope, rate, helped, _ = state
-
-        def faster() -> Any:
-            return x, fx, slope, rate * 2, helped * 0, False
-
-        def moved() -> Any:
-            further = x - rate * slope
-            value = f(further)
-
-            def better() -> Any:
-                return further, value, gradient(further), rate, helped + 1, False
-
-            def worse() -> Any:
-                return x, fx, slope, rate / 2, helped * 0, False
-
-            def arrived() -> Any:
-                return x, fx, slope, rate, helped, True
-
-            close = norm(further - x) <= NEAR
-            return pb.cond(close, arrived, lambda: pb.cond(value < fx, better, worse))
-
-        def flat() -> Any:
-            return x, fx, slope, rate, helped, True
-
-        return pb.cond(norm(slope) <= NEAR, flat, lambda: pb.cond(helped == 10, faster, moved))
+        further = x - rate * slope
+        value = f(further)
+        faster, flat = helped == 10, norm(slope) <= NEAR
+        tried = np.logical_not(faster | flat)
+        arrived = flat | (tried & (norm(further - x) <= NEAR))
+        better = tried & np.logical_not(arrived) & (value < fx)
+        worse = tried & np.logical_not(arrived | better)
+        slope = np.where(better, gradient(further), slope)
+        x, fx = np.where(better, further, x), np.where(better, value, fx)
+        rate = rate * np.where(faster, 2.0, np.where(worse, 0.5, 1.0))
+        return x, fx, slope, rate, np.where(better, helped + 1, 0), arrived
 
     state = start, f(start), gradient(start), 1e-5, 0, False
     return pb.while_loop(lambda state: np.logical_not(state[-1]), step, state)[0]
