@@ -6,6 +6,7 @@ from pullback.runtime.signature import ShapeDtype
 from pullback.runtime.threads import set_num_threads
 from pullback.tracer.errors import (
     LeakedTracerError,
+    LongTraceWarning,
     LoweringError,
     TracedValueError,
     UnsupportedFunctionError,
@@ -57,6 +58,7 @@ __all__ = [
     "Function",
     "Graph",
     "LeakedTracerError",
+    "LongTraceWarning",
     "LoweringError",
     "ShapeDtype",
     "TracedValueError",

@@ -35,13 +35,13 @@ device, PyTorch tensors), on one core where nothing else is said; the processes 
 every result is waited for. JAX is jitted with 64-bit numbers enabled, PyTorch is eager unless it
 says compile, autograd is HIPS autograd; what Numba and CasADi run is written by hand for them, in
 Numba's case the derivative too. NumPy computes the value alone, as a yardstick. *First call* is a
-process's first, so that one-time set-up counts, *in process* a later one after everything compiled
-was let go; in the families of that name the other columns are of such calls. Compiled code is not
-looked for on disk but where a program is *known before*, and by whole processes after the first.
-*Peak memory* is what a process takes beyond its inputs, compilation included; for whole processes
-it is all they take. *Apart* is the largest difference from our result, relative to the largest
-number of the array. *Ours ahead* is the peer's time over ours, the best of a round each, median
-over the rounds: the machine is shared, so ratios mean more than times."""
+process's first, so that one-time set-up counts, *in process* the best of three after everything
+compiled was let go; in the families of that name the other columns are of such calls. Compiled code
+is not looked for on disk but where a program is *known before*, and by whole processes after the
+first. *Peak memory* is what a process takes beyond its inputs, compilation included; for whole
+processes it is all they take. *Apart* is the largest difference from our result, relative to the
+largest number of the array. *Ours ahead* is the peer's time over ours, the best of a round each,
+median over the rounds: the machine is shared, so ratios mean more than times."""
 
 FUNCTIONS = """\
 A million elements, compiled and by NumPy in turn; * marks what takes over 1.2 times as long."""

@@ -142,7 +142,7 @@ class Access:
     def lane_pointers(self, pointer: Value, kind: str, stride: int, width: int) -> Value:
         numbers = lane_numbers(self.w, constant(I64, 0), stride, width)
         type = vector(PTR, width)
-        return self.w.make(type, f"getelementptr {kind}, {pointer}, {numbers}")
+        return self.w.pure(type, f"getelementptr {kind}, {pointer}, {numbers}")
 
     def write(
         self, buffer: Buffer, pointer: Value, stride: int, value: Value, place: Place

@@ -2,31 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pullback.tracer.types import SHORT_NAMES, ArrayType
 
 from . import layout
 from .assembly import I1, I64, PTR, FunctionWriter, Value, constant
-from .entry import Argument, Static
-from .frame import I8, I32, SIZES, Frame
+from .entry import Argument, Fields, Given, Items, Nothing, Static, arguments_of
+from .frame import I8, I32, NULL, SIZES, Frame
 
 
 def read_arguments(frame: Frame) -> None:
     """Check the arguments and store the addresses of their data."""
-    f = frame.f
+    f, entry = frame.f, frame.entry
+    first = len(entry.arguments) - len(entry.keywords)
     place = 0
-    for index, argument in enumerate(frame.entry.arguments):
-        object = f.load(PTR, f.address(f.parameters[1], index, PTR), 8)
-        if isinstance(argument, Static):
-            expected = frame.record_item(layout.RECORD_OBJECTS, argument.object)
+    for index, given in enumerate(entry.arguments):
+        at: Value | int = index
+        if index >= first:
+            name = frame.record_item(layout.RECORD_OBJECTS, entry.keywords[index - first])
+            number = f.call("pullback.find_keyword", I64, [f.parameters[3], name])
+            frame.require(f.compare("sge", number, constant(I64, 0)), frame.mismatch)
+            at = f.add_index(number, first)
+        object = f.load(PTR, f.address(f.parameters[1], at, PTR), 8)
+        place = _read_given(frame, object, given, place)
+
+
+def _read_given(frame: Frame, object: Value, given: Given, place: int, lent: bool = False) -> int:
+    """Check one argument, or a part of one; gives the place of the next value."""
+    f = frame.f
+    match given:
+        case Argument():
+            if lent:
+                frame.lent.append(object)
+            _read_value(frame, object, given, place)
+            return place + 1
+        case Static():
+            expected = frame.record_item(layout.RECORD_OBJECTS, given.object)
             frame.require(f.compare("eq", object, expected), frame.mismatch)
-        else:
-            _read_value(frame, object, argument, place)
-            place += 1
+        case Nothing():
+            none = f.module.extern("_Py_NoneStruct")
+            frame.require(f.compare("eq", object, none), frame.mismatch)
+        case Items() | Fields():
+            for child, part in _parts(frame, object, given):
+                place = _read_given(frame, part, child, place, lent=True)
+    return place
+
+
+def _parts(frame: Frame, object: Value, given: Items | Fields) -> Iterator[tuple[Given, Value]]:
+    """The parts of a container, if it is of the right kind and size."""
+    f, size = frame.f, constant(I64, len(given.children))
+    if isinstance(given, Items):
+        _require_type(frame, object, f"Py{given.kind.capitalize()}_Type")
+        count = frame.field(object, layout.TUPLE_SIZE, I64)
+        frame.require(f.compare("eq", count, size), frame.mismatch)
+        first = f.address(object, layout.TUPLE_ITEMS, I8)
+        items = first if given.kind == "tuple" else frame.field(object, layout.LIST_ITEMS)
+        for index, child in enumerate(given.children):
+            yield child, f.load(PTR, f.address(items, index, PTR), 8)
+        return
+    _require_type(frame, object, "PyDict_Type")
+    count = f.call("PyDict_Size", I64, [object])
+    frame.require(f.compare("eq", count, size), frame.mismatch)
+    for key, child in zip(given.keys, given.children, strict=True):
+        name = frame.record_item(layout.RECORD_OBJECTS, key)
+        value = f.call("pullback.look_up", PTR, [object, name])
+        frame.require(f.compare("ne", value, NULL), frame.mismatch)
+        yield child, value
 
 
 def read_captures(frame: Frame) -> None:
     """The same for what the function refers to outside itself."""
-    first = sum(isinstance(a, Argument) for a in frame.entry.arguments)
+    first = sum(len(arguments_of(a)) for a in frame.entry.arguments)
     for index, capture in enumerate(frame.entry.captures):
         object = frame.record_item(layout.RECORD_CAPTURES, index)
         _read_value(frame, object, capture, first + index)

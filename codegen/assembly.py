@@ -78,13 +78,17 @@ def intrinsic_suffix(type: str) -> str:
 
 @dataclass
 class Module:
-    """Functions, declarations and constants that make one LLVM module."""
+    """Functions, declarations and constants that make one LLVM module.
+
+    ``often`` are the elementary functions that it uses so often that they are called.
+    """
 
     functions: list[str] = field(default_factory=list)
     declarations: dict[str, str] = field(default_factory=dict)
     globals: dict[str, str] = field(default_factory=dict)
     symbols: set[str] = field(default_factory=set)
     uses: dict[str, int] = field(default_factory=dict)
+    often: frozenset[str] = frozenset()
 
     def use(self, name: str) -> int:
         """Count another use of something by its name."""
@@ -163,6 +167,13 @@ class FunctionWriter:
         self._entry_allocas: list[str] = []
         self._count = 0
         self._block = "entry"
+        self._known: dict[str, Value] = {}
+
+    def parameter(self, type: str, name: str) -> Value:
+        """Another parameter, behind those there are."""
+        value = Value(type, f"%{name}")
+        self.parameters.append(value)
+        return value
 
     # -- structure ---------------------------------------------------------------------------
 
@@ -186,10 +197,23 @@ class FunctionWriter:
         self._lines.append(f"  {name} = {text}")
         return Value(type, name)
 
+    def pure(self, type: str, text: str) -> Value:
+        """An instruction without effects, made once a block however often it is asked for."""
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = self.make(type, text)
+        return known
+
     def start_block(self, label: str) -> None:
         """Begin a block; the one before must have been ended by a branch."""
         self._lines.append(f"{label}:")
         self._block = label
+        self._known.clear()
+
+    @property
+    def length(self) -> int:
+        """How many lines have been written."""
+        return len(self._lines)
 
     @property
     def block(self) -> str:
@@ -211,9 +235,13 @@ class FunctionWriter:
     def finish(self) -> None:
         """Add the finished function to the module."""
         parameters = ", ".join(map(str, self.parameters))
-        body = "\n".join(["entry:", *self._entry_allocas, *self._lines])
         head = f"{self._head}({parameters}) {self._attributes}".rstrip()
-        self.module.functions.append(f"{head} {{\n{body}\n}}\n")
+        self.module.functions.append(f"{head} {{\n{self.body}\n}}\n")
+
+    @property
+    def body(self) -> str:
+        """What stands between the braces."""
+        return "\n".join(["entry:", *self._entry_allocas, *self._lines])
 
     def alloca(self, type: str, count: int = 1, align: int = 8) -> Value:
         """Stack memory for the whole run of the function."""
@@ -287,24 +315,24 @@ class FunctionWriter:
 
     def op(self, name: str, a: Value, b: Value) -> Value:
         """A binary instruction on two values of one type (``fadd``, ``and``, ``shl`` ...)."""
-        return self.make(a.type, f"{name} {a.type} {a.name}, {b.name}")
+        return self.pure(a.type, f"{name} {a.type} {a.name}, {b.name}")
 
     def fneg(self, a: Value) -> Value:
         """The float with its sign flipped."""
-        return self.make(a.type, f"fneg {a.type} {a.name}")
+        return self.pure(a.type, f"fneg {a.type} {a.name}")
 
     def compare(self, predicate: str, a: Value, b: Value) -> Value:
         """``icmp``/``fcmp`` by the operands' type; predicates as LLVM's (``olt``, ``slt``)."""
         kind = "fcmp" if element(a.type) in FLOATS else "icmp"
-        return self.make(like(a.type, I1), f"{kind} {predicate} {a.type} {a.name}, {b.name}")
+        return self.pure(like(a.type, I1), f"{kind} {predicate} {a.type} {a.name}, {b.name}")
 
     def select(self, condition: Value, yes: Value, no: Value) -> Value:
         """``yes if condition else no``, by lane where the condition is a vector."""
-        return self.make(yes.type, f"select {condition}, {yes}, {no}")
+        return self.pure(yes.type, f"select {condition}, {yes}, {no}")
 
     def cast(self, name: str, a: Value, type: str) -> Value:
         """A conversion instruction (``sitofp``, ``bitcast``, ``fptrunc`` ...)."""
-        return self.make(type, f"{name} {a} to {type}")
+        return self.pure(type, f"{name} {a} to {type}")
 
     def call(self, name: str, result: str, arguments: Sequence[Value]) -> Value:
         """Call a function, declaring it where the module does not define it."""
@@ -322,7 +350,9 @@ class FunctionWriter:
     def intrinsic(self, name: str, *arguments: Value) -> Value:
         """An LLVM intrinsic overloaded on one type, ``intrinsic("fma", a, b, c)``."""
         type = arguments[0].type
-        return self.call(f"llvm.{name}.{intrinsic_suffix(type)}", type, arguments)
+        full = f"llvm.{name}.{intrinsic_suffix(type)}"
+        self.module.declare(full, type, [a.type for a in arguments])
+        return self.pure(type, f"call {type} @{full}({', '.join(map(str, arguments))})")
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:
         """``a * b + c`` rounded once."""
@@ -335,24 +365,24 @@ class FunctionWriter:
         type = vector(a.type, lanes)
         if a.name[0] != "%":
             return Value(type, f"splat ({a})")
-        one = self.make(type, f"insertelement {type} poison, {a}, i64 0")
+        one = self.pure(type, f"insertelement {type} poison, {a}, i64 0")
         mask = f"<{lanes} x i32> zeroinitializer"
-        return self.make(type, f"shufflevector {one}, {type} poison, {mask}")
+        return self.pure(type, f"shufflevector {one}, {type} poison, {mask}")
 
     def extract(self, a: Value, lane: int) -> Value:
         """One lane of a vector."""
-        return self.make(element(a.type), f"extractelement {a}, i64 {lane}")
+        return self.pure(element(a.type), f"extractelement {a}, i64 {lane}")
 
     def insert(self, a: Value, b: Value, lane: int) -> Value:
         """The vector with one lane replaced."""
-        return self.make(a.type, f"insertelement {a}, {b}, i64 {lane}")
+        return self.pure(a.type, f"insertelement {a}, {b}, i64 {lane}")
 
     def address(self, base: Value, offset: Value | int, type: str) -> Value:
         """``base`` plus so many elements of a scalar type."""
         index = offset if isinstance(offset, Value) else constant(I64, offset)
         if index.name == "0":
             return base
-        return self.make(PTR, f"getelementptr {type}, {base}, {index}")
+        return self.pure(PTR, f"getelementptr {type}, {base}, {index}")
 
     def load(self, type: str, pointer: Value, align: int) -> Value:
         """Read from memory."""
@@ -367,7 +397,7 @@ class FunctionWriter:
         other = b if isinstance(b, Value) else constant(I64, b)
         if other.name == "0":
             return a
-        return other if a.name == "0" else self.make(I64, f"add i64 {a.name}, {other.name}")
+        return other if a.name == "0" else self.pure(I64, f"add i64 {a.name}, {other.name}")
 
     def scale_index(self, a: Value, factor: int) -> Value:
         """Product of a 64-bit index and a known factor, folding zero and one."""
@@ -375,4 +405,4 @@ class FunctionWriter:
             return a
         if factor == 0 or a.name == "0":
             return constant(I64, 0)
-        return self.make(I64, f"mul i64 {a.name}, {factor}")
+        return self.pure(I64, f"mul i64 {a.name}, {factor}")

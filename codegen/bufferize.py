@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -30,7 +29,6 @@ from .fuse import (
     Group,
     base,
     elements,
-    inline_nodes,
     is_stack,
 )
 from .kernel import (
@@ -58,9 +56,6 @@ from .unroll import small_runs, unrolled_kernel
 
 ALIGNMENT = 64
 
-Reads: TypeAlias = Mapping[Node, Mapping[Node, bool]]
-"""For each root the roots that its kernel reads."""
-
 
 def bufferize(fusion: Fusion) -> Plan:
     """The plan for a fused graph."""
@@ -81,13 +76,12 @@ def bufferize(fusion: Fusion) -> Plan:
             type = HANDLE if root.type.is_stack else root.type
             buffers[root] = Buffer(f"t{number}", type, "workspace", number)
     kernels: list[Kernel] = []
-    roots = set(fusion.roots)
-    read = {root: inline_nodes(root, roots)[1] for root in fusion.roots}
-    owner = {root: i for i, group in enumerate(fusion.groups) for root in group.roots}
-    needed = _needed_in_memory(graph, read, owner)
-    for run, small in small_runs(fusion):
+    runs = small_runs(fusion)
+    needed = _needed_in_memory(fusion, runs)
+    for run, small in runs:
         if small:
-            kernels.append(_unrolled(graph, read, run, buffers))
+            stored = [r for group in run for r in group.roots if r in needed]
+            kernels.append(unrolled_kernel(run, buffers, stored))
         else:
             kernels += [k for group in run for k in _group_kernels(group, buffers, needed)]
     plan = Plan(tuple(inputs), tuple(outputs), [*kernels, *copies])
@@ -95,22 +89,18 @@ def bufferize(fusion: Fusion) -> Plan:
     return plan
 
 
-def _needed_in_memory(graph: Graph, read: Reads, owner: Mapping[Node, int]) -> set[Node]:
-    """The roots that are outputs, or read by a kernel other than their owner."""
-    needed = {base(x) for x in graph.outputs}
-    for root, sources in read.items():
-        needed.update(x for x in sources if owner[x] != owner[root])
+def _needed_in_memory(fusion: Fusion, runs: Sequence[tuple[list[Group], bool]]) -> set[Node]:
+    """The roots that are outputs, or read by another kernel than the one that makes them."""
+    owner: dict[Node, int] = {}
+    for group in fusion.groups:
+        owner.update(dict.fromkeys(group.roots, len(owner)))
+    for number, (run, small) in enumerate(runs):
+        if small:
+            owner.update((root, -1 - number) for group in run for root in group.roots)
+    needed = {base(x) for x in fusion.graph.outputs}
+    for root, use in fusion.uses.items():
+        needed.update(x for x in use.read if owner[x] != owner[root])
     return needed
-
-
-def _unrolled(
-    graph: Graph, read: Reads, run: Sequence[Group], buffers: dict[Node, Buffer]
-) -> Kernel:
-    """Small groups as one kernel, which keeps to itself what no other needs."""
-    own = {root for group in run for root in group.roots}
-    needed = _needed_in_memory(graph, read, {root: int(root in own) for root in read})
-    stored = [r for group in run for r in group.roots if r in needed]
-    return unrolled_kernel(run, buffers, stored)
 
 
 def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node]) -> list[Kernel]:

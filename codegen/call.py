@@ -11,15 +11,16 @@ Whatever the code was not made for goes to the next record, and in the end to Py
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from . import layout
 from .arena import OBJECTS, STATUS_SLOTS
 from .arguments import read_arguments, read_captures
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
-from .entry import RAISED, Entry, Site
-from .frame import I8, NULL, PARAMETERS, Frame
+from .entry import RAISED, Entry, Group, Site
+from .frame import I8, I32, NULL, PARAMETERS, Frame
 from .math.library import FAMILY
-from .results import build_result, make_outputs
+from .results import build_result, make_outputs, owned
 
 # Workspaces up to this size are on the stack.
 STACK_WORKSPACE = 4096
@@ -28,8 +29,20 @@ WORKSPACE_ALIGNMENT = 64
 ATTRIBUTES = "nounwind noinline optnone"
 
 
+CHECKED = "checked"
+"""The entry point of a path that looks by itself whether a call is on it."""
+
+
 def write_entry(module: Module, entry: Entry, name: str = "entry") -> None:
     """Add the function that CPython calls to a module that defines ``@run``."""
+    _write(module, entry, name)
+    if entry.expected:
+        assert isinstance(entry.result, Group), entry
+        alone = replace(entry, result=entry.result.children[0])
+        _write(module, alone, CHECKED)
+
+
+def _write(module: Module, entry: Entry, name: str) -> None:
     f = FunctionWriter(module, name, PTR, PARAMETERS, attributes=ATTRIBUTES)
     frame = Frame.begin(f, entry)
     _check_arity(frame)
@@ -41,6 +54,8 @@ def write_entry(module: Module, entry: Entry, name: str = "entry") -> None:
     read_captures(frame)
     make_outputs(frame)
     _run(frame)
+    if name == CHECKED:
+        _check_answers(frame)
     f.ret(build_result(frame))
     _write_failure(frame)
     _write_mismatch(frame)
@@ -48,13 +63,18 @@ def write_entry(module: Module, entry: Entry, name: str = "entry") -> None:
 
 
 def _check_arity(frame: Frame) -> None:
-    """As many positional arguments as there should be and no keywords."""
-    f = frame.f
+    """As many positional arguments and keywords as there should be."""
+    f, entry = frame.f, frame.entry
     _, _, nargsf, kwnames, _ = f.parameters
     # The topmost bit tells that CPython lends us the slot before the arguments.
     count = f.op("and", nargsf, constant(I64, 2**63 - 1))
-    right = f.compare("eq", count, constant(I64, len(frame.entry.arguments)))
-    frame.require(f.op("and", right, f.compare("eq", kwnames, NULL)), frame.mismatch)
+    right = f.compare("eq", count, constant(I64, len(entry.arguments) - len(entry.keywords)))
+    if not entry.keywords:
+        frame.require(f.op("and", right, f.compare("eq", kwnames, NULL)), frame.mismatch)
+        return
+    frame.require(f.op("and", right, f.compare("ne", kwnames, NULL)), frame.mismatch)
+    names = frame.field(kwnames, layout.TUPLE_SIZE, I64)
+    frame.require(f.compare("eq", names, constant(I64, len(entry.keywords))), frame.mismatch)
 
 
 def _check_guards(frame: Frame) -> None:
@@ -72,10 +92,16 @@ def _run(frame: Frame) -> None:
         objects = frame.field(f.parameters[4], layout.RECORD_OBJECTS)
         first = f.address(objects, layout.TUPLE_ITEMS + layout.POINTER * entry.callbacks, I8)
         f.store(first, f.address(status, OBJECTS, I64), 8)
+    # Meanwhile others may take out of a container what it has lent us.
+    lent = frame.lent if entry.release_gil or entry.callbacks is not None else []
+    for object in lent:
+        f.call("Py_IncRef", "void", [object])
     thread = f.call("PyEval_SaveThread", PTR, []) if entry.release_gil else NULL
     site = f.call_known("run", I64, [frame.inputs, frame.outputs, workspace, status])
     if entry.release_gil:
         f.call("PyEval_RestoreThread", "void", [thread])
+    for object in lent:
+        f.call("Py_DecRef", "void", [object])
     if block is not None:
         size = constant(I64, entry.workspace_bytes)
         f.call("pullback.give_workspace", "void", [f.parameters[4], block, size])
@@ -85,6 +111,25 @@ def _run(frame: Frame) -> None:
         frame.require(f.compare("eq", raised, NULL), frame.failure)
     if entry.sites:
         _raise_at_site(frame, site, status)
+
+
+def _check_answers(frame: Frame) -> None:
+    """Go on if the call is on this path; else drop what was made, and let the next have a try."""
+    f, count = frame.f, constant(I64, frame.slots)
+    right, other = f.label("on_path"), f.label("other_path")
+    for output, expected in frame.entry.expected:
+        data = f.load(PTR, f.address(frame.outputs, output, PTR), 8)
+        size = constant(I64, len(expected))
+        differs = f.call("memcmp", I32, [data, f.module.bytes(expected), size])
+        frame.require(f.compare("eq", differs, constant(I32, 0)), other)
+    f.jump(right)
+    f.start_block(other)
+    f.call("pullback.release", "void", [frame.owned, count])
+    f.jump(frame.mismatch)
+    f.start_block(right)
+    for output, _ in frame.entry.expected:
+        f.call("Py_DecRef", "void", [owned(frame, output)])
+        frame.give_away(output)
 
 
 def _workspace(frame: Frame) -> tuple[Value, Value | None]:

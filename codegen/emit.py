@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 
 from pullback.tracer.primitives.callback import Callback
 from pullback.tracer.types import is_float
@@ -28,6 +30,7 @@ from .kernel import (
     Repeat,
     Routine,
     While,
+    inner_plans,
     reads,
     takes_memory,
     takes_memory_within,
@@ -38,17 +41,43 @@ from .pool import SHARE_PARTS
 from .python_call import emit_python_call
 from .repeat import emit_repeat, emit_while
 from .routines import emit_routine
+from .scalar import INLINED
+
+STATUS = "status"
+"""The last parameter of every function that a kernel is written into."""
+
+UNOPTIMISED = "nounwind noinline optnone"
+"""What only calls kernels: LLVM's code generator without optimisations is quicker done."""
+
+LONGEST_CALLS = 300
+"""Lines from which on another function calls the kernels."""
+
+LARGEST_FUNCTION = 1000
+"""Lines from which on kernels go into another function."""
+
+LONGEST_FILL = 8
+"""Vectors that are stored one after another, rather than in a loop."""
 
 
 @dataclass(slots=True)
 class Emission:
     """The module with its function ``run``, the error sites that ``run`` can return, and the Python
     functions that it calls.
+
+    ``shared`` are the names of kernels' functions by what they do.
     """
 
     module: Module
     sites: list[Site]
-    callbacks: list[Callback]
+    vector_bytes: int
+    callbacks: list[Callback] = field(default_factory=list)
+    shared: dict[str, str] = field(default_factory=dict)
+
+    def share(self, function: FunctionWriter) -> str:
+        """The name of the first function that does the same."""
+        names = {p.name: f"%{i}" for i, p in enumerate(function.parameters)}
+        body = re.sub(r"%[\w.]+", lambda m: names.get(m[0], m[0]), function.body)
+        return self.shared.setdefault(body, function.name)
 
 
 def emit(plan: Plan, vector_bytes: int) -> Emission:
@@ -57,29 +86,133 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
     holds what it found. ``vector_bytes`` is the width of the machine's vector registers.
     """
-    emission = Emission(Module(), [], [])
+    uses = _applied(plan)
+    often = frozenset(name for name, count in uses.items() if count > INLINED)
+    emission = Emission(Module(often=often), [], vector_bytes)
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
-    # They only call the kernels: LLVM's code generator without optimisations is quicker done.
-    attributes = "nounwind noinline optnone"
     freed = takes_memory_within(plan)
     name, linkage = ("steps", "internal") if freed else ("run", "")
-    run = FunctionWriter(emission.module, name, I64, parameters, linkage, attributes)
-    pointers: dict[Buffer, Value] = {}
+    run = FunctionWriter(emission.module, name, I64, parameters, linkage, UNOPTIMISED)
+    calls = _Calls(emission, plan, run, run)
+    outlines = Counter(map(_outline, plan.kernels))
     for number, kernel in enumerate(plan.kernels):
-        for buffer in _used(kernel):
-            if buffer not in pointers:
-                pointers[buffer] = _pointer(run, plan, buffer)
-        _emit_kernel(run, emission, f"kernel{number}", kernel, pointers, vector_bytes)
+        calls.add(f"kernel{number}", kernel, alike=outlines[_outline(kernel)] > 1)
+    calls.close()
     run.ret(constant(I64, 0))
     run.finish()
     if freed:
-        _write_run(emission, parameters, attributes)
+        _write_run(emission, parameters)
     return emission
 
 
-def _write_run(emission: Emission, parameters: list[tuple[str, str]], attributes: str) -> None:
+def _applied(plan: Plan) -> Counter[str]:
+    """How often the plan's kernels apply each primitive; sine and cosine of a value are one."""
+    uses: Counter[str] = Counter()
+    for kernel in plan.kernels:
+        for inner in inner_plans(kernel):
+            uses += _applied(inner)
+        if isinstance(kernel, LoopKernel):
+            uses.update(s.node.primitive.name for s in kernel.steps if s.kind == "apply")
+    uses["sincos"] = max(uses["sin"], uses["cos"])
+    return uses
+
+
+def _outline(kernel: Kernel) -> Hashable:
+    """What kernels have in common that could be the same function of other memory."""
+    if not isinstance(kernel, LoopKernel):
+        return type(kernel).__name__
+    steps = tuple((step.kind, step.node.primitive.name) for step in kernel.steps)
+    return kernel.extents, steps, len(kernel.sinks)
+
+
+@dataclass(slots=True)
+class _Calls:
+    """The function that runs a plan's kernels, being written.
+
+    Kernels in a row share a function up to a length, since each function takes LLVM some time;
+    those that look alike have one each, of which equal ones are written once. Where there are very
+    many, ``whole`` calls further functions that call them.
+    """
+
+    emission: Emission
+    plan: Plan
+    whole: FunctionWriter
+    run: FunctionWriter
+    pointers: dict[Buffer, Value] = field(default_factory=dict)
+    joined: FunctionWriter | None = None
+    inner: dict[Buffer, Value] = field(default_factory=dict)
+    sites: int = 0
+
+    def add(self, name: str, kernel: Kernel, alike: bool) -> None:
+        """Run another kernel."""
+        if self.run.length > LONGEST_CALLS and self.joined is None:
+            self._begin_part(f"calls.{name}")
+        joins = self.joined is not None
+        if isinstance(kernel, LoopKernel):
+            joins = kernel.last is None and not alike
+        if joins and not isinstance(kernel, Routine | PythonCall | Control):
+            self._join(name, kernel)
+        else:
+            self._end_joined()
+            for buffer in _used(kernel):
+                self._pointer(buffer)
+            _emit_kernel(self.run, self.emission, name, kernel, self.pointers)
+
+    def _pointer(self, buffer: Buffer) -> Value:
+        known = self.pointers.get(buffer)
+        if known is None:
+            known = self.pointers[buffer] = _pointer(self.run, self.plan, buffer)
+        return known
+
+    def _join(self, name: str, kernel: Kernel) -> None:
+        if self.joined is not None and self.joined.length > LARGEST_FUNCTION:
+            self._end_joined()
+        if self.joined is None:
+            self.joined = FunctionWriter(self.emission.module, name, I64, [], linkage="internal")
+            self.sites = len(self.emission.sites)
+        for buffer in _used(kernel):
+            if buffer not in self.inner:
+                self.inner[buffer] = self.joined.parameter(PTR, buffer.name)
+        _emit_inline(self.joined, self.emission, name, kernel, self.inner)
+
+    def close(self) -> None:
+        """All kernels have been added."""
+        self._end_joined()
+        self._end_part()
+
+    def _end_part(self) -> None:
+        """Call the function that calls the last kernels, unless that is the whole."""
+        if self.run is not self.whole:
+            self.run.ret(constant(I64, 0))
+            self.run.finish()
+            result = self.whole.call_known(self.run.name, I64, self.whole.parameters)
+            _leave_if_failed(self.whole, result)
+
+    def _begin_part(self, name: str) -> None:
+        """Call the next kernels in another function."""
+        self._end_part()
+        parameters = [(p.type, p.name[1:]) for p in self.whole.parameters]
+        self.run = FunctionWriter(
+            self.emission.module, name, I64, parameters, "internal", UNOPTIMISED
+        )
+        self.pointers = {}
+
+    def _end_joined(self) -> None:
+        """End the function that kernels share, and call it."""
+        w = self.joined
+        if w is None:
+            return
+        w.ret(constant(I64, 0))
+        w.parameter(PTR, STATUS)
+        w.finish()
+        arguments = [self._pointer(buffer) for buffer in self.inner]
+        _call(self.run, w.name, arguments, len(self.emission.sites) > self.sites)
+        self.joined, self.inner = None, {}
+
+
+def _write_run(emission: Emission, parameters: list[tuple[str, str]]) -> None:
     """Write ``run``: the steps, and then what memory they have taken is freed."""
-    run = FunctionWriter(emission.module, "run", I64, parameters, attributes=attributes)
+    run = FunctionWriter(emission.module, "run", I64, parameters, attributes=UNOPTIMISED)
     *others, status = run.parameters
     own = run.alloca(I64, arena.STATUS_SLOTS)
     head = run.address(own, arena.HEAD, I64)
@@ -106,15 +239,91 @@ def _emit_kernel(
     name: str,
     kernel: Kernel,
     pointers: dict[Buffer, Value],
-    vector_bytes: int,
 ) -> None:
     """Do what a kernel does, in the function that runs it or by calling one of its own."""
-    if isinstance(kernel, LoopKernel | Routine | PythonCall | Control):
-        used = _used(kernel)
-        arguments = [pointers[b] for b in used]
-        _call_kernel(run, emission, name, kernel, used, arguments, vector_bytes)
-    else:
-        _emit_simple(run, name, kernel, pointers)
+    if not isinstance(kernel, LoopKernel | Routine | PythonCall | Control):
+        _emit_inline(run, emission, name, kernel, pointers)
+        return
+    used = _used(kernel)
+    arguments = [pointers[b] for b in used]
+    if isinstance(kernel, LoopKernel) and kernel.last is not None:
+        _call_parts(run, emission, name, kernel, used, arguments)
+        return
+    parameters = [(PTR, b.name) for b in used]
+    w = FunctionWriter(emission.module, name, I64, [*parameters, (PTR, STATUS)], linkage="internal")
+    before = len(emission.sites)
+    _emit_inline(w, emission, name, kernel, dict(zip(used, w.parameters, strict=False)))
+    w.ret(constant(I64, 0))
+    called = emission.share(w) if isinstance(kernel, LoopKernel) else name
+    if called == name:
+        w.finish()
+    _call(run, called, arguments, len(emission.sites) > before)
+
+
+def _call_parts(
+    run: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: LoopKernel,
+    buffers: Sequence[Buffer],
+    arguments: Sequence[Value],
+) -> None:
+    """Write a function for one part of a kernel, and have threads share the parts."""
+    w = FunctionWriter(
+        emission.module, name, I64, [(PTR, "table"), (I64, "part"), (PTR, "status")], "internal"
+    )
+    table, part, status = w.parameters
+    pointers = {b: w.load(PTR, w.address(table, i, PTR), 8) for i, b in enumerate(buffers)}
+    before = len(emission.sites)
+    emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes, part)
+    w.ret(constant(I64, 0))
+    called = emission.share(w)
+    if called == name:
+        w.finish()
+    given = run.alloca(PTR, len(buffers))
+    for i, argument in enumerate(arguments):
+        run.store(argument, run.address(given, i, PTR), 8)
+    count = constant(I64, kernel.extents[0])
+    function = Value(PTR, f"@{called}")
+    result = run.call(SHARE_PARTS, I64, [function, given, count, run.parameters[-1]])
+    if len(emission.sites) > before:
+        _leave_if_failed(run, result)
+
+
+def _call(run: FunctionWriter, name: str, arguments: Sequence[Value], may_fail: bool) -> None:
+    """Call a kernel's function."""
+    result = run.call_known(name, I64, [*arguments, run.parameters[-1]])
+    if may_fail:
+        _leave_if_failed(run, result)
+
+
+def _emit_inline(
+    w: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: Kernel,
+    pointers: dict[Buffer, Value],
+) -> None:
+    """Write what a kernel does into a function, which returns the site at once if it fails."""
+    status = Value(PTR, f"%{STATUS}")
+    match kernel:
+        case LoopKernel():
+            emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes)
+        case Routine():
+            emit_routine(w, kernel, pointers, emission.sites, status, emission.vector_bytes)
+        case PythonCall():
+            emit_python_call(w, kernel, pointers, emission.callbacks, emission.sites, status)
+        case Repeat() | While() | Choice():
+            _emit_control(w, emission, name, kernel, pointers)
+        case Fill():
+            _fill(w, name, kernel, pointers[kernel.buffer], emission.vector_bytes)
+        case Copy():
+            size = constant(I64, kernel.source.type.nbytes)
+            no = Value("i1", "false")
+            arguments = [pointers[kernel.target], pointers[kernel.source], size, no]
+            w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
+        case Product():
+            _product(w, kernel, pointers)
 
 
 def _pointer(w: FunctionWriter, plan: Plan, buffer: Buffer) -> Value:
@@ -125,85 +334,23 @@ def _pointer(w: FunctionWriter, plan: Plan, buffer: Buffer) -> Value:
     return w.load(PTR, w.address(table, buffer.number, PTR), 8)
 
 
-def _call_kernel(
-    run: FunctionWriter,
-    emission: Emission,
-    name: str,
-    kernel: LoopKernel | Routine | PythonCall | Control,
-    buffers: Sequence[Buffer],
-    arguments: Sequence[Value],
-    vector_bytes: int,
-) -> None:
-    if isinstance(kernel, LoopKernel) and kernel.last is not None:
-        _call_parts(run, emission, name, kernel, buffers, arguments, vector_bytes)
-        return
-    parameters = [(PTR, b.name) for b in buffers]
-    w = FunctionWriter(
-        emission.module, name, I64, [*parameters, (PTR, "status")], linkage="internal"
-    )
-    pointers = dict(zip(buffers, w.parameters, strict=False))
-    before = len(emission.sites)
-    if isinstance(kernel, Routine):
-        emit_routine(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
-    elif isinstance(kernel, PythonCall):
-        emit_python_call(w, kernel, pointers, emission.callbacks, emission.sites, w.parameters[-1])
-    elif isinstance(kernel, Control):
-        _emit_control(w, emission, name, kernel, pointers, vector_bytes)
-    else:
-        emit_loops(w, kernel, pointers, emission.sites, w.parameters[-1], vector_bytes)
-    w.ret(constant(I64, 0))
-    w.finish()
-    status = run.parameters[-1]
-    result = run.call_known(name, I64, [*arguments, status])
-    if len(emission.sites) > before:
-        _leave_if_failed(run, result)
-
-
-def _call_parts(
-    run: FunctionWriter,
-    emission: Emission,
-    name: str,
-    kernel: LoopKernel,
-    buffers: Sequence[Buffer],
-    arguments: Sequence[Value],
-    vector_bytes: int,
-) -> None:
-    """Write a function for one part of a kernel, and have threads share the parts."""
-    w = FunctionWriter(
-        emission.module, name, I64, [(PTR, "table"), (I64, "part"), (PTR, "status")], "internal"
-    )
-    table, part, status = w.parameters
-    pointers = {b: w.load(PTR, w.address(table, i, PTR), 8) for i, b in enumerate(buffers)}
-    before = len(emission.sites)
-    emit_loops(w, kernel, pointers, emission.sites, status, vector_bytes, part)
-    w.ret(constant(I64, 0))
-    w.finish()
-    given = run.alloca(PTR, len(buffers))
-    for i, argument in enumerate(arguments):
-        run.store(argument, run.address(given, i, PTR), 8)
-    count = constant(I64, kernel.extents[0])
-    function = Value(PTR, f"@{name}")
-    result = run.call(SHARE_PARTS, I64, [function, given, count, run.parameters[-1]])
-    if len(emission.sites) > before:
-        _leave_if_failed(run, result)
-
-
 def _emit_control(
     w: FunctionWriter,
     emission: Emission,
     name: str,
     kernel: Control,
     pointers: dict[Buffer, Value],
-    vector_bytes: int,
 ) -> None:
     """Write the control flow of a kernel that is made of plans, and their kernels."""
-    numbers, status = itertools.count(), w.parameters[-1]
+    numbers, status = itertools.count(), Value(PTR, f"%{STATUS}")
 
     def turn(plan: Plan, inner: dict[Buffer, Value]) -> None:
         takes = any(takes_memory(each) for each in plan.kernels)
         before = arena.mark(w, status) if takes else None
         for each in plan.kernels:
-            _emit_kernel(w, emission, f"{name}.{next(numbers)}", each, inner, vector_bytes)
+            whole = isinstance(each, LoopKernel) and each.last is None
+            write = _emit_inline if whole and w.length < LARGEST_FUNCTION else _emit_kernel
+            write(w, emission, f"{name}.{next(numbers)}", each, inner)
         if before is not None:
             arena.release(w, status, before)
 
@@ -237,40 +384,40 @@ def _leave_if_failed(run: FunctionWriter, result: Value) -> None:
     run.start_block(fine)
 
 
-def _emit_simple(
-    w: FunctionWriter, name: str, kernel: Kernel, pointers: dict[Buffer, Value]
-) -> None:
-    match kernel:
-        case Fill():
-            _fill(w, name, kernel, pointers[kernel.buffer])
-        case Copy():
-            size = constant(I64, kernel.source.type.nbytes)
-            no = Value("i1", "false")
-            arguments = [pointers[kernel.target], pointers[kernel.source], size, no]
-            w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
-        case Product():
-            _product(w, kernel, pointers)
-        case LoopKernel() | Routine() | PythonCall() | Repeat() | While() | Choice():
-            raise AssertionError("the kernel is a function of its own")
-
-
-def _fill(w: FunctionWriter, name: str, kernel: Fill, pointer: Value) -> None:
-    """Set every element; a function of its own where that is not all zero bits."""
+def _fill(w: FunctionWriter, name: str, kernel: Fill, pointer: Value, vector_bytes: int) -> None:
+    """Set every element; a function of its own where that is many, and not all zero bits."""
     type = kernel.buffer.type
     kind, size = memory_element(type.dtype), type.dtype.itemsize
     value = memory_constant(type.dtype, kernel.value)
-    if type.size == 1:
-        w.store(value, pointer, size)
-    elif value.name in ("0", "0x0000000000000000"):
+    if value.name in ("0", "0x0000000000000000") and type.size > 1:
         arguments = [pointer, constant("i8", 0), constant(I64, type.nbytes), Value("i1", "false")]
         w.call("llvm.memset.p0.i64", "void", arguments)
-    elif type.size:
-        f = FunctionWriter(w.module, name, "void", [(PTR, "target")], linkage="internal")
-        with f.loop(0, type.size) as loop:
-            f.store(value, f.address(f.parameters[0], loop.index, kind), size)
-        f.ret()
-        f.finish()
-        w.call_known(name, "void", [pointer])
+        return
+    width = vector_bytes // size
+    if type.size <= LONGEST_FILL * width:
+        _store_all(w, value, pointer, range(type.size), width, size)
+        return
+    f = FunctionWriter(w.module, name, "void", [(PTR, "target")], linkage="internal")
+    (target,) = f.parameters
+    rest = type.size % width
+    with f.loop(0, type.size - rest, width) as loop:
+        f.store(f.splat(value, width), f.address(target, loop.index, kind), size)
+    _store_all(f, value, target, range(type.size - rest, type.size), width, size)
+    f.ret()
+    f.finish()
+    w.call_known(name, "void", [pointer])
+
+
+def _store_all(
+    w: FunctionWriter, value: Value, pointer: Value, places: range, width: int, size: int
+) -> None:
+    """Store a value in all places, as vectors as wide as there is room."""
+    start = places.start
+    while start < places.stop:
+        while width > places.stop - start:
+            width //= 2
+        w.store(w.splat(value, width), w.address(pointer, start, value.type), size)
+        start += width
 
 
 def _product(w: FunctionWriter, kernel: Product, pointers: dict[Buffer, Value]) -> None:
@@ -309,9 +456,9 @@ def _product(w: FunctionWriter, kernel: Product, pointers: dict[Buffer, Value]) 
 
 
 def _integer(w: FunctionWriter, value: int) -> Value:
-    """BLAS takes 32-bit integers by address."""
-    slot = w.alloca("i32")
-    w.store(constant("i32", value), slot, 4)
+    """BLAS takes integers by address; of 64 bits, of which some libraries read the lower 32."""
+    slot = w.alloca(I64)
+    w.store(constant(I64, value), slot, 8)
     return slot
 
 

@@ -29,6 +29,34 @@ class Static:
 
 
 @dataclass(frozen=True)
+class Nothing:
+    """An argument, or a part of one, that must be None."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """An argument, or a part of one, that must be a tuple or a list with these items."""
+
+    kind: Literal["tuple", "list"]
+    children: tuple[Given, ...]
+
+
+@dataclass(frozen=True)
+class Fields:
+    """An argument, or a part of one, that must be a dict with these values and no others.
+
+    The keys are strings among the record's objects.
+    """
+
+    keys: tuple[int, ...]
+    children: tuple[Given, ...]
+
+
+Given: TypeAlias = Argument | Static | Nothing | Items | Fields
+"""What is given in a call; its arguments, from left to right, are inputs of the kernels."""
+
+
+@dataclass(frozen=True)
 class Leaf:
     """In a result: an output of the kernels."""
 
@@ -90,12 +118,17 @@ class Site:
 class Entry:
     """How a function is called from Python.
 
+    The last of ``arguments`` are given by the ``keywords``, names among the record's objects.
+
     Arguments, then captures, are the inputs of ``i64 @run(ptr inputs, ptr outputs, ptr workspace,
     ptr status)``, which returns 0, or the number of a site, counted from 1. ``callbacks`` is the
     index of the first Python function that it calls among the record's objects.
+
+    ``expected`` are, for a path, the outputs that hold a call's answers, and the bytes that they
+    have on this path. ``result`` is then a pair, of what the function returns and all answers.
     """
 
-    arguments: tuple[Argument | Static, ...]
+    arguments: tuple[Given, ...]
     outputs: tuple[ArrayType, ...]
     result: Tree
     captures: tuple[Argument, ...] = ()
@@ -104,13 +137,40 @@ class Entry:
     sites: tuple[Site, ...] = ()
     release_gil: bool = False
     callbacks: int | None = None
+    expected: tuple[tuple[int, bytes], ...] = ()
+    keywords: tuple[int, ...] = ()
 
 
 def objects_needed(entry: Entry) -> int:
     """How many objects a record of this entry has at least."""
-    static = [a.object for a in entry.arguments if isinstance(a, Static)]
+    given = [i for a in entry.arguments for i in _objects_given(a)]
     classes = [s.exception for s in entry.sites if isinstance(s.exception, int)]
-    return max([*static, *classes, *_objects(entry.result)], default=-1) + 1
+    needed = [*given, *entry.keywords, *classes, *_objects(entry.result)]
+    return max(needed, default=-1) + 1
+
+
+def arguments_of(given: Given) -> list[Argument]:
+    """The arguments within what is given, from left to right."""
+    match given:
+        case Argument():
+            return [given]
+        case Items() | Fields():
+            return [x for child in given.children for x in arguments_of(child)]
+        case Static() | Nothing():
+            return []
+
+
+def _objects_given(given: Given) -> list[int]:
+    """The indices of objects in what is given."""
+    match given:
+        case Static():
+            return [given.object]
+        case Fields():
+            return [*given.keys, *(i for child in given.children for i in _objects_given(child))]
+        case Items():
+            return [i for child in given.children for i in _objects_given(child)]
+        case Argument() | Nothing():
+            return []
 
 
 def _objects(tree: Tree) -> list[int]:

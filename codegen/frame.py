@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import layout
 from .assembly import I64, PTR, FunctionWriter, Value
-from .entry import Argument, Entry, count_nodes
+from .entry import Entry, arguments_of, count_nodes
 
 I8, I32 = "i8", "i32"
 NULL = Value(PTR, "null")
@@ -18,7 +18,8 @@ PARAMETERS = [(PTR, "self"), (PTR, "args"), (I64, "nargsf"), (PTR, "kwnames"), (
 class Frame:
     """The function being written, and the stack memory of a call.
 
-    ``owned`` are references to drop should the call fail; a null one has been given away.
+    ``owned`` are references to drop should the call fail; a null one has been given away. ``lent``
+    are objects that only a container holds, which others may change once they may run.
     """
 
     f: FunctionWriter
@@ -30,11 +31,12 @@ class Frame:
     mismatch: str
     failure: str
     taken: int = 0
+    lent: list[Value] = field(default_factory=list)
 
     @classmethod
     def begin(cls, f: FunctionWriter, entry: Entry) -> Frame:
         """Reserve the stack memory."""
-        inputs = sum(isinstance(a, Argument) for a in (*entry.arguments, *entry.captures))
+        inputs = sum(len(arguments_of(a)) for a in (*entry.arguments, *entry.captures))
         slots = len(entry.outputs) + count_nodes(entry.result)
         return cls(
             f,

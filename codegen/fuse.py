@@ -7,8 +7,10 @@ that use them, as part of the loop body, as often as they are used.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, family
 from pullback.tracer.primitives.special import INCOMPLETE_DERIVATIVES
@@ -95,6 +97,9 @@ CHEAP = frozenset(
 )
 BODY_LIMIT = 400
 
+NEIGHBOURS = 64
+"""How many groups over the same space are looked at for a root to join."""
+
 
 @dataclass(slots=True)
 class Group:
@@ -106,13 +111,25 @@ class Group:
     fusible: bool = True
 
 
+class Use(NamedTuple):
+    """What a root's kernel computes in place, and the roots it reads; ``weight`` is its cost.
+
+    A read is marked True when it is element by element, at the place of the root's own element.
+    """
+
+    inside: dict[Node, None]
+    read: dict[Node, bool]
+    weight: int
+
+
 @dataclass(slots=True)
 class Fusion:
-    """The roots of a graph, and the groups of them in order."""
+    """The roots of a graph, the groups of them in order, and what each root uses."""
 
     graph: Graph
     roots: dict[Node, int]
     groups: list[Group]
+    uses: dict[Node, Use]
 
 
 def base(node: Node) -> Node:
@@ -235,23 +252,61 @@ def _inline_weight(node: Node, limit: int = 64) -> int:
 
 def fuse(graph: Graph) -> Fusion:
     """Decide the roots and put them into groups, so that groups in order can be run in order."""
-    roots = find_roots(graph)
     order = {node: i for i, node in enumerate(graph.nodes)}
+    roots = _bounded(find_roots(graph), order)
+    counts = _count_uses(graph)
+    uses: dict[Node, Use] = {}
     while True:
-        groups, users = _group(graph, roots, order)
-        extra = _worth_keeping(graph, roots, users)
+        groups = _group(roots, order, uses)
+        extra = _worth_keeping(graph, roots, _users(groups, uses), counts)
         if not extra:
             break
         roots |= extra
+        uses = {x: use for x, use in uses.items() if extra.isdisjoint(use.inside)}
     placed = {root: i for i, group in enumerate(groups) for root in group.roots}
-    return Fusion(graph, placed, groups)
+    return Fusion(graph, placed, groups, uses)
 
 
-def inline_nodes(root: Node, roots: set[Node]) -> tuple[dict[Node, None], dict[Node, bool]]:
-    """What a root's kernel computes in place, and the roots it reads.
+def _bounded(roots: set[Node], order: Mapping[Node, int]) -> set[Node]:
+    """The roots, and so many more that none is computed from very many nodes in place.
 
-    A read is marked True when it is element by element, at the place of the root's own element.
+    Each root takes the latest of the nodes that it needs, up to a number; what those read is kept
+    in memory. So a graph of any length is cut in a time that grows as its length.
     """
+    if len(order) <= BODY_LIMIT:
+        return roots
+    bounded = set(roots)
+    waiting = [(-order[root], root) for root in roots if root in order]
+    heapify(waiting)
+    while waiting:
+        _, root = heappop(waiting)
+        for node in _beyond(root, bounded, order):
+            bounded.add(node)
+            heappush(waiting, (-order[node], node))
+    return bounded
+
+
+def _beyond(root: Node, roots: set[Node], order: Mapping[Node, int]) -> list[Node]:
+    """What is left to compute once a root's kernel has as many nodes in place as it may."""
+    beyond: list[Node] = []
+    seen = {root}
+    latest: list[tuple[int, Node]] = []
+    node, room = root, BODY_LIMIT
+    while True:
+        for operand in node.operands:
+            if operand not in seen and operand not in roots and operand in order:
+                seen.add(operand)
+                heappush(latest, (-order[operand], operand))
+        while latest and not room and weight(latest[0][1]):
+            beyond.append(heappop(latest)[1])
+        if not latest:
+            return beyond
+        node = heappop(latest)[1]
+        room -= weight(node) > 0
+
+
+def _use(root: Node, roots: set[Node]) -> Use:
+    """What a root's kernel does if these are the roots."""
     inside: dict[Node, None] = {}
     read: dict[Node, bool] = {}
     stack = [(x, _keeps_place(root)) for x in root.operands]
@@ -267,7 +322,7 @@ def inline_nodes(root: Node, roots: set[Node]) -> tuple[dict[Node, None], dict[N
             inside[node] = None
             keeps = aligned and _keeps_place(node)
             stack.extend((x, keeps) for x in node.operands)
-    return inside, read
+    return Use(inside, read, weight(root) + sum(map(weight, inside)))
 
 
 def _keeps_place(node: Node) -> bool:
@@ -275,37 +330,42 @@ def _keeps_place(node: Node) -> bool:
     return node.primitive.elementwise or name in REDUCTIONS or name in SCANS
 
 
-def _group(
-    graph: Graph, roots: set[Node], order: dict[Node, int]
-) -> tuple[list[Group], dict[Node, set[int]]]:
+def _group(roots: set[Node], order: Mapping[Node, int], uses: dict[Node, Use]) -> list[Group]:
+    """The groups; what each root uses is added to ``uses`` where it is not known."""
     groups: list[Group] = []
     by_space: dict[Shape, list[int]] = {}
     placed: dict[Node, int] = {}
-    users: dict[Node, set[int]] = {}
     of_loop: dict[Hashable, int] = {}
     literals = [x for x in roots if x not in order]
     for root in (*literals, *sorted((x for x in roots if x in order), key=order.__getitem__)):
-        inside, read = inline_nodes(root, roots)
-        cost = weight(root) + sum(map(weight, inside))
+        use = uses.get(root)
+        if use is None:
+            use = uses[root] = _use(root, roots)
         loop = family(root) if root.primitive.name in SEVERAL else None
         if loop in of_loop:
             number = of_loop[loop]
         else:
-            number = _place(root, read, cost, groups, by_space, placed)
+            number = _place(root, use, groups, by_space, placed)
             if loop is not None:
                 of_loop[loop] = number
         placed[root] = number
         groups[number].roots.append(root)
-        groups[number].weight += cost
-        for node in inside:
-            users.setdefault(node, set()).add(number)
-    return groups, users
+        groups[number].weight += use.weight
+    return groups
+
+
+def _users(groups: Sequence[Group], uses: Mapping[Node, Use]) -> dict[Node, int]:
+    """How many groups compute each node in place."""
+    users: dict[Node, int] = {}
+    for group in groups:
+        for node in {node for root in group.roots for node in uses[root].inside}:
+            users[node] = users.get(node, 0) + 1
+    return users
 
 
 def _place(
     root: Node,
-    read: dict[Node, bool],
-    cost: int,
+    use: Use,
     groups: list[Group],
     by_space: dict[Shape, list[int]],
     placed: dict[Node, int],
@@ -314,16 +374,16 @@ def _place(
     space = space_of(root)
     fusible = is_fusible(root)
     earliest = 0
-    for node, aligned in read.items():
+    for node, aligned in use.read.items():
         made = placed[node]
         joins = aligned and fusible and is_fusible(node) and node.type.shape == space
         joins = joins and node.primitive.elementwise
         earliest = max(earliest, made if joins else made + 1)
     if fusible:
-        for number in reversed(by_space.get(space, ())):
+        for number in reversed(by_space.get(space, ())[-NEIGHBOURS:]):
             if number < earliest:
                 break
-            if groups[number].weight + cost <= BODY_LIMIT:
+            if groups[number].weight + use.weight <= BODY_LIMIT:
                 return number
     groups.append(Group(space, fusible=fusible))
     if fusible:
@@ -339,16 +399,18 @@ def is_fusible(root: Node) -> bool:
     return name in REDUCTIONS or name not in ALWAYS_ROOTS or is_stack(root)
 
 
-def _worth_keeping(graph: Graph, roots: set[Node], users: dict[Node, set[int]]) -> set[Node]:
+def _worth_keeping(
+    graph: Graph, roots: set[Node], users: Mapping[Node, int], uses: Mapping[Node, int]
+) -> set[Node]:
     """Nodes that several kernels would compute again at more cost than reading them back.
 
     Where a body would grow too long it is cut as well; there the cost of a shared operand is
-    counted once, a part for each of its users.
+    counted once, a part for each of its users. Single numbers are computed once a kernel, not once
+    an element: they are kept where there are many kernels, or if that is much.
     """
     keep: set[Node] = set()
     again: dict[Node, int] = {}
     length: dict[Node, float] = {}
-    uses = _count_uses(graph)
     for node in graph.nodes:
         if node in roots:
             continue
@@ -356,8 +418,9 @@ def _worth_keeping(graph: Graph, roots: set[Node], users: dict[Node, set[int]]) 
         operands = set(node.operands)
         total = min(own + sum(again.get(x, 0) for x in operands), 1000)
         long = own + sum(length.get(x, 0.0) / uses[x] for x in operands)
-        shared = len(users.get(node, ())) > 1
-        if own and node.type.ndim and ((shared and total > 12) or long > BODY_LIMIT / 2):
+        shared = users.get(node, 0) > 1
+        much = 12 if node.type.ndim or len(graph.nodes) > BODY_LIMIT else BODY_LIMIT / 4
+        if own and ((shared and total > much) or (node.type.ndim and long > BODY_LIMIT / 2)):
             keep.add(node)
         else:
             again[node], length[node] = total, long

@@ -25,6 +25,8 @@ SCALAR_VALUE = HEADER
 # PyTupleObject: how many items, the first item (between them 3.14 has a hash).
 TUPLE_SIZE = HEADER
 TUPLE_ITEMS: int = tuple.__basicsize__
+# PyListObject: the same size, and where the items are.
+LIST_ITEMS = HEADER + 8
 
 # PyArrayObject.
 ARRAY_DATA = HEADER

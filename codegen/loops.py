@@ -29,9 +29,8 @@ from .elements import ELEMENTS, convert, memory_element
 from .entry import Site
 from .fuse import MOVES, SCANS
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
-from .math import sincos
 from .positions import Positions
-from .scalar import INLINED, literal_value, lower, multiply_add
+from .scalar import literal_value, lower, multiply_add, sine_and_cosine
 from .split import WHOLE, body_work
 from .vectors import lane_numbers, level
 
@@ -83,7 +82,7 @@ class Nest:
         """The kernel being written."""
         return self.access.kernel
 
-    @property
+    @cached_property
     def depth(self) -> int:
         """Number of loops."""
         return len(self.kernel.extents)
@@ -176,7 +175,7 @@ class Nest:
         assert block & (block - 1) == 0, "no power of two"
         return self.w.op("and", extent, constant(I64, -block))
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Lanes of the innermost loop's vectors."""
         if self.kernel.sequential or not self.kernel.extents:
@@ -193,7 +192,7 @@ class Nest:
             width //= 2
         return width
 
-    @property
+    @cached_property
     def unroll(self) -> int:
         """How many vectors a turn of the innermost loop works on."""
         cost = self._body_cost
@@ -202,7 +201,7 @@ class Nest:
         turns = self.kernel.extents[-1] // self.width
         return max(1, min(wanted, turns)) if plain else 1
 
-    @property
+    @cached_property
     def _body_cost(self) -> int:
         return body_work(self.kernel)
 
@@ -318,9 +317,7 @@ class Nest:
     def _sine_or_cosine(self, step: Step, angle: Value) -> Value:
         both = self.turned.get(angle)
         if both is None:
-            if self.w.module.use(f"math.sincos.{angle.type}") > INLINED:
-                return lower(self.w, step.node, [angle])
-            both = self.turned[angle] = sincos(self.w, angle)
+            both = self.turned[angle] = sine_and_cosine(self.w, angle)
         return both[SINE_AND_COSINE.index(step.node.primitive.name)]
 
     def _load(self, step: Step, index: Affine, place: Place) -> Value:

@@ -23,6 +23,7 @@ from .assembly import (
 )
 from .elements import ELEMENTS, convert, from_memory, is_float, to_memory
 from .integers import integer_predicate
+from .math import sincos
 from .math.number import Number
 from .math.rounding import next_number
 from .math.special import SPECIAL
@@ -168,32 +169,54 @@ def _nextafter(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
 
 
 INLINED = 8
-"""How often a module has the text of one elementary function before it is called instead."""
+"""How often a module may have the text of one elementary function, rather than call it."""
+
+SHORT = frozenset({"floor", "ceil", "trunc", "round", "copysign"})
+"""Functions of an instruction or two."""
 
 
 def _function(name: str) -> Lowering:
     function: Callable[..., Value] = {**functions.FUNCTIONS, **SPECIAL}[name]
 
     def lower(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
-        symbol = f"math.{name}.{intrinsic_suffix(xs[0].type)}"
-        uses = w.module.use(symbol)
-        if uses <= INLINED:
+        if name in SHORT or is_inlined(w, name, xs[0].type):
             return function(w, *xs)
-        if uses == INLINED + 1:
-            _define(w, symbol, function, [x.type for x in xs])
+        symbol = f"math.{name}.{intrinsic_suffix(xs[0].type)}"
+        if w.module.use(symbol) == 1:
+            f = _begin(w, symbol, xs[0].type, [x.type for x in xs])
+            f.ret(function(f, *f.parameters))
+            f.finish()
         return w.call_known(symbol, xs[0].type, xs)
 
     return lower
 
 
-def _define(
-    w: FunctionWriter, symbol: str, function: Callable[..., Value], types: list[str]
-) -> None:
-    """Add an elementary function to the module."""
+def is_inlined(w: FunctionWriter, name: str, type: str) -> bool:
+    """Whether the text of a function is written where it is used; counts the use."""
+    return name not in w.module.often and w.module.use(f"inlined.{name}.{type}") <= INLINED
+
+
+def sine_and_cosine(w: FunctionWriter, angle: Value) -> tuple[Value, Value]:
+    """Both for little more than one of them."""
+    type = angle.type
+    if is_inlined(w, "sincos", type):
+        return sincos(w, angle)
+    symbol, both = f"math.sincos.{intrinsic_suffix(type)}", f"{{ {type}, {type} }}"
+    if w.module.use(symbol) == 1:
+        f = _begin(w, symbol, both, [type])
+        sine, cosine = sincos(f, *f.parameters)
+        half = f.make(both, f"insertvalue {both} poison, {sine}, 0")
+        f.ret(f.make(both, f"insertvalue {half}, {cosine}, 1"))
+        f.finish()
+    pair = w.call_known(symbol, both, [angle])
+    sine, cosine = (w.make(type, f"extractvalue {pair}, {i}") for i in range(2))
+    return sine, cosine
+
+
+def _begin(w: FunctionWriter, symbol: str, result: str, types: list[str]) -> FunctionWriter:
+    """A function of the module for others to call."""
     parameters = [(type, f"x{i}") for i, type in enumerate(types)]
-    f = FunctionWriter(w.module, symbol, types[0], parameters, linkage="internal")
-    f.ret(function(f, *f.parameters))
-    f.finish()
+    return FunctionWriter(w.module, symbol, result, parameters, linkage="internal")
 
 
 LOWERINGS: dict[str, Lowering] = {

@@ -21,6 +21,8 @@ SUPPORT = (
     DISPATCH_UNLESS_TRACING,
     SLOW,
     "pullback.guards_hold",
+    "pullback.find_keyword",
+    "pullback.look_up",
     "pullback.descr_matches",
     "pullback.take_workspace",
     "pullback.give_workspace",
@@ -35,6 +37,8 @@ def support_module() -> Module:
     _write_dispatch(module, DISPATCH)
     _write_dispatch(module, DISPATCH_UNLESS_TRACING)
     _write_guards_hold(module)
+    _write_find_keyword(module)
+    _write_look_up(module)
     _write_descr_matches(module)
     _write_take_workspace(module)
     _write_give_workspace(module)
@@ -140,6 +144,36 @@ def _write_find(module: Module) -> None:
 
 def _or_absent(f: FunctionWriter, found: Value) -> Value:
     return f.select(f.compare("eq", found, NULL), f.module.extern("pullback.absent"), found)
+
+
+def _write_find_keyword(module: Module) -> None:
+    """The place of a keyword among those of a call, -1 if it is not there.
+
+    Keywords are interned strings: the same name is the same object, or a caller who makes names
+    of his own is left to Python.
+    """
+    f = FunctionWriter(module, "pullback.find_keyword", I64, [(PTR, "names"), (PTR, "name")])
+    names, name = f.parameters
+    count = _field(f, names, layout.TUPLE_SIZE, I64)
+    items = f.address(names, layout.TUPLE_ITEMS, I8)
+    with f.loop(0, count) as loop:
+        item = f.load(PTR, f.address(items, loop.index, PTR), 8)
+        with _leaving_if(f, f.compare("eq", item, name)):
+            f.ret(loop.index)
+    f.ret(constant(I64, -1))
+    f.finish()
+
+
+def _write_look_up(module: Module) -> None:
+    """The value of a key in a dict, lent by it; null if it is not there."""
+    f = FunctionWriter(module, "pullback.look_up", PTR, [(PTR, "dict"), (PTR, "key")])
+    value = f.call("PyDict_GetItemWithError", PTR, list(f.parameters))
+    with _leaving_if(f, f.compare("ne", value, NULL)):
+        f.ret(value)
+    # Comparing the key with another one may have raised.
+    f.call("PyErr_Clear", "void", [])
+    f.ret(NULL)
+    f.finish()
 
 
 def _write_descr_matches(module: Module) -> None:

@@ -8,7 +8,7 @@ never go to memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pullback.tracer.ir import LITERAL, Node
@@ -22,8 +22,8 @@ from .fuse import (
     SEVERAL,
     Fusion,
     Group,
+    Use,
     base,
-    inline_nodes,
     weight,
 )
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
@@ -34,52 +34,81 @@ LARGEST_SPACE = 64
 LARGEST_GROUP = 128
 LARGEST_KERNEL = 400
 LARGEST_PROGRAM = 1200
+CLOSED = -1
+"""The room of a run that nothing is added to."""
+
+LOOP_COST, LOOP_FACTOR = 40, 3
+"""A loop over few elements takes so many instructions, and so many for one of its body: masks."""
 
 Index = tuple[int, ...]
 Place = tuple[Node, Index]
 
 
 def small_runs(fusion: Fusion) -> list[tuple[list[Group], bool]]:
-    """The groups in order, in lists; True with those that are to be unrolled together."""
-    roots = set(fusion.roots)
-    costs = [_cost(group, roots) for group in fusion.groups]
-    if sum(c for c in costs if c is not None) > LARGEST_PROGRAM:
-        return [(fusion.groups, False)]
+    """The groups in order, in lists; True with those that are to be unrolled together.
+
+    In a large program only what a loop would not make shorter is unrolled.
+    """
+    shapes = [_Shape.of(group, fusion.uses) for group in fusion.groups]
+    large = sum(shape.unrolled for shape in shapes if shape.small) > LARGEST_PROGRAM
     runs: list[tuple[list[Group], bool]] = []
     made: set[Node] = set()
-    room = 0
-    for group, cost in zip(fusion.groups, costs, strict=True):
-        if cost is not None and cost <= room and made.isdisjoint(_tables(group, roots)):
-            runs[-1][0].append(group)
-            room -= cost
-        else:
-            runs.append(([group], cost is not None))
-            room = 0 if cost is None else LARGEST_KERNEL - cost
-            made = set()
+    computed: set[Node] = set()
+    room = CLOSED
+    for group, shape in zip(fusion.groups, shapes, strict=True):
+        if not shape.small or (large and shape.unrolled > shape.looped):
+            runs.append(([group], False))
+            room = CLOSED
+            continue
+        cost = _cost(shape.nodes - computed)
+        if cost > room or not made.isdisjoint(shape.tables):
+            runs.append(([], True))
+            room, made, computed = LARGEST_KERNEL, set(), set()
+            cost = shape.unrolled
+        runs[-1][0].append(group)
+        room -= cost
         made.update(group.roots)
+        computed |= shape.nodes
     return runs
 
 
-def _tables(group: Group, roots: set[Node]) -> Iterable[Node]:
-    """What a group reads at computed places: that has to be in memory, made by a run before."""
-    for root in group.roots:
-        for node in (root, *inline_nodes(root, roots)[0]):
-            if node.primitive.name == "gather":
-                yield base(node.operands[0])
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a group computes, and in how many instructions: unrolled, and as a loop.
+
+    ``tables`` are what it reads at computed places: they have to be in memory, made by a run
+    before. A group that is not ``small`` has to be a loop.
+    """
+
+    nodes: set[Node]
+    tables: set[Node]
+    small: bool
+    unrolled: int
+    looped: int
+
+    @staticmethod
+    def of(group: Group, uses: Mapping[Node, Use]) -> _Shape:
+        nodes: set[Node] = set()
+        whole: set[Node] = set()
+        for root in group.roots:
+            use = uses[root]
+            nodes.update((root, *use.inside))
+            whole.update(use.read)
+        tables = {base(x.operands[0]) for x in nodes if x.primitive.name == "gather"}
+        cost = 0
+        small = not any(_excluded(x) for x in nodes)
+        if small:
+            cost = _cost(nodes)
+            whole.update(nodes.difference(group.roots))
+            large = any(x.type.size > LARGEST_ARRAY for x in whole if _is_made(x))
+            small = cost <= LARGEST_GROUP and not large
+        looped = LOOP_COST + LOOP_FACTOR * sum(map(weight, nodes))
+        return _Shape(nodes, tables, small, cost, looped)
 
 
-def _cost(group: Group, roots: set[Node]) -> int | None:
-    """Instructions that a group takes unrolled; None if it should be a loop."""
-    total = 0
-    for root in group.roots:
-        inside, read = inline_nodes(root, roots)
-        nodes = [root, *inside]
-        if any(_excluded(x) for x in nodes):
-            return None
-        if any(x.type.size > LARGEST_ARRAY for x in (*inside, *read) if _is_made(x, root)):
-            return None
-        total += sum(max(1, weight(x)) * _points(x) for x in nodes)
-    return total if total <= LARGEST_GROUP else None
+def _cost(nodes: Iterable[Node]) -> int:
+    """Instructions that the nodes take unrolled."""
+    return sum(weight(x) * _points(x) for x in nodes)
 
 
 def _excluded(node: Node) -> bool:
@@ -90,7 +119,7 @@ def _excluded(node: Node) -> bool:
     return special or not 0 < _points(node) <= LARGEST_SPACE
 
 
-def _is_made(node: Node, root: Node) -> bool:
+def _is_made(node: Node) -> bool:
     """Whether the node is an array of which all is used; a slice's operand may be large."""
     return node.primitive.elementwise or node.primitive.name in REDUCTIONS
 

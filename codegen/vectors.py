@@ -23,7 +23,8 @@ def lane_numbers(w: FunctionWriter, first: Value, step: int, width: int) -> Valu
     if width == 1:
         return first
     steps = ", ".join(f"i64 {k * step}" for k in range(width))
-    return w.op("add", w.splat(first, width), Value(vector(I64, width), f"<{steps}>"))
+    numbers = Value(vector(I64, width), f"<{steps}>")
+    return numbers if first.name == "0" else w.op("add", w.splat(first, width), numbers)
 
 
 def level(w: FunctionWriter, *values: Value) -> list[Value]:
@@ -40,14 +41,14 @@ def both(w: FunctionWriter, a: Value, b: Value) -> Value:
 def reverse(w: FunctionWriter, x: Value) -> Value:
     """The lanes in the opposite order."""
     order = ", ".join(f"i32 {k}" for k in reversed(range(lanes(x.type))))
-    return w.make(x.type, f"shufflevector {x}, {x.type} poison, <{lanes(x.type)} x i32> <{order}>")
+    return w.pure(x.type, f"shufflevector {x}, {x.type} poison, <{lanes(x.type)} x i32> <{order}>")
 
 
 def shuffle(w: FunctionWriter, a: Value, b: Value, order: Sequence[int | None]) -> Value:
     """Lanes picked out of two vectors, those of the second counted on; None where any will do."""
     picks = ", ".join("i32 poison" if k is None else f"i32 {k}" for k in order)
     type = vector(element(a.type), len(order))
-    return w.make(type, f"shufflevector {a}, {b}, <{len(order)} x i32> <{picks}>")
+    return w.pure(type, f"shufflevector {a}, {b}, <{len(order)} x i32> <{picks}>")
 
 
 LARGEST_STRIDE = 4

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
 from pullback.codegen.bufferize import bufferize
-from pullback.codegen.call import write_entry
+from pullback.codegen.call import CHECKED, write_entry
 from pullback.codegen.emit import Emission, emit
 from pullback.codegen.entry import Entry, Site
 from pullback.codegen.fuse import PYTHON, elements, fuse
@@ -29,6 +29,7 @@ from pullback.codegen.kernel import (
     may_not_end,
 )
 from pullback.codegen.lowering import LOWERING, lowered
+from pullback.codegen.math.library import FAMILY
 from pullback.codegen.routines import routine_work
 from pullback.tracer.ir import Graph
 from pullback.tracer.primitives.callback import Callback
@@ -70,15 +71,17 @@ class Lowered:
 class Program:
     """A compiled graph: its code and how it is called; the stages between are there to look at.
 
-    ``may_not_end`` tells whether a loop goes on as long as values say. Code that comes from disk
-    has gone through no stages; they are gone through when somebody looks. ``callbacks`` are the
-    Python functions that it calls, in the order of their numbers.
+    ``may_not_end`` tells whether a loop goes on as long as values say, ``symbols`` are what the
+    code uses of others, ``callbacks`` the Python functions that it calls, in the order of their
+    numbers. Code that comes from disk has gone through no stages; they are gone through when
+    somebody looks.
     """
 
     graph: Graph
     entry: Entry
     code: Linked
     may_not_end: bool
+    symbols: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     callbacks: tuple[Callback, ...] = ()
     _stages: Lowered | None = None
@@ -112,9 +115,13 @@ class Program:
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
             Stage(", ".join(p.__name__ for p in LOWERING), between.graph.text(), times["lower"]),
-            Stage("fuse, bufferize", between.plan.text(), times["plan"]),
+            Stage("fuse, bufferize", between.plan.text(), times["fuse"] + times["bufferize"]),
             Stage("emit", self.llvm, times["emit"]),
-            Stage("compile, link", self.assembly, times["link"]),
+            Stage(
+                "parse, compile, link",
+                self.assembly,
+                sum(times.get(stage, 0.0) for stage in ("parse", "compile", "link")),
+            ),
         ]
 
 
@@ -203,15 +210,16 @@ def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) 
     write_entry(module, entry)
     text = module.text()
     clock.lap("emit")
-    code = object_code(text)
-    linked = load(code, resolve(module.symbols))
+    code = object_code(text, lap=clock.lap)
+    symbols = tuple(module.symbols)
+    linked = load(code, resolve(symbols), _entries(entry))
     clock.lap("link")
     endless = may_not_end(plan)
     disk = store()
     if disk is not None and parts is not None:
-        record = Record(entry, endless, tuple(module.symbols), code)
+        record = Record(entry, endless, symbols, code)
         disk.put(digest("graph", *parts), record.to_bytes())
-    return Program(graph, entry, linked, endless, seconds, callbacks, between)
+    return Program(graph, entry, linked, endless, symbols, seconds, callbacks, between)
 
 
 def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | None:
@@ -223,16 +231,28 @@ def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | 
     if found is None:
         return None
     record = Record.from_bytes(found, entry)
-    linked = load(record.code, resolve(record.symbols))
+    linked = load(record.code, resolve(record.symbols), _entries(entry))
     clock.lap("link")
-    return Program(graph, record.entry, linked, record.may_not_end, clock.seconds)
+    return Program(graph, record.entry, linked, record.may_not_end, record.symbols, clock.seconds)
+
+
+def _entries(entry: Entry) -> tuple[str, ...]:
+    """The functions that Python calls."""
+    return ("entry", CHECKED) if entry.expected else ("entry",)
+
+
+def may_raise(program: Program) -> bool:
+    """Whether a function of SciPy may raise, as its error state says."""
+    return any(symbol.startswith(FAMILY) for symbol in program.symbols)
 
 
 def _lower(graph: Graph, clock: _Clock) -> Lowered:
     low = lowered(graph)
     clock.lap("lower")
-    plan = bufferize(fuse(low))
-    clock.lap("plan")
+    fusion = fuse(low)
+    clock.lap("fuse")
+    plan = bufferize(fusion)
+    clock.lap("bufferize")
     emission = emit(plan, vector_bytes())
     clock.lap("emit")
     return Lowered(low, plan, emission)

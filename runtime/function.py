@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import operator
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
+from pullback.codegen.call import CHECKED
 from pullback.codegen.entry import Applied, Argument, Constant, Entry, Group, Leaf, Table, Tree
 from pullback.codegen.kernel import Plan
 from pullback.tracer import tree
@@ -18,7 +21,9 @@ from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.interpret import find_nan
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
-from pullback.tracer.path import Path, Question
+from pullback.tracer.passes.long import warn_of_long
+from pullback.tracer.passes.roll import roll
+from pullback.tracer.path import Answers, Path, Turn, packed_answers
 from pullback.tracer.trace import (
     Storage,
     Tracer,
@@ -30,7 +35,7 @@ from pullback.tracer.trace import (
 )
 from pullback.tracer.transform import READ_ONLY, as_leaf
 
-from .compiler import Program, Stage, calls_python, compile_graph
+from .compiler import Program, Stage, calls_python, compile_graph, may_raise
 from .errors import InternalError
 from .guards import Contents, guards_of
 from .native import NativeCallable, Specialisation
@@ -39,27 +44,24 @@ from .signature import (
     ShapeDtype,
     Signature,
     as_argument,
+    as_plain,
     is_plain,
     put_together,
     take_apart,
 )
 from .writing import check_targets, write_back
 
-CHAIN_LIMIT = 16
+CHAIN_LIMIT = 64
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
+
+CHAIN_PATHS = 4
+"""Paths of one signature that machine code tries one after another; the newest ones."""
 
 ATTEMPTS = 100
 """How often another thread may rebind what a function refers to between a look and the call."""
 
 VERSIONS_LIMIT = 8
 """Specialisations kept of one signature, for names that keep changing what they mean."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The answers of a call up to the first that is another than on the path that was tried."""
-
-    answers: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +76,35 @@ class Compiled:
     direct: bool
     converted: tuple[np.ndarray[Any, Any], ...]
     writes: tuple[int, ...]
-    questions: tuple[Question, ...]
+    answers: Answers | None
     seconds: float
 
     @property
     def findable(self) -> bool:
         """Whether machine code alone can tell that a call is for it, and finish it."""
-        return not (self.contents or self.converted or self.writes or self.questions)
+        return not (self.contents or self.converted or self.writes or self.answers) or self.quick
 
-    def call(self, call: Call, args: Sequence[Any]) -> Any:
+    @property
+    def quick(self) -> bool:
+        """Whether it is a path that machine code tries: quickly done, and nothing can go wrong."""
+        if not self.answers or self.contents or self.converted or self.writes:
+            return False
+        program, entry = self.program, self.program.entry
+        fails = entry.sites or program.callbacks or program.may_not_end or may_raise(program)
+        return not (fails or entry.release_gil)
+
+    @property
+    def tried(self) -> Specialisation:
+        """What machine code tries."""
+        return replace(self.specialisation, name=CHECKED) if self.quick else self.specialisation
+
+    def call(self, call: Call) -> Any:
         """The result; what the function writes to its arguments is in them.
 
         A call on another path than this one's gives the `Turn` that it takes instead.
         """
-        if not self.writes and not self.questions:
-            return self.native(*_native_arguments(self, call, args))
+        if not self.writes and not self.answers:
+            return _call_native(self, call)
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         targets = check_targets(call.given, self.writes, (*captures, *self.converted))
         program = self.program
@@ -97,7 +113,7 @@ class Compiled:
         if turn is not None:
             return turn
         try:
-            found = self.native(*_native_arguments(self, call, args))
+            found = _call_native(self, call)
         except Exception:
             # What goes wrong on a path that is not the call's own is no error of the call.
             turn = self.turn_of(call)
@@ -107,7 +123,7 @@ class Compiled:
         if found is _MISSED:
             return found
         result, values = found
-        turn = self._turn(values[len(targets) :])
+        turn = self.answers.turn(values[len(targets) :]) if self.answers else None
         if turn is not None:
             return turn
         write_back(targets, values[: len(targets)])
@@ -115,33 +131,13 @@ class Compiled:
 
     def turn_of(self, call: Call) -> Turn | None:
         """Where a call leaves the path, found out without running the code."""
-        return self._turn(self._answers(call)) if self.questions else None
-
-    def _turn(self, answers: Iterable[Any]) -> Turn | None:
-        """Where the answers leave the path; those after the first other one mean nothing."""
-        taken: list[bytes] = []
-        for question, answer in zip(self.questions, answers, strict=False):
-            taken.append(np.asarray(answer).tobytes())
-            if not question.is_answer(answer):
-                return Turn(tuple(taken))
-        return None
-
-    def _answers(self, call: Call) -> Iterator[Any]:
-        """The answers of a call one after another, computed with NumPy."""
-        graph = self.program.graph
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         given = [*call.leaves, *self.converted, *captures]
-        pairs = zip(graph.parameters, given, strict=True)
-        path = Path({p: np.asarray(x, p.type.dtype) for p, x in pairs})
-        for node in graph.outputs[len(graph.outputs) - len(self.questions) :]:
-            yield path.evaluate(node)
+        return self.answers.turn_of(given) if self.answers else None
 
     def follows(self, turn: Turn) -> bool:
-        """Whether the path begins with the answers of a call."""
-        own = (question.answer.tobytes() for question in self.questions)
-        return len(self.questions) >= len(turn.answers) and all(
-            a == b for a, b in zip(own, turn.answers, strict=False)
-        )
+        """Whether a call with these answers may be on the path."""
+        return self.answers.follows(turn) if self.answers else not turn.answers
 
     def current(self) -> bool:
         """Whether all that the code was made of outside the function still is what it was."""
@@ -195,6 +191,8 @@ class Function(NativeCallable):
         self._versions: dict[Signature, list[Compiled]] = {}
         self._by_structure: dict[tree.TreeSpec, _Flat] = {}
         self._lock = threading.RLock()
+        self._direct = _Flat()
+        self._direct.set_slow(_missed)
         self.set_slow(self._slow)
 
     def __repr__(self) -> str:
@@ -232,6 +230,10 @@ class Function(NativeCallable):
         graph, captures, *_ = _traced(self._body, call.signature, self._writing, call.leaves)
         find_nan(graph, [*call.leaves, *captures])
 
+    def seconds(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """How long each stage of the compilation took, in order."""
+        return dict(self._inspect(args, kwargs).program.seconds)
+
     @property
     def signatures(self) -> list[str]:
         """What has been compiled, and how long it took."""
@@ -259,7 +261,7 @@ class Function(NativeCallable):
             return self._body(*args, **kwargs)
         if jit_is_disabled() and self._body is self.__wrapped__:
             return self._body(*args, **kwargs)
-        result = self._by_known_structure(args, kwargs)
+        result = self._made_plain(args, kwargs)
         if result is not _MISSED:
             return result
         call = self._take_apart(args, kwargs)
@@ -270,20 +272,29 @@ class Function(NativeCallable):
         turn = Turn()
         for _ in range(ATTEMPTS + paths_limit()):
             compiled = self._compiled(call, turn)
-            result = compiled.call(call, args)
+            result = compiled.call(call)
             if isinstance(result, Turn):
                 turn = result
             elif result is not _MISSED:
                 return result
         raise InternalError("compiled code refused arguments of its own signature")
 
-    def _by_known_structure(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """The result by machine code that is made for arguments of this structure, if there is."""
-        if not self._by_structure or self._static_argnames or self._static_argnums:
+    def _made_plain(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """The result of a call that is unusual only by how arrays lie in memory, or by containers.
+
+        Otherwise `_MISSED`.
+        """
+        if self._static_argnames or self._static_argnums or jit_is_disabled():
             return _MISSED
         leaves, spec = tree.flatten((args, kwargs))
+        plain = [as_plain(x) for x in leaves]
         flat = self._by_structure.get(spec)
-        return _MISSED if flat is None or jit_is_disabled() else flat(*leaves)
+        if flat is not None:
+            return flat(*plain)
+        if all(x is y for x, y in zip(plain, leaves, strict=True)):
+            return _MISSED
+        positional, named = tree.unflatten(spec, plain)
+        return self._direct(*positional, **named)
 
     def _interpreted(self, call: Call) -> Any:
         """A call with nothing compiled: its graph, run by NumPy."""
@@ -310,7 +321,7 @@ class Function(NativeCallable):
                 if not versions:
                     del self._versions[call.signature]
                 raise
-            kept = versions[:VERSIONS_LIMIT] if not compiled.questions else current
+            kept = versions[:VERSIONS_LIMIT] if not compiled.answers else current
             versions[:] = [compiled, *kept]
             self._publish(call.signature.spec)
             return compiled
@@ -318,16 +329,22 @@ class Function(NativeCallable):
     def _publish(self, spec: tree.TreeSpec) -> None:
         """Let machine code find the newest specialisations that it can tell apart.
 
-        Directly where all arguments are leaves; else by the structure of the arguments, which
+        Directly where it knows all containers; else by the structure of the arguments, which
         Python takes apart.
         """
-        known = [c for versions in self._versions.values() for c in versions if c.findable]
-        direct = [c.specialisation for c in reversed(known) if c.direct]
+        known = [
+            c
+            for versions in self._versions.values()
+            for n, c in enumerate(versions)
+            if c.findable and (n < CHAIN_PATHS or not c.quick)
+        ]
+        direct = [c.tried for c in reversed(known) if c.direct]
         self.set_chain(direct[:CHAIN_LIMIT], unless_tracing=True)
+        self._direct.set_chain(direct[:CHAIN_LIMIT])
         alike = [
-            c.specialisation
+            c.tried
             for c in reversed(known)
-            if c.signature.spec == spec and not c.signature.static
+            if c.signature.spec == spec and not c.direct and not c.signature.static
         ]
         if alike:
             flat = _Flat()
@@ -352,9 +369,10 @@ def set_paths_limit(number: int) -> None:
     >>> pb.set_paths_limit(64)
     """
     global _paths_limit
-    if number < 1:
+    limit = operator.index(number)
+    if limit < 1:
         raise ValueError(f"there is one path at least, got {number}{at(user_location())}")
-    _paths_limit = int(number)
+    _paths_limit = limit
 
 
 def _check_paths(compiled: Sequence[Compiled]) -> None:
@@ -363,7 +381,7 @@ def _check_paths(compiled: Sequence[Compiled]) -> None:
     Raises:
         TracedValueError: naming the line that was asked most.
     """
-    paths = [c for c in compiled if c.questions]
+    paths = [c.answers for c in compiled if c.answers]
     if len(paths) < _paths_limit:
         return
     last = paths[0].questions[-1].where
@@ -375,18 +393,14 @@ def _check_paths(compiled: Sequence[Compiled]) -> None:
     )
 
 
-def _native_arguments(compiled: Compiled, call: Call, args: Sequence[Any]) -> Sequence[Any]:
-    """The arguments as one specialisation takes them."""
+def _call_native(compiled: Compiled, call: Call) -> Any:
+    """Call one specialisation with the arguments as it takes them."""
     if compiled.converted:
-        return [*call.leaves, *(as_argument(x)[1] for x in compiled.converted)]
-    return _direct_arguments(call, args) if call.direct else call.leaves
-
-
-def _direct_arguments(call: Call, args: Sequence[Any]) -> list[Any]:
-    """The arguments in order, converted where they are not static."""
-    static = {name for name, _ in call.signature.static}
-    leaves = iter(call.leaves)
-    return [x if i in static else next(leaves) for i, x in enumerate(args)]
+        return compiled.native(*call.leaves, *(as_argument(x)[1] for x in compiled.converted))
+    if call.direct is None:
+        return compiled.native(*call.leaves)
+    args, kwargs = put_together(call.signature, call.leaves)
+    return compiled.native(*args, **{sys.intern(name): x for name, x in kwargs.items()})
 
 
 def _compile(
@@ -394,19 +408,22 @@ def _compile(
 ) -> Compiled:
     start = time.perf_counter()
     values = None if any(isinstance(x, ShapeDtype) for x in call.leaves) else call.leaves
-    graph, captures, spec, writes, questions = _traced(body, call.signature, writing, values)
+    graph, captures, spec, writes, answers = _traced(body, call.signature, writing, values)
     traced = time.perf_counter() - start
     guards, contents = guards_of(*guarded)
-    objects: list[Any] = [value for _, value in call.signature.static]
+    objects = list(call.objects)
     leaves = iter(range(len(graph.outputs)))
     result = _result_tree(spec, leaves, objects)
-    if writes or questions:
+    if writes or answers:
         result = Group("tuple", (result, Group("tuple", tuple(map(Leaf, leaves)))))
     graph, converted, captures = _converted_first(graph, captures)
+    if answers is not None:
+        answers = replace(answers, parameters=graph.parameters)
     outside = [Argument("array", p.type) for p in graph.parameters[len(call.leaves) :]]
-    arguments = call.direct
+    arguments, names = call.direct, call.names
     if arguments is None or converted:
         arguments = (*call.signature.arguments, *outside[: len(converted)])
+        names = ()
     entry = Entry(
         arguments,
         tuple(x.type for x in graph.outputs),
@@ -414,9 +431,12 @@ def _compile(
         tuple(outside[len(converted) :]),
         guarded=bool(guards),
         callbacks=len(objects) if calls_python(graph) else None,
+        expected=_expected(graph, answers) if not writes else (),
+        keywords=names,
     )
     program = compile_graph(graph, entry)
-    program.seconds.setdefault("trace", traced)
+    if "trace" not in program.seconds:
+        program.seconds = {"trace": traced, **program.seconds}
     objects += program.callbacks
     specialisation = Specialisation(program.code, program.entry, captures, guards, tuple(objects))
     native = _Flat()
@@ -433,9 +453,15 @@ def _compile(
         direct,
         converted,
         writes,
-        questions,
+        answers,
         seconds,
     )
+
+
+def _expected(graph: Graph, answers: Answers | None) -> tuple[tuple[int, bytes], ...]:
+    """Which outputs are answers, and what they are on the path."""
+    expected = answers.expected if answers is not None else ()
+    return tuple(enumerate(expected, len(graph.outputs) - len(expected)))
 
 
 def _converted_first(
@@ -463,7 +489,7 @@ class _Flat(NativeCallable):
 _MISSED = object()
 
 
-def _missed(*args: Any) -> object:
+def _missed(*args: Any, **kwargs: Any) -> object:
     """No specialisation in a chain is made for these leaves, or names mean something else now."""
     return _MISSED
 
@@ -471,12 +497,12 @@ def _missed(*args: Any) -> object:
 def trace_signature(
     body: Callable[..., Any], signature: Signature
 ) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec]:
-    """The graph, the captured arrays that it uses, and the structure of the result.
+    """The graph as it was traced, the captured arrays that it uses, and the result's structure.
 
     Raises:
         ValueError: when the function writes to an argument.
     """
-    return _traced(body, signature, writing=False)[:3]
+    return _traced(body, signature, writing=False, loops=False)[:3]
 
 
 def _traced(
@@ -484,8 +510,11 @@ def _traced(
     signature: Signature,
     writing: bool,
     values: Sequence[Any] | None = None,
-) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec, tuple[int, ...], tuple[Question, ...]]:
+    loops: bool = True,
+) -> tuple[Graph, tuple[Any, ...], tree.TreeSpec, tuple[int, ...], Answers | None]:
     """The same, and which arguments are written to, and what Python asks about ``values``.
+
+    Repetitions become ``loops``.
 
     After the results the graph gives what has been written, and the answers.
     """
@@ -509,15 +538,21 @@ def _traced(
         pairs = enumerate(zip(storages, parameters, strict=True))
         writes = tuple(i for i, (storage, before) in pairs if storage.node is not before)
         results = [operand_node(as_leaf(x)) for x in leaves]
-        questions = tuple(path.questions) if path is not None else ()
-        asked = [q.node for q in questions]
+        questions = tuple(path.questions.values()) if path is not None else ()
+        asked, expected = packed_answers(questions)
         graph = trace.builder.graph([*results, *(storages[i].node for i in writes), *asked])
+        numbers: tuple[Any, ...] = ()
+        if loops:
+            graph, numbers = roll(graph)
+            warn_of_long(graph)
         used = reachable([*graph.outputs, *graph.effects])
         outside = graph.parameters[len(parameters) :]
-        captures = [x for x, p in zip(trace.captures, outside, strict=True) if p in used]
+        given = (*trace.captures, *numbers)
+        captures = [x for x, p in zip(given, outside, strict=True) if p in used]
         kept = tuple(p for p in outside if p in used)
         whole = Graph((*parameters, *kept), graph.nodes, graph.outputs)
-        return whole, tuple(captures), spec, writes, questions
+        answers = Answers(questions, whole.parameters, expected) if questions else None
+        return whole, tuple(captures), spec, writes, answers
 
 
 PYTHON_TYPES = {"complex": complex, "float": float, "int": int, "bool": bool}

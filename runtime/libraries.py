@@ -16,7 +16,7 @@ symbol                 what stands at the address
 ``pullback.traces_under_way``  how many traces are under way, an i64
 ``pullback.share_parts``  the function that has threads share a loop
 ``pullback.slow`` ...  a function that all entry points share (``codegen/support.py``)
-``blas.dgemm`` ...     a routine of BLAS with Fortran's calling convention
+``blas.dgemm`` ...     a routine of BLAS with Fortran's calling convention; integers in 64 bits
 ``lapack.dpotrf`` ...  a routine of LAPACK with Fortran's calling convention
 ``pocketfft.fft.f64``  a loop of NumPy's Fourier transforms; ``pocketfft.fft.data`` what it is given
 ``special.gammainc``   a function of SciPy that takes doubles, and an int that is to be 0
@@ -153,6 +153,27 @@ def _routine(module: str) -> Callable[[str], int]:
     return find
 
 
+def _blas(name: str) -> int:
+    """A routine of BLAS: of the library that NumPy has loaded, else of SciPy's.
+
+    NumPy's counts in 64 bits and SciPy's in 32. Machine code gives each number in 64 bits, of which
+    little-endian machines have the lower half in front.
+    """
+    try:
+        if sys.byteorder == "little":
+            return _exported(_numpy_library(), f"scipy_{name}_64_")
+    except (OSError, ValueError):
+        pass
+    return _routine("scipy.linalg.cython_blas")(name)
+
+
+@cache
+def _numpy_library() -> ctypes.CDLL:
+    """NumPy's extension module: names are looked for in the libraries that it needs, too."""
+    module = importlib.import_module("numpy._core._multiarray_umath")
+    return ctypes.CDLL(module.__file__)
+
+
 def _special(name: str) -> int:
     """A function of ``scipy.special`` on doubles; of functions on several types, that variant."""
     exported = importlib.import_module("scipy.special.cython_special").__pyx_capi__
@@ -186,7 +207,7 @@ def _pullback(name: str) -> int:
 _FAMILIES: dict[str, Callable[[str], int]] = {
     "numpy": _numpy,
     "pullback": _pullback,
-    "blas": _routine("scipy.linalg.cython_blas"),
+    "blas": _blas,
     "pocketfft": loop_address,
     "lapack": _routine("scipy.linalg.cython_lapack"),
     "special": _special,

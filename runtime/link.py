@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -60,11 +60,19 @@ def link(
     return load(object_code(text, level), symbols, entries)
 
 
-def object_code(text: str, level: int | None = None) -> bytes:
-    """The object file (ELF, Mach-O or COFF) of a module, for this machine."""
+def object_code(
+    text: str, level: int | None = None, lap: Callable[[str], None] = lambda stage: None
+) -> bytes:
+    """The object file (ELF, Mach-O or COFF) of a module, for this machine.
+
+    ``lap`` is told the name of each stage at its end.
+    """
     level = level_for(text) if level is None else level
     with _lock, _parsed(text) as module:
-        return machine(level).emit_object(module)
+        lap("parse")
+        code = machine(level).emit_object(module)
+    lap("compile")
+    return code
 
 
 def assembly(text: str, level: int | None = None) -> str:

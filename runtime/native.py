@@ -334,6 +334,9 @@ def _probes() -> Iterator[tuple[str, object, object]]:
     yield "cell", _read(cell, layout.CELL_VALUE), id(array)
     yield "tuple", _read(items, layout.TUPLE_ITEMS + layout.POINTER), id(array)
     yield "tuple size", _read(items, layout.TUPLE_SIZE), len(items)
+    several = [None, array]
+    first = ctypes.c_void_p.from_address(_read(several, layout.LIST_ITEMS) + layout.POINTER)
+    yield "list", (first.value, _read(several, layout.TUPLE_SIZE)), (id(array), len(several))
     yield from _slot_probes()
 
 

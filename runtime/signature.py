@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pullback.codegen.entry import Argument, Static
+from pullback.codegen.entry import Argument, Fields, Given, Items, Nothing, Static
 from pullback.tracer import tree
 from pullback.tracer.errors import UnsupportedTypeError, at
 from pullback.tracer.location import user_location
 from pullback.tracer.trace import array_type, python_scalar
-from pullback.tracer.types import BOOL, COMPLEX128, FLOAT64, INT64, ArrayType, DType, scalar
+from pullback.tracer.types import (
+    BOOL,
+    COMPLEX128,
+    FLOAT64,
+    INT64,
+    ArrayType,
+    DType,
+    scalar,
+    supported,
+)
 
 
 @dataclass(frozen=True)
@@ -65,14 +75,17 @@ class Call:
     """A call of a compiled function, taken apart.
 
     ``leaves`` are the arguments in the form that machine code reads, ``given`` as they came.
-    ``direct`` are the arguments as machine code takes them, when all are positional leaves or
-    static values; None otherwise.
+    ``direct`` are the arguments as machine code takes them, where it knows all containers, and
+    ``names`` the keywords that the last of them have; None otherwise. ``objects`` are what these
+    refer to.
     """
 
     signature: Signature
     leaves: list[Any]
     given: list[Any]
-    direct: tuple[Argument | Static, ...] | None
+    direct: tuple[Given, ...] | None
+    names: tuple[int, ...]
+    objects: list[Any]
 
 
 def take_apart(
@@ -99,14 +112,52 @@ def take_apart(
     pairs = [as_argument(x) for x in leaves]
     arguments = tuple([argument for argument, _ in pairs])
     signature = Signature(spec, arguments, tuple(static))
-    direct = None
-    if not kwargs and len(leaves) == len(dynamic):
-        kinds = iter(arguments)
-        order = iter(range(len(static)))
-        direct = tuple(
-            Static(next(order)) if i in numbers else next(kinds) for i in range(len(args))
-        )
-    return Call(signature, [value for _, value in pairs], leaves, direct)
+    objects: list[Any] = [value for _, value in static]
+    direct = _direct(signature, objects)
+    keywords = tuple(sorted(kwargs))
+    place = len(objects)
+    objects += map(sys.intern, keywords)
+    places = tuple(range(place, place + len(keywords)))
+    return Call(signature, [value for _, value in pairs], leaves, direct, places, objects)
+
+
+def _direct(signature: Signature, objects: list[Any]) -> tuple[Given, ...] | None:
+    """The arguments as machine code takes them, those of keywords last, in order of their names.
+
+    ``objects`` are the static values; keys of dicts are added.
+    """
+    leaves = iter(signature.arguments)
+    positional, named = signature.spec.children()
+    found = [_given(child, leaves, objects) for child in positional.children()]
+    entries = zip(named.entries(), named.children(), strict=True)
+    by_name = {name: _given(child, leaves, objects) for name, child in entries}
+    for number, (name, _) in enumerate(signature.static):
+        if isinstance(name, int):
+            found.insert(name, Static(number))
+        else:
+            by_name[name] = Static(number)
+    found += [by_name[name] for name in sorted(by_name)]
+    known = tuple([given for given in found if given is not None])
+    return known if len(known) == len(found) else None
+
+
+def _given(spec: tree.TreeSpec, leaves: Iterator[Argument], objects: list[Any]) -> Given | None:
+    """What machine code takes apart; None for containers that it does not know."""
+    if spec.is_leaf():
+        return next(leaves)
+    if spec.type is type(None):
+        return Nothing()
+    children = [_given(child, leaves, objects) for child in spec.children()]
+    known = tuple([child for child in children if child is not None])
+    if len(known) < len(children):
+        return None
+    if spec.type in (tuple, list):
+        return Items("tuple" if spec.type is tuple else "list", known)
+    if spec.type is dict and all(type(key) is str for key in spec.entries()):
+        first = len(objects)
+        objects += spec.entries()
+        return Fields(tuple(range(first, len(objects))), known)
+    return None
 
 
 def put_together(signature: Signature, leaves: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -162,6 +213,13 @@ def is_plain(value: np.ndarray[Any, Any]) -> bool:
     flags = value.flags
     plain = value.__class__ is np.ndarray and value.dtype.isnative
     return plain and flags.c_contiguous and flags.aligned
+
+
+def as_plain(value: Any) -> Any:
+    """An array as machine code can read it; everything else as it is."""
+    if value.__class__ is not np.ndarray or is_plain(value) or not supported(value.dtype):
+        return value
+    return np.require(value, requirements=["C", "A"])
 
 
 def _array_argument(value: np.ndarray[Any, Any]) -> tuple[Argument, Any]:

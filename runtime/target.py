@@ -49,8 +49,13 @@ def vector_bytes() -> int:
 
 
 def level_for(text: str) -> int:
-    """How hard the code generator should work (0 to 3) on a module, by its longest function."""
-    longest = max((body.count("\n") for body in text.split("\ndefine ")), default=0)
+    """How hard the code generator should work (0 to 3) on a module, by its longest function.
+
+    Those that are not optimised in any case do not count.
+    """
+    functions = text.split("\ndefine ")
+    optimised = [body for body in functions if " optnone {" not in body.partition("\n")[0]]
+    longest = max((body.count("\n") for body in optimised), default=0)
     return 2 if longest < LARGE_FUNCTION else 0
 
 

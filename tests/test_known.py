@@ -107,7 +107,7 @@ def test_arrays_from_outside_are_not_known_nor_what_is_computed_of_them():
     with pytest.raises(TracedValueError, match="not known while tracing"):
         pb.trace(lambda x: int(pnp.asarray(table)[0]) * x, typed)
     with pytest.raises(TracedValueError, match="item"):
-        pb.jit(lambda x: (pnp.array([1, 2]) + x[0, 0])[0].item())(X)
+        pb.trace(lambda x: (pnp.array([1, 2]) + x[0, 0])[0].item(), typed)
 
 
 def test_a_chain_of_known_values_of_any_length():

@@ -112,8 +112,8 @@ def test_objects_have_their_addresses():
 
 def test_blas_and_lapack():
     ddot = libraries.resolve(["blas.ddot"])["blas.ddot"]
-    integers, vector = (ctypes.c_int * 2)(3, 1), (ctypes.c_double * 3)(1, 2, 3)
-    n, one = (ctypes.byref(integers, 4 * i) for i in range(2))
+    integers, vector = (ctypes.c_int64 * 2)(3, 1), (ctypes.c_double * 3)(1, 2, 3)
+    n, one = (ctypes.byref(integers, 8 * i) for i in range(2))
     function = ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_void_p] * 5)(ddot)
     arguments = [ctypes.cast(p, ctypes.c_void_p) for p in (n, vector, one, vector, one)]
     assert function(*arguments) == 14

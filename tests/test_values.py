@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -74,6 +76,7 @@ def early(x: Any) -> Any:
         (power_sum, [(2.0, 3), (2.0, 5), (2.0, 0), (0.5, 3)]),
         (pivot, [(np.array([1.0, -5.0, 2.0]),), (np.array([9.0, -5.0, 2.0]),)]),
         (sorted_by_hand, [(np.array([3.0, 1.0, 2.0]),), (np.array([1.0, 2.0, 3.0]),)]),
+        (lambda x: x * x.item(), [(np.float64(2.0),), (np.float64(3.0),), (np.array([2.0]),)]),
         (early, [(np.array([1.0, -2.0, -3.0]),), (np.array([1.0, 2.0]),), (np.ones(0),)]),
     ],
 )
@@ -174,6 +177,82 @@ def test_arguments_that_are_written_to() -> None:
     assert (f(first), f(second)) == (8.0, 1.0)
     np.testing.assert_array_equal(first, [1.0, 7.0])
     np.testing.assert_array_equal(second, [-1.0, 2.0])
+
+
+def test_answers_of_many_turns_are_one_array() -> None:
+    """A loop that went round often is a loop again, and so are its conditions."""
+
+    def slowly(x: Any) -> Any:
+        while x > 1.0:
+            x = x * 0.99 - 0.001
+        return x
+
+    compiled = pb.jit(slowly)
+    for x in (50.0, 2.0, 49.0, 60.0):
+        assert compiled(x) == pytest.approx(slowly(x), rel=1e-12)
+    graph = compiled.ir(50.0)
+    assert len(graph.outputs) == 2
+    assert len(graph.nodes) < 40
+    turns, x = 0, 50.0
+    while x > 1.0:
+        turns, x = turns + 1, x * 0.99 - 0.001
+    assert pb.grad(slowly)(50.0) == pytest.approx(0.99**turns)
+
+
+def calls_in_python(run: Callable[[], Any]) -> list[str]:
+    called: list[str] = []
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        if event == "call":
+            called.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    run()
+    sys.setprofile(None)
+    return [name for name in called if name != "<lambda>"]
+
+
+def test_machine_code_finds_the_path() -> None:
+    """What is quickly done and cannot fail is tried without any Python."""
+    compiled, row = pb.value_and_grad(clipped), pb.jit(lambda x: x * 2 if x[0] > 0 else x)
+    for x in (2.0, -3.0, 0.5):
+        compiled(x)
+        row(np.array([x, 1.0]))
+    wanted = [(4.0, 4.0), (6.0, -2.0), (1.5, 3.0)]
+    assert [compiled(x) for x in (2.0, -3.0, 0.5)] == wanted
+    ones = np.ones(2)
+    assert not calls_in_python(lambda: [compiled(2.0), compiled(-3.0), row(ones)])
+    alive = sys.getrefcount(None), len(gc.get_objects())
+    for _ in range(1000):
+        row(np.array([-1.0, 1.0]))
+    assert abs(sys.getrefcount(None) - alive[0]) < 100
+    assert abs(len(gc.get_objects()) - alive[1]) < 100
+
+
+def test_values_from_outside_in_derivatives() -> None:
+    table = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    def f(x: Any) -> Any:
+        y = table @ x
+        return np.sum(y) if y[0] > 0 else -2.0 * np.sum(y)
+
+    slope = pb.grad(f)
+    np.testing.assert_array_equal(slope(np.ones(2)), [4.0, 6.0])
+    np.testing.assert_array_equal(slope(-np.ones(2)), [-8.0, -12.0])
+    table[:] = -table
+    np.testing.assert_array_equal(slope(np.ones(2)), [8.0, 12.0])
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: x if x > 0 else -x, r"one truth(.|\n)*np\.any"),
+        (lambda x: x[0] if x[0] in {1.0} else -x[0], r"a set or a dict(.|\n)*float\(x\)"),
+    ],
+)
+def test_what_is_no_single_value(f: Callable[..., Any], message: str) -> None:
+    with pytest.raises(TracedValueError, match=message):
+        pb.jit(f)(np.ones(3))
 
 
 def test_too_many_paths(few_paths: None) -> None:

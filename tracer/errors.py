@@ -28,3 +28,7 @@ class UnsupportedFunctionError(TypeError):
 
 class LoweringError(NotImplementedError):
     """A primitive has no lowering to machine code for these operands."""
+
+
+class LongTraceWarning(UserWarning):
+    """A Python loop is compiled turn by turn, which takes long."""

@@ -41,12 +41,15 @@ def _shaped(function: str) -> Callable[..., Tracer]:
 
 
 def _of_known(name: str, way_out: str) -> Callable[..., Any]:
-    """What makes Python's values of an array: of one whose values are known while tracing."""
+    """What makes Python's values of an array that is known while tracing, or of one number."""
 
     def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
         from .known import known_value
+        from .path import actual_value
 
         value = known_value(self)
+        if value is None and self.size == 1:
+            value = actual_value(self, f"{name}()")
         if value is not None:
             return getattr(value, name)(*args, **kwargs)
         raise TracedValueError(

@@ -52,12 +52,24 @@ def _known(
             value = actual_value(self, what, truth=convert is bool)
         if value is not None:
             return convert(value)
+        if convert is bool and self.size != 1:
+            raise TracedValueError(
+                f"{what} needs one truth, got a traced {self.type}\n"
+                f"  np.any or np.all of it is one; {way_out}{at(user_location())}"
+            )
         raise TracedValueError(
             f"{what} needs the value of a traced {self.type}, which is not known while tracing\n"
             f"  {way_out}{at(user_location())}"
         )
 
     return conversion
+
+
+def _refuse_hash(self: Tracer) -> int:
+    raise TracedValueError(
+        f"a set or a dict needs a value to look up, got a traced {self.type}\n"
+        f"  int(x) or float(x) is the value in this call{at(user_location())}"
+    )
 
 
 class Operators:
@@ -116,7 +128,7 @@ class Operators:
     __ge__ = _ufunc(np.greater_equal)
     _equal = _ufunc(np.equal)
     _not_equal = _ufunc(np.not_equal)
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = _refuse_hash
 
     def __eq__(self, other: object) -> Tracer:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._equal(other)

@@ -8,7 +8,7 @@ output of the graph, so that a later call finds out whether it is on the same pa
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from .ir import PARAMETER, Node
 from .location import Location, user_location
 from .trace import Trace, Tracer, active_traces
-from .types import is_inexact
+from .types import DType, is_inexact
 
 Array = np.ndarray[Any, Any]
 
@@ -30,9 +30,12 @@ class Question:
     answer: Array
     where: Location | None
 
-    def is_answer(self, value: Any) -> bool:
-        """Whether a call has this answer, to the last bit."""
-        return np.asarray(value).tobytes() == self.answer.tobytes()
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The answers of a call up to the first that is another than on the path that was tried."""
+
+    answers: tuple[bytes, ...] = ()
 
 
 @dataclass(slots=True)
@@ -41,15 +44,14 @@ class Path:
 
     values: dict[Node, Array]
     trace: Trace | None = None
-    questions: list[Question] = field(default_factory=list)
+    questions: dict[Node, Question] = field(default_factory=dict)
     outside: dict[Node, Node] = field(default_factory=dict)
 
     def answer(self, node: Node) -> Array:
         """The value of a node of the outermost trace; asked once, it is an output."""
-        value = self.evaluate(node)
-        if all(q.node is not node for q in self.questions):
-            self.questions.append(Question(node, value, user_location()))
-        return value
+        if node not in self.questions:
+            self.questions[node] = Question(node, self.evaluate(node), user_location())
+        return self.questions[node].answer
 
     def evaluate(self, node: Node) -> Array:
         """The value, computed with NumPy; those of the nodes on the way are kept."""
@@ -72,6 +74,71 @@ class Path:
                 self.values[top] = np.asarray(found, top.type.dtype)
                 stack.pop()
         return self.values[node]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All questions of a path, and what a call has to answer to be on it.
+
+    The answers are outputs of the graph, packed: those of one dtype are one array, as ``expected``
+    has them. ``parameters`` are those of the graph that the questions' nodes belong to.
+    """
+
+    questions: tuple[Question, ...]
+    parameters: tuple[Node, ...]
+    expected: tuple[bytes, ...]
+
+    def turn(self, packed: Sequence[Any]) -> Turn | None:
+        """Where a call leaves the path; its answers after the first other one mean nothing."""
+        if all(x.tobytes() == e for x, e in zip(packed, self.expected, strict=True)):
+            return None
+        rest = dict(zip(_by_dtype(self.questions), packed, strict=True))
+        answers = []
+        for question in self.questions:
+            dtype, size = question.node.type.dtype, question.node.type.size
+            answers.append(rest[dtype][:size])
+            rest[dtype] = rest[dtype][size:]
+        return self._first_other(answers)
+
+    def turn_of(self, values: Sequence[Any]) -> Turn | None:
+        """The same for the values of the parameters, one answer after another with NumPy."""
+        pairs = zip(self.parameters, values, strict=True)
+        path = Path({p: np.asarray(x, p.type.dtype) for p, x in pairs})
+        return self._first_other(path.evaluate(q.node) for q in self.questions)
+
+    def _first_other(self, answers: Iterable[Array]) -> Turn | None:
+        taken: list[bytes] = []
+        for question, answer in zip(self.questions, answers, strict=True):
+            taken.append(answer.tobytes())
+            if taken[-1] != question.answer.tobytes():
+                return Turn(tuple(taken))
+        return None
+
+    def follows(self, turn: Turn) -> bool:
+        """Whether the path begins with the answers of a call."""
+        own = (question.answer.tobytes() for question in self.questions)
+        return len(self.questions) >= len(turn.answers) and all(
+            a == b for a, b in zip(own, turn.answers, strict=False)
+        )
+
+
+def _by_dtype(questions: Iterable[Question]) -> dict[DType, list[Question]]:
+    groups: dict[DType, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.node.type.dtype, []).append(question)
+    return groups
+
+
+def packed_answers(questions: Iterable[Question]) -> tuple[list[Node], tuple[bytes, ...]]:
+    """The answers to all questions as outputs of the current trace, and what they are here."""
+    from .primitives.structure import concatenate, reshape
+
+    outputs, expected = [], []
+    for group in _by_dtype(questions).values():
+        rows = [reshape(Tracer(q.node), shape=(q.node.type.size,)) for q in group]
+        outputs.append(concatenate(*rows, axis=0).node)
+        expected.append(b"".join([q.answer.tobytes() for q in group]))
+    return outputs, tuple(expected)
 
 
 def actual_value(x: Tracer, what: str, truth: bool = False) -> Array | None:

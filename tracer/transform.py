@@ -18,6 +18,7 @@ from .errors import UnsupportedTypeError, at
 from .ir import LITERAL, Graph, Node, reachable, replay
 from .location import user_location
 from .passes import adjoint, tangent
+from .passes.roll import roll
 from .trace import (
     Storage,
     Tracer,
@@ -69,12 +70,16 @@ READ_ONLY = (
 
 
 def trace_function(
-    function: Callable[..., Any], arguments: Sequence[Tracer], at_arguments: bool = False
+    function: Callable[..., Any],
+    arguments: Sequence[Tracer],
+    at_arguments: bool = False,
+    loops: bool = True,
 ) -> Flat:
     """Trace ``function(*leaves)`` on parameters of the arguments' types.
 
     With ``at_arguments`` they have the values of the arguments: those of one call, where the
-    function is traced for that.
+    function is traced for that. Repetitions become ``loops``, unless what is made of the graph has
+    to look at each operation by itself.
     """
     outer = [x.node for x in arguments] if at_arguments else []
     with new_trace() as trace:
@@ -87,7 +92,9 @@ def trace_function(
         leaves, spec = tree.flatten(function(*parameters))
         outputs = [as_leaf(x) for x in leaves]
         graph = trace.builder.graph([operand_node(x) for x in outputs])
-        return Flat(graph, tuple(trace.captures), spec, tuple(x.weak for x in outputs))
+    graph, numbers = roll(graph) if loops else (graph, ())
+    captures = (*trace.captures, *numbers)
+    return Flat(graph, captures, spec, tuple(x.weak for x in outputs))
 
 
 def captured(flat: Flat) -> list[Tracer]:

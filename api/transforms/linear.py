@@ -101,7 +101,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Function:
 
     def flat_function() -> Flat:
         examples = [require_float(x.tracer(), "linear_transpose") for x in arguments]
-        return trace_function(lambda *xs: fun(*tree.unflatten(spec, xs)), examples)
+        return trace_function(lambda *xs: fun(*tree.unflatten(spec, xs)), examples, loops=False)
 
     with new_trace():
         _require_linear(flat_function(), len(leaves))

@@ -143,7 +143,7 @@ def _compressed(along: Callable[..., Any], types: Sequence[ArrayType], colours: 
         part = slice(chosen, starts=(0, start), sizes=(count, t.size), steps=(1, 1))
         seeds.append(convert(reshape(part, shape=(count, *t.shape)), dtype=t.dtype))
         start += t.size
-    flat = trace_function(along, [row_like(x) for x in seeds])
+    flat = trace_function(along, [row_like(x) for x in seeds], loops=False)
     results, batched = vectorized(flat, seeds, [True] * len(seeds), count)
     whole = with_axis(results, batched, count)
     dtype = np.result_type(*(x.dtype for x in whole))
@@ -156,7 +156,9 @@ def _traced(
     what: str, fun: Callable[..., Any], argnums: Argnums, args: Sequence[Any], kwargs: Any
 ) -> _Traced:
     picked = Picked(what, args, argnums)
-    flat = trace_function(lambda *xs: fun(*picked.arguments(xs), **kwargs), picked.leaves)
+    flat = trace_function(
+        lambda *xs: fun(*picked.arguments(xs), **kwargs), picked.leaves, loops=False
+    )
     types: list[ArrayType] = [x.type for x in picked.leaves]
     types += [x.type for x in flat.graph.outputs]
     if not all(is_float(t.dtype) for t in types):

@@ -120,8 +120,8 @@ class RoutineWriter:
     def fortran(self, name: str, *arguments: Value | int | float | str) -> None:
         """Call a routine of BLAS or LAPACK; numbers and letters are passed by address.
 
-        An ``int`` is a 32-bit integer, a ``float`` a number of the node's dtype. ``name`` has ``?``
-        for the letter of the dtype: ``blas.?trsm``.
+        An ``int`` is an integer of 64 bits, of which LAPACK reads the lower 32, a ``float`` a
+        number of the node's dtype. ``name`` has ``?`` for the letter of the dtype: ``blas.?trsm``.
         """
         letter = {"f": "s", "d": "d", "F": "c", "D": "z"}[self.node.type.dtype.char]
         given = [self._by_address(x) for x in arguments]
@@ -173,8 +173,8 @@ class RoutineWriter:
         if isinstance(x, str):
             return w.module.bytes(x.encode())
         if isinstance(x, int):
-            slot = w.alloca("i32")
-            w.store(constant("i32", x), slot, 4)
+            slot = w.alloca(I64)
+            w.store(constant(I64, x), slot, 8)
         else:
             slot = w.alloca(self.number, 2 if self.complex else 1)
             self.store_real(constant(self.number, x), slot)

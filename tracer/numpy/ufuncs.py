@@ -118,8 +118,10 @@ def _of_one_type(operands: tuple[Any, ...]) -> bool:
     first = operands[0]
     if not isinstance(first, Tracer) or first.weak is not None:
         return False
+    type = first.type
     return all(
-        isinstance(x, Tracer) and x.weak is None and x.type == first.type for x in operands[1:]
+        isinstance(x, Tracer) and x.weak is None and (x.type is type or x.type == type)
+        for x in operands[1:]
     )
 
 

@@ -7,7 +7,7 @@ others differ by rounding, or by the sign of a zero, as their reason says.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -311,6 +311,64 @@ def _pad(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node |
 @_rule("concatenate", "a concatenation of one")
 def _concatenate(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     return operands[0] if len(operands) == 1 else None
+
+
+@_rule("concatenate", "neighbouring slices of one array, put together again")
+def _joined_slices(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    axis = params["axis"]
+    runs: list[list[Node]] = []
+    for x in operands:
+        if runs and _goes_on(runs[-1][-1], x, axis):
+            runs[-1].append(x)
+        else:
+            runs.append([x])
+    if len(runs) == len(operands):
+        return None
+    kept = [_joined(builder, run, axis) if len(run) > 1 else run[0] for run in runs]
+    return _add(builder, "concatenate", tuple(kept), axis=axis)
+
+
+def _slice_along(x: Node, axis: int) -> tuple[Node, int] | None:
+    """The slice that is put together along an axis, and which of its own axes that is.
+
+    `numpy.stack` puts the first axis of a row ``x[i : i + 1]`` at another place.
+    """
+    if x.primitive.name == "slice":
+        return x, axis
+    if x.primitive.name == "reshape" and x.operands[0].primitive.name == "slice":
+        row = x.operands[0]
+        extents = row.type.shape[1:]
+        if row.type.shape[:1] == (1,) and x.type.shape == (*extents[:axis], 1, *extents[axis:]):
+            return row, 0
+    return None
+
+
+def _goes_on(x: Node, y: Node, axis: int) -> bool:
+    """Whether a slice begins where another one ends."""
+    first, second = _slice_along(x, axis), _slice_along(y, axis)
+    if first is None or second is None or first[1] != second[1]:
+        return False
+    (a, along), (b, _) = first, second
+    if a.operands != b.operands or a.params["steps"] != b.params["steps"] or not a.type.size:
+        return False
+    following = list(a.params["starts"])
+    following[along] += a.type.shape[along] * a.params["steps"][along]
+    others = [i for i in range(a.type.ndim) if i != along]
+    same = all(a.type.shape[i] == b.type.shape[i] for i in others)
+    return same and b.type.size > 0 and tuple(following) == tuple(b.params["starts"])
+
+
+def _joined(builder: Builder, run: Sequence[Node], axis: int) -> Node:
+    """One slice for those that go on one after another."""
+    pairs = [pair for x in run if (pair := _slice_along(x, axis)) is not None]
+    first, along = pairs[0]
+    sizes = list(first.type.shape)
+    sizes[along] = sum(x.type.shape[along] for x, _ in pairs)
+    whole = _add(builder, "slice", first.operands, **{**first.params, "sizes": tuple(sizes)})
+    if along == axis:
+        return whole
+    axes = (*range(1, axis + 1), 0, *range(axis + 1, first.type.ndim))
+    return _add(builder, "permute", (whole,), axes=axes)
 
 
 def _no_axes(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:

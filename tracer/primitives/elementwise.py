@@ -41,7 +41,7 @@ Array = np.ndarray[Any, Any]
 
 def _same_types(name: str, operands: tuple[ArrayType, ...]) -> ArrayType:
     first = operands[0]
-    if any(x != first for x in operands[1:]):
+    if any(x is not first and x != first for x in operands):
         raise TypeError(f"{name} takes operands of one type, got {', '.join(map(str, operands))}")
     return first
 
