@@ -158,6 +158,12 @@ def systems(count: int, n: int) -> Inputs:
     return random(count, n, n) + 4 * np.eye(n), random(count, n, 1, seed=1)
 
 
+def observations(count: int) -> Inputs:
+    """Small rotations of cameras near the origin, and points some way in front of them."""
+    means = np.array([0.0] * 6 + [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 5.0])
+    return (means + 0.1 * random(count, 14),)
+
+
 def rows_of_table(count: int, rows: int, columns: int) -> Inputs:
     return random(rows, columns), integers(rows, count), random(count, columns, seed=2)
 
@@ -337,6 +343,16 @@ FAMILIES = (
         (10_000, 4),
         (3, 2),
         argnums=(0, 1),
+    ),
+    Family(
+        "camera Jacobians, 20,000 of 2 x 14",
+        programs.projection_jacobians,
+        observations,
+        (20_000,),
+        (5,),
+        "value",
+        tools=("pullback", "jax", "torch"),
+        requirement=Requirement(ratio=5.0),
     ),
     Family(
         "Runge-Kutta, 1000 steps of 2 variables",

@@ -15,13 +15,22 @@ xp: Any = np
 erf: Any = None
 logsumexp: Any = None
 scan: Any = None
+jacobians: Any = None
 
 
 def use(
-    namespace: Any, erf: Callable[..., Any], logsumexp: Callable[..., Any], scan: Any = None
+    namespace: Any,
+    erf: Callable[..., Any],
+    logsumexp: Callable[..., Any],
+    scan: Any = None,
+    *,
+    jacobians: Callable[[Any], Any] | None = None,
 ) -> None:
-    """Let the programs compute with these functions from now on."""
-    globals().update(xp=namespace, erf=erf, logsumexp=logsumexp, scan=scan)
+    """Let the programs compute with these functions from now on.
+
+    ``jacobians`` makes of a function one that gives its Jacobians for many arguments.
+    """
+    globals().update(xp=namespace, erf=erf, logsumexp=logsumexp, scan=scan, jacobians=jacobians)
 
 
 def small(x: Any) -> Any:
@@ -150,6 +159,33 @@ def gaussian_process(logs: Any, distances: Any, y: Any) -> Any:
 
 def solutions(a: Any, b: Any) -> Any:
     return xp.sum(xp.linalg.solve(a, b) ** 2)
+
+
+def projection(x: Any) -> Any:
+    """Where a camera sees a point.
+
+    The camera's rotation (Rodrigues' vector), centre, focal length, principal point and radial
+    distortion, then the point: 14 numbers.
+    """
+    rotation, centre, focal, middle, radial, point = (
+        x[0:3], x[3:6], x[6], x[7:9], x[9:11], x[11:14]
+    )  # fmt: skip
+    angle = xp.sqrt(xp.sum(rotation * rotation))
+    axis, away = rotation / angle, point - centre
+    across = xp.stack([
+        axis[1] * away[2] - axis[2] * away[1],
+        axis[2] * away[0] - axis[0] * away[2],
+        axis[0] * away[1] - axis[1] * away[0],
+    ])  # fmt: skip
+    along = axis * (xp.sum(axis * away) * (1 - xp.cos(angle)))
+    seen = away * xp.cos(angle) + across * xp.sin(angle) + along
+    flat = seen[:2] / seen[2]
+    square = xp.sum(flat * flat)
+    return flat * (1 + radial[0] * square + radial[1] * square * square) * focal + middle
+
+
+def projection_jacobians(x: Any) -> Any:
+    return jacobians(projection)(x)
 
 
 # -- loops -------------------------------------------------------------------------------------

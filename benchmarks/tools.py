@@ -52,7 +52,10 @@ def pullback() -> Tool:
         top = pb.stop_gradient(np.max(x, axis=axis, keepdims=True))
         return np.log(np.sum(np.exp(x - top), axis=axis)) + np.squeeze(top, axis=axis)
 
-    programs.use(np, scipy.special.erf, logsumexp, pb.scan)
+    def jacobians(f: Program) -> Program:
+        return pb.vmap(pb.jacfwd(f))
+
+    programs.use(np, scipy.special.erf, logsumexp, pb.scan, jacobians=jacobians)
 
     def prepare(family: Family, program: Program, inputs: Sequence[Array]) -> Call:
         match family.transform:
@@ -79,7 +82,12 @@ def jax(on_device: bool = True) -> Tool:
 
     jax.config.update("jax_enable_x64", True)
     special = jax.scipy.special
-    programs.use(jax.numpy, special.erf, special.logsumexp, jax.lax.scan)
+
+    def jacobians(f: Program) -> Program:
+        return jax.vmap(jax.jacfwd(f))  # type: ignore[no-any-return]
+
+    scan = jax.lax.scan
+    programs.use(jax.numpy, special.erf, special.logsumexp, scan, jacobians=jacobians)
 
     def transformed(family: Family, program: Program) -> Program:
         match family.transform:
@@ -109,13 +117,17 @@ def torch(compiled: bool = False) -> Tool:
     import torch
 
     names = (
-        "sum mean sin exp tanh log1p log sqrt logaddexp zeros_like concatenate einsum quantile "
-        "swapaxes"
+        "sum mean sin cos exp tanh log1p log sqrt logaddexp zeros_like concatenate stack einsum "
+        "quantile swapaxes"
     )
     namespace = SimpleNamespace(**{name: getattr(torch, name) for name in names.split()})
     namespace.linalg = torch.linalg
     namespace.sort = lambda x: torch.sort(x).values
-    programs.use(namespace, torch.erf, torch.logsumexp, _python_scan)
+
+    def jacobians(f: Program) -> Program:
+        return torch.func.vmap(torch.func.jacfwd(f))  # type: ignore[no-any-return]
+
+    programs.use(namespace, torch.erf, torch.logsumexp, _python_scan, jacobians=jacobians)
 
     def gradient(family: Family, program: Program, tensors: Sequence[Any]) -> Call:
         wanted = [tensors[i].requires_grad_() for i in family.argnums]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from .assembly import I64, PTR, FunctionWriter, Value, constant, lanes, vector
 from .elements import from_memory, memory_element, to_memory
+from .held import Held
 from .kernel import Affine, Buffer, Condition, LoopKernel
 from .vectors import (
     LARGEST_STRIDE,
@@ -37,6 +38,7 @@ class Access:
     w: FunctionWriter
     kernel: LoopKernel
     pointers: dict[Buffer, Value]
+    held: Held = field(default_factory=Held)
     indices: list[Value] = field(default_factory=list)
     bases: dict[tuple[Buffer, Affine], Value] = field(default_factory=dict)
 

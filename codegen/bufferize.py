@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from .fuse import (
     elements,
     is_stack,
 )
+from .items import Items, item_runs, items_kernel
 from .kernel import (
     Affine,
     Buffer,
@@ -50,11 +52,17 @@ from .python_call import python_kernel
 from .repeat import HANDLE, repeat_kernel, while_kernel
 from .routines import routine_scratch
 from .schedule import schedule
-from .split import split
+from .split import body_work, split
 from .steps import Body, identity_rows
 from .unroll import small_runs, unrolled_kernel
 
 ALIGNMENT = 64
+
+MOST_PLACES = 1 << 30
+"""Elements whose places are counted in 32 bits."""
+
+WRITTEN_OUT, SHORT_BODY = 1024, 12
+"""Bytes along the innermost loop, and the cost of its body, for which it is written out."""
 
 
 def bufferize(fusion: Fusion) -> Plan:
@@ -76,40 +84,53 @@ def bufferize(fusion: Fusion) -> Plan:
             type = HANDLE if root.type.is_stack else root.type
             buffers[root] = Buffer(f"t{number}", type, "workspace", number)
     kernels: list[Kernel] = []
-    runs = small_runs(fusion)
-    needed = _needed_in_memory(fusion, runs)
-    for run, small in runs:
+    stored = partial(_stored, {base(x) for x in graph.outputs}, _readers(fusion))
+    for run in item_runs(small_runs(fusion), fusion, buffers, stored):
+        if isinstance(run, Items):
+            kernels += _in_parts(items_kernel(run, stored(run.groups)))
+            continue
+        groups, small = run
         if small:
-            stored = [r for group in run for r in group.roots if r in needed]
-            kernels.append(unrolled_kernel(run, buffers, stored))
+            kernels.append(unrolled_kernel(groups, buffers, stored(groups)))
         else:
-            kernels += [k for group in run for k in _group_kernels(group, buffers, needed)]
+            kernels += [
+                k for group in groups for k in _group_kernels(group, buffers, stored([group]))
+            ]
     plan = Plan(tuple(inputs), tuple(outputs), [*kernels, *copies])
     _plan_workspace(plan)
     return plan
 
 
-def _needed_in_memory(fusion: Fusion, runs: Sequence[tuple[list[Group], bool]]) -> set[Node]:
-    """The roots that are outputs, or read by another kernel than the one that makes them."""
-    owner: dict[Node, int] = {}
-    for group in fusion.groups:
-        owner.update(dict.fromkeys(group.roots, len(owner)))
-    for number, (run, small) in enumerate(runs):
-        if small:
-            owner.update((root, -1 - number) for group in run for root in group.roots)
-    needed = {base(x) for x in fusion.graph.outputs}
+def _readers(fusion: Fusion) -> dict[Node, list[Node]]:
+    """For each root the roots whose kernels read it."""
+    readers: dict[Node, list[Node]] = {}
     for root, use in fusion.uses.items():
-        needed.update(x for x in use.read if owner[x] != owner[root])
-    return needed
+        for source in use.read:
+            readers.setdefault(source, []).append(root)
+    return readers
 
 
-def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node]) -> list[Kernel]:
+def _stored(
+    outputs: Container[Node], readers: Mapping[Node, Sequence[Node]], run: Sequence[Group]
+) -> list[Node]:
+    """What a kernel that makes all these groups writes to memory: outputs, and what others read."""
+    own = {root for group in run for root in group.roots}
+    return [
+        root
+        for group in run
+        for root in group.roots
+        if root in outputs or not own.issuperset(readers.get(root, ()))
+    ]
+
+
+def _group_kernels(
+    group: Group, buffers: dict[Node, Buffer], stored: Sequence[Node]
+) -> list[Kernel]:
     if group.roots[0].primitive.name in SEVERAL:
         return [FAMILY_KERNELS[group.roots[0].primitive.name](group.roots, buffers, planned)]
     if not group.fusible:
         (root,) = group.roots
         return SPECIAL.get(root.primitive.name, _routine_kernels)(root, buffers)
-    stored = [root for root in group.roots if root in needed]
     if elements(group.space) == 0:
         return [
             Fill(buffers[r], identity(r.primitive.name, r.type.dtype, empty=True))
@@ -121,6 +142,11 @@ def _group_kernels(group: Group, buffers: dict[Node, Buffer], needed: set[Node])
     sinks = [sink for root in stored for sink in _sinks(root, body, rows)]
     kernel = schedule(group.space, body.steps, sinks)
     kernel.roots = tuple(group.roots)
+    return _in_parts(kernel)
+
+
+def _in_parts(kernel: LoopKernel) -> list[Kernel]:
+    """A kernel that threads may share, if it is large, and what goes before and after it."""
     return [each for part in split(kernel) for each in (*_fills(part), part)]
 
 
@@ -160,17 +186,44 @@ def _sink(root: Node, body: Body, rows: tuple[Affine, ...]) -> Sink:
 
 
 def reduces_in_registers(kernel: LoopKernel, sink: Sink) -> bool:
-    """Whether the reduced axes are the innermost loops, so that no memory is needed between."""
-    count = len(kernel.extents)
+    """Whether the reduced axes are the innermost loops, so that no memory is needed between.
+
+    That is so as well if they are the loops around an innermost one that is written out.
+    """
+    count = len(kernel.extents) - int(keeps_row(kernel, sink))
     return sink.axes == tuple(range(count - len(sink.axes), count))
 
 
 def register_depth(kernel: LoopKernel, sink: Sink) -> int:
     """The depth of loops within which a reduction is kept in registers."""
-    depth = len(kernel.extents)
+    depth = len(kernel.extents) - int(keeps_row(kernel, sink))
     while depth and depth - 1 in sink.axes:
         depth -= 1
     return depth
+
+
+def keeps_row(kernel: LoopKernel, sink: Sink) -> bool:
+    """Whether a reduction has a result for each place of an innermost loop that is written out."""
+    count = len(kernel.extents)
+    along = count - 2 in sink.axes and count - 1 not in sink.axes
+    return sink.kind == "reduce" and along and is_written_out(kernel)
+
+
+def is_written_out(kernel: LoopKernel) -> bool:
+    """Whether the innermost loop is short enough to be instructions in a row."""
+    if len(kernel.extents) < 2 or kernel.sequential or body_work(kernel) > SHORT_BODY:
+        return False
+    plain = all(s.kind in ("store", "reduce") for s in kernel.sinks)
+    return plain and kernel.extents[-1] * widest(kernel) <= WRITTEN_OUT
+
+
+def widest(kernel: LoopKernel) -> int:
+    """Bytes of the widest element, of four at least, that the innermost loop works on."""
+    found = [4, *(_sink_bytes(kernel, sink) for sink in kernel.sinks)]
+    for step in kernel.steps:
+        if step.depth == len(kernel.extents):
+            found.append(8 if step.kind == "gather" else step.node.type.dtype.itemsize)
+    return max(found)
 
 
 def identity(name: str, dtype: DType, empty: bool = False) -> float | int | bool:
@@ -189,6 +242,13 @@ def _integer_limits(dtype: DType) -> tuple[int, int]:
         return 0, 1
     info = np.iinfo(dtype)
     return int(info.min), int(info.max)
+
+
+def _sink_bytes(kernel: LoopKernel, sink: Sink) -> int:
+    """Bytes of an element that a sink works on: places are as wide as they need to be."""
+    if sink.node.primitive.name in ARG_REDUCTIONS and kernel.extents[-1:] < (MOST_PLACES,):
+        return sink.node.operands[0].type.dtype.itemsize
+    return sink.node.type.dtype.itemsize
 
 
 # -- groups of one root ----------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pullback.tracer.passes.subgraph import with_outputs
 
 from .assembly import I64, FunctionWriter, constant
 from .fuse import base
+from .held import Held
 from .kernel import Buffer, Choice
 from .repeat import Planned, Pointers, Turn, scratch_for
 
@@ -43,7 +44,7 @@ def emit_choice(w: FunctionWriter, kernel: Choice, outer: Pointers, turn: Turn) 
         pointers |= {b: outer[x] for b, x in zip(plan.outputs, kernel.targets, strict=True)}
         for b, at in plan.workspace.items():
             pointers[b] = w.address(outer[kernel.scratch], at, "i8")
-        turn(plan, pointers)
+        turn(plan, pointers, Held())
         w.jump(after)
         if number != last:
             w.start_block(other)

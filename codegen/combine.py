@@ -13,8 +13,8 @@ from .integers import integer_predicate
 from .scalar import extremum
 
 ARG = ("argmax", "argmin")
-NOWHERE = 2**62
-"""The place in a state that holds the identity alone, or elements equal to it.
+NOWHERE = {"i32": 2**30, I64: 2**62}
+"""The place in a state that holds the identity alone, or elements equal to it, by its type.
 
 Where that is so in the end, all elements are equal to the identity, and the first one's place is 0.
 """
@@ -50,11 +50,11 @@ def continued(
             return combine_pair(w, node, [carried], [value])[0]
 
 
-def start_state(name: str, type: str, first: float | int | bool) -> list[Value]:
-    """What an accumulator holds before anything is combined."""
+def start_state(name: str, type: str, first: float | int | bool, places: str = I64) -> list[Value]:
+    """What an accumulator holds before anything is combined; places are integers of a type."""
     state = [constant(type, first)]
     if name in ARG:
-        state.append(constant(like(type, I64), NOWHERE))
+        state.append(constant(like(type, places), NOWHERE[places]))
     return state
 
 
@@ -63,8 +63,9 @@ def state_result(w: FunctionWriter, name: str, state: Sequence[Value]) -> Value:
     if name not in ARG:
         return state[0]
     place = state[-1]
-    none = w.compare("eq", place, constant(place.type, NOWHERE))
-    return w.select(none, constant(place.type, 0), place)
+    none = w.compare("eq", place, constant(place.type, NOWHERE[place.type]))
+    place = w.select(none, constant(place.type, 0), place)
+    return place if place.type == I64 else w.cast("zext", place, I64)
 
 
 def combine_next(

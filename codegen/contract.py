@@ -22,6 +22,9 @@ from .rewrite import rewritten
 SMALL = 16 * 16 * 16
 """Multiplications below which a loop is faster than a call of BLAS."""
 
+SHORT = 4
+"""Terms of a sum that are written out rather than left to BLAS."""
+
 Axes = tuple[int, ...]
 
 
@@ -41,7 +44,7 @@ def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:
     k, b = _extent(x, x_contract), _extent(x, x_batch)
     if k == 0:
         return zeros(node.type)
-    loops = not is_float(x.dtype) or min(m, n) == 1 or m * n * k <= SMALL or k == 1
+    loops = not is_float(x.dtype) or min(m, n) == 1 or m * n * k <= SMALL or k <= SHORT
     if loops:
         return _multiply_and_sum(
             node, x, y, (x_batch, x_free, x_contract), (y_batch, y_free, y_contract)

@@ -16,6 +16,7 @@ from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
 from .choice import emit_choice
 from .elements import memory_constant, memory_element
 from .entry import Site
+from .held import Held, copy_held, is_straight
 from .kernel import (
     Buffer,
     Choice,
@@ -344,13 +345,18 @@ def _emit_control(
     """Write the control flow of a kernel that is made of plans, and their kernels."""
     numbers, status = itertools.count(), Value(PTR, f"%{STATUS}")
 
-    def turn(plan: Plan, inner: dict[Buffer, Value]) -> None:
+    def turn(plan: Plan, inner: dict[Buffer, Value], held: Held) -> None:
         takes = any(takes_memory(each) for each in plan.kernels)
         before = arena.mark(w, status) if takes else None
         for each in plan.kernels:
-            whole = isinstance(each, LoopKernel) and each.last is None
-            write = _emit_inline if whole and w.length < LARGEST_FUNCTION else _emit_kernel
-            write(w, emission, f"{name}.{next(numbers)}", each, inner)
+            if isinstance(each, LoopKernel) and is_straight(each):
+                emit_loops(w, each, inner, emission.sites, status, emission.vector_bytes, held=held)
+            elif isinstance(each, Copy) and not held.buffers.isdisjoint((each.source, each.target)):
+                copy_held(w, each, inner, held)
+            else:
+                whole = isinstance(each, LoopKernel) and each.last is None
+                write = _emit_inline if whole and w.length < LARGEST_FUNCTION else _emit_kernel
+                write(w, emission, f"{name}.{next(numbers)}", each, inner)
         if before is not None:
             arena.release(w, status, before)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, replay
+from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, literal_value, replay
 from pullback.tracer.passes.batch import batch
 from pullback.tracer.passes.subgraph import derived
 from pullback.tracer.primitives.contraction import dot
@@ -119,12 +119,13 @@ def _summed(
         kind, number = source
         return along[number] if kind == "x" else result(len(split.carries) + number)
 
-    total = init
+    total = None if literal_value(init.node) == 0 else init
     for p in products:
         contract = tuple((0, *(a + 1 for a in axes)) for axes in p.contract)
         batched = tuple(tuple(a + 1 for a in axes) for axes in p.batch)
-        total = add(total, dot(stack(p.x), stack(p.y), contract=contract, batch=batched))
-    return total
+        product = dot(stack(p.x), stack(p.y), contract=contract, batch=batched)
+        total = product if total is None else add(total, product)
+    return init if total is None else total
 
 
 def _split(body: Graph, layout: Layout, length: int) -> Split | None:

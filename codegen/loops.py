@@ -6,7 +6,7 @@ accumulator each, so that sums do not wait for one another), then over the rest 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +16,13 @@ from pullback.tracer.types import INT64, is_float
 
 from .access import Access, Place
 from .assembly import I64, FunctionWriter, Value, constant, lanes, vector
-from .bufferize import identity, reduces_in_registers, register_depth
+from .bufferize import (
+    identity,
+    keeps_row,
+    reduces_in_registers,
+    register_depth,
+    widest,
+)
 from .combine import (
     combine_across_lanes,
     combine_next,
@@ -28,10 +34,13 @@ from .combine import (
 from .elements import ELEMENTS, convert, memory_element
 from .entry import Site
 from .fuse import MOVES, SCANS
+from .held import Held
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .positions import Positions
+from .rows import reduce_rows, rows_together
 from .scalar import literal_value, lower, multiply_add, sine_and_cosine
 from .split import WHOLE, body_work
+from .tiles import tile_axis, write_tiles
 from .vectors import lane_numbers, level
 
 Env = dict[int, Value]
@@ -46,18 +55,28 @@ def emit_loops(
     status: Value,
     vector_bytes: int,
     part: Value | None = None,
+    held: Held | None = None,
 ) -> None:
     """Write a kernel into a function: to the end of the loops, without the return.
 
     ``sites`` gets the places where the kernel can fail; it then returns the number of one, counted
     from 1, with what it found in ``status``. Of a kernel in parts, the one with this number.
     """
-    access = Access(w, kernel, pointers)
+    access = Access(w, kernel, pointers, held or Held())
     Nest(access, Positions(access, sites, status), vector_bytes, part).emit()
 
 
 def _applies(step: Step, name: str) -> bool:
     return step.kind == "apply" and step.node.primitive.name == name
+
+
+@dataclass(slots=True)
+class Row:
+    """A place of the loop around the innermost one: what is computed there, and addresses."""
+
+    index: Value
+    outer: Env
+    bases: dict[tuple[Buffer, Affine], Value]
 
 
 @dataclass
@@ -94,13 +113,15 @@ class Nest:
         self._level(0)
 
     def _level(self, depth: int) -> None:
-        scalar = Place(constant(I64, 0), 1)
-        for i, step in enumerate(self.kernel.steps):
-            if step.depth == depth and (depth < self.depth or self.depth == 0):
-                self.outer[i] = self._step(step, scalar, self.outer)
+        if depth < self.depth or self.depth == 0:
+            self.steps_at(depth, self.outer)
         opened = self._open(depth)
         if self.depth == 0:
-            self._sinks(scalar, self.outer, 0)
+            self._sinks(Place(constant(I64, 0), 1), self.outer, 0)
+        elif depth == self.depth - 2 and self.rows > 1:
+            reduce_rows(self, depth)
+        elif depth == self.depth - 2 and self.tiled:
+            write_tiles(self, depth)
         elif depth == self.depth - 1:
             self._innermost()
         elif depth == 0 and self.part is not None:
@@ -108,7 +129,7 @@ class Nest:
             self._level(1)
             self.access.indices.pop()
         else:
-            with self._counted(0, self._turns(depth), 1) as index:
+            with self.counted(0, self._turns(depth), 1) as index:
                 self.access.indices.append(index)
                 self._level(depth + 1)
                 self.access.indices.pop()
@@ -125,8 +146,14 @@ class Nest:
         is_last = self.w.compare("eq", self.part, constant(I64, self.kernel.extents[0] - 1))
         return self.w.select(is_last, constant(I64, last), constant(I64, extent))
 
+    def steps_at(self, depth: int, outer: Env) -> None:
+        """The steps that depend on so many loops, all of which are around the innermost one."""
+        for i, step in enumerate(self.kernel.steps):
+            if step.depth == depth:
+                outer[i] = self._step(step, Place(constant(I64, 0), 1), outer)
+
     @contextmanager
-    def _counted(self, start: int | Value, stop: int | Value, step: int) -> Generator[Value]:
+    def counted(self, start: int | Value, stop: int | Value, step: int) -> Generator[Value]:
         """A loop that carries every open accumulator; straight-line where there is one turn."""
         if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
             yield constant(I64, start)
@@ -149,23 +176,48 @@ class Nest:
     # -- the innermost loop --------------------------------------------------------------------
 
     def _innermost(self) -> None:
-        extent = self._turns(self.depth - 1)
         self.access.hoist_bases()
-        width = self.width
-        unroll = self.unroll
-        block = width * unroll
+        width, unroll = self.width, self.unroll
+        if self.written_out:
+            for copy in range(unroll):
+                self.turn(self._part(copy), copy, self.outer)
+            return
+        extent, block = self._turns(self.depth - 1), width * unroll
         full = 0 if self._masked_throughout else self._whole_blocks(extent, block)
         if full:
-            with self._counted(0, full, block) as index:
+            with self.counted(0, full, block) as index:
                 for copy in range(unroll):
                     at = self.w.add_index(index, copy * width) if copy else index
-                    self._turn(Place(at, width), copy)
-        if full == extent:
+                    self.turn(Place(at, width), copy, self.outer)
+        self.rest(full, extent, lambda place: self.turn(place, 0, self.outer))
+
+    def row(self, depth: int, index: Value) -> Row:
+        """What a place of the loop at the depth, that around the innermost one, has of its own."""
+        self.access.indices.append(index)
+        outer = dict(self.outer)
+        self.steps_at(depth + 1, outer)
+        self.access.hoist_bases()
+        bases = self.access.bases
+        self.access.bases = {}
+        self.access.indices.pop()
+        return Row(index, outer, bases)
+
+    def turns(self, turn: Callable[[Place], None]) -> None:
+        """The innermost loop, a vector at a time."""
+        full = self.kernel.extents[-1] // self.width * self.width
+        with self.counted(0, full, self.width) as index:
+            turn(Place(index, self.width))
+        self.rest(full, self.kernel.extents[-1], turn)
+
+    def rest(self, start: int | Value, extent: int | Value, turn: Callable[[Place], None]) -> None:
+        """What is left over of the innermost loop, the last of it under a mask."""
+        width = self.width
+        if start == extent:
             return
-        with self._counted(full, extent, width) as index:
+        with self.counted(start, extent, width) as index:
             uneven = isinstance(extent, Value) or extent % width
             mask = self._lane_mask(index, extent, width) if uneven else None
-            self._turn(Place(index, width, mask), 0)
+            turn(Place(index, width, mask))
 
     def _whole_blocks(self, extent: int | Value, block: int) -> int | Value:
         """The turns that make whole blocks; a part has at least one block."""
@@ -180,30 +232,50 @@ class Nest:
         """Lanes of the innermost loop's vectors."""
         if self.kernel.sequential or not self.kernel.extents:
             return 1
-        widest = 4
-        for step in self.kernel.steps:
-            if step.depth == self.depth:
-                size = 8 if step.kind == "gather" else step.node.type.dtype.itemsize
-                widest = max(widest, size)
-        for sink in self.kernel.sinks:
-            widest = max(widest, sink.node.type.dtype.itemsize)
-        width = self.vector_bytes // widest
+        width = self.vector_bytes // widest(self.kernel)
         while width // 2 >= self.kernel.extents[-1]:
             width //= 2
         return width
 
     @cached_property
+    def written_out(self) -> bool:
+        """Whether the innermost loop is no loop, since reductions keep what is along it."""
+        return any(keeps_row(self.kernel, sink) for sink in self.kernel.sinks)
+
+    @cached_property
+    def tiled(self) -> bool:
+        """Whether what is read across the innermost loop is read in tiles."""
+        square = self.width > 1 and min(self.kernel.extents[-2:]) >= self.width
+        square = square and self._has_rows
+        axis = tile_axis(self.kernel, self.depth - 1)
+        return square and not self.kernel.sequential and axis == self.depth - 2
+
+    @cached_property
+    def places(self) -> str:
+        """The type in which places along the innermost loop are counted."""
+        return I64 if widest(self.kernel) > 4 else "i32"
+
+    @cached_property
+    def rows(self) -> int:
+        """How many places of the loop around the innermost one are worked on together."""
+        return rows_together(self.kernel, self.width) if self._has_rows else 1
+
+    @property
+    def _has_rows(self) -> bool:
+        """Whether the loop around the innermost one has the same number of turns in every part."""
+        around, last = self.depth - 2, self.kernel.last
+        return last is None or around > 1 or (around == 1 and last == self.kernel.extents[1])
+
+    @cached_property
     def unroll(self) -> int:
         """How many vectors a turn of the innermost loop works on."""
-        cost = self._body_cost
+        if self.written_out:
+            return -(-self.kernel.extents[-1] // self.width)
+        cost = body_work(self.kernel)
         wanted = 4 if cost <= 12 else 2 if cost <= 24 else 1
         plain = all(s.kind in ("store", "reduce") for s in self.kernel.sinks)
         turns = self.kernel.extents[-1] // self.width
         return max(1, min(wanted, turns)) if plain else 1
-
-    @cached_property
-    def _body_cost(self) -> int:
-        return body_work(self.kernel)
 
     @property
     def _masked_throughout(self) -> bool:
@@ -211,7 +283,18 @@ class Nest:
         uneven = self.kernel.extents[-1] % self.width != 0 or (
             self.depth == 2 and self.kernel.last not in (None, self.kernel.extents[-1])
         )
-        return self._body_cost > 24 and uneven
+        return body_work(self.kernel) > 24 and uneven
+
+    def parts(self) -> Iterator[Place]:
+        """The vectors of an innermost loop that is written out, one after the other."""
+        return map(self._part, range(-(-self.kernel.extents[-1] // self.width)))
+
+    def _part(self, copy: int) -> Place:
+        """A vector of an innermost loop that is written out."""
+        extent, width = self.kernel.extents[-1], self.width
+        at = constant(I64, copy * width)
+        inside = (copy + 1) * width <= extent
+        return Place(at, width, None if inside else self._lane_mask(at, extent, width))
 
     def _lane_mask(self, index: Value, extent: int | Value, width: int) -> Value | None:
         if width == 1:
@@ -221,10 +304,11 @@ class Nest:
             return self.w.compare("ult", numbers, self.w.splat(extent, width))
         return self.w.compare("ult", numbers, constant(numbers.type, extent))
 
-    def _turn(self, place: Place, copy: int) -> None:
-        env = dict(self.outer)
+    def turn(self, place: Place, copy: int, outer: Env) -> None:
+        """One turn of the innermost loop, given what is computed outside of it."""
+        env = dict(outer)
         for i, step in enumerate(self.kernel.steps):
-            if step.depth == self.depth:
+            if step.depth == self.depth and i not in env:
                 env[i] = self._step(step, place, env)
         self._sinks(place, env, copy)
 
@@ -322,6 +406,9 @@ class Nest:
 
     def _load(self, step: Step, index: Affine, place: Place) -> Value:
         assert step.buffer is not None
+        known = self.access.held.get(step.buffer, index)
+        if known is not None:
+            return known
         condition = self.access.condition(step.mask, place)
         pointer = self.access.address(step.buffer, index, place)
         inner = index.coefs[-1] if index.coefs and step.depth == self.depth else 0
@@ -345,6 +432,11 @@ class Nest:
                     self._scatter(sink, value, place, env)
 
     def _store(self, sink: Sink, index: Affine, value: Value, place: Place) -> None:
+        held = self.access.held
+        if sink.buffer in held.buffers:
+            held.values[sink.buffer, index.offset] = value
+            if sink.buffer not in self.access.pointers:
+                return
         stride = index.coefs[-1] if index.coefs else 0
         pointer = self.access.address(sink.buffer, index, place)
         self.access.write(sink.buffer, pointer, stride, value, place)
@@ -360,7 +452,10 @@ class Nest:
             return self._reduce_in_memory(sink, value, place)
         new = [value]
         if name in ("argmax", "argmin"):
-            new.append(lane_numbers(self.w, place.index, 1, place.width))
+            at = place.index
+            if self.places != I64:
+                at = w.cast("trunc", at, self.places)
+            new.append(lane_numbers(self.w, at, 1, place.width))
         old = self.accumulators[number][copy]
         merged = combine_next(w, sink.node, old, new)
         if place.mask is not None:
@@ -383,11 +478,12 @@ class Nest:
         for number, sink in enumerate(self.kernel.sinks):
             if sink.kind == "reduce" and sink.axes:
                 at = register_depth(self.kernel, sink)
-                if at != depth or at == self.depth:
+                if at != depth or at == self.depth or self.rows > 1:
                     continue
                 kind = ELEMENTS[sink.node.operands[0].type.dtype]
                 first = identity(sink.node.primitive.name, sink.node.operands[0].type.dtype)
-                state = start_state(sink.node.primitive.name, vector(kind, width), first)
+                name, type = sink.node.primitive.name, vector(kind, width)
+                state = start_state(name, type, first, self.places)
                 self.accumulators[number] = [list(state) for _ in range(unroll)]
                 opened.append(number)
             if sink.kind == "scan" and self.kernel.sequential and depth == self.depth - 1:
@@ -404,16 +500,24 @@ class Nest:
         if sink.kind == "scan":
             return
         name = sink.node.primitive.name
+        if keeps_row(self.kernel, sink):
+            for copy, (merged,) in enumerate(states):
+                self._write_reduced(sink, merged, self._part(copy))
+            return
         total = states[0]
         for state in states[1:]:
             total = combine_pair(w, sink.node, total, state)
         result = state_result(w, name, combine_across_lanes(w, sink.node, total))
-        place = Place(constant(I64, 0), 1)
+        self._write_reduced(sink, result, Place(constant(I64, 0), 1))
+
+    def _write_reduced(self, sink: Sink, result: Value, place: Place) -> None:
+        """Write what a reduction has come to, together with what the memory holds already."""
+        stride = sink.index.coefs[-1] if place.width > 1 else 0
         pointer = self.access.address(sink.buffer, sink.index, place)
         if not reduces_in_registers(self.kernel, sink):
-            old = self.access.read(sink.buffer, pointer, 0, place, None)
-            (result,) = combine_pair(w, sink.node, [old], [result])
-        self.access.write(sink.buffer, pointer, 0, result, place)
+            old = self.access.read(sink.buffer, pointer, stride, place, None)
+            (result,) = combine_pair(self.w, sink.node, [old], [result])
+        self.access.write(sink.buffer, pointer, stride, result, place)
 
     def _scan(self, number: int, sink: Sink, value: Value, place: Place, env: Env) -> None:
         w = self.w

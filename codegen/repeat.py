@@ -1,13 +1,13 @@
 """Loops: the body of one as a plan of its own, and native control flow around its kernels.
 
-A carried value goes to and fro between two places of the scratch memory. The first turn reads it
-where it comes from; the last one of a known number of turns writes it where it is wanted. Where all
-of them are wanted, each turn reads and writes there.
+Small carried values are held in registers. Any other goes to and fro between two places of the
+scratch memory. The first turn reads it where it comes from; the last one of a known number of turns
+writes it where it is wanted. Where all of them are wanted, each turn reads and writes there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.passes.subgraph import with_outputs
@@ -17,6 +17,7 @@ from pullback.tracer.types import FLOAT64, INT64, ArrayType
 
 from .assembly import I64, PTR, FunctionWriter, Value, constant
 from .fuse import base
+from .held import Held, held_buffers, read_all, read_before, write_all
 from .kernel import Buffer, Carried, Plan, Repeat, While
 
 LINE = 64
@@ -24,8 +25,8 @@ LINE = 64
 
 Planned = Callable[[Graph], Plan]
 Pointers = dict[Buffer, Value]
-Turn = Callable[[Plan, Pointers], None]
-"""Writes the kernels of a plan, given where its buffers are."""
+Turn = Callable[[Plan, Pointers, Held], None]
+"""Writes the kernels of a plan, given where its buffers are, in memory or in registers."""
 
 Memory = Callable[[Value], Value]
 """Takes so many bytes, which the end of the call frees, or leaves the kernel."""
@@ -167,29 +168,82 @@ def emit_repeat(
     w.jump(after)
     w.start_block(filled)
     last = w.op("sub", count, constant(I64, 1))
-    for c in kernel.carried:
-        if c.history is not None:
-            first = last if kernel.reverse else constant(I64, 0)
-            copy(w, _size(c), outer[c.init], _at(w, stacks[c.history], first, _size(c)))
-    with w.loop(0, count) as loop:
+    fixed = {inner: outer[b] for b, inner in kernel.fixed}
+    held, phis, placed = _divided(kernel)
+    read_before(w, kernel.plan, fixed, held)
+    _begin_histories(w, placed, outer, stacks, last if kernel.reverse else constant(I64, 0))
+    inits = [x for c in phis for x in read_all(w, c.init, outer[c.init])]
+    with w.loop(0, count, 1, inits) as loop:
         place = w.op("sub", last, loop.index) if kernel.reverse else loop.index
-        pointers = {inner: outer[b] for b, inner in kernel.fixed}
+        pointers = dict(fixed)
         for b, inner in (*kernel.read, *kernel.written):
             pointers[inner] = _at(w, stacks[b], place, inner.type.nbytes)
-        pairs = _to_and_fro(w, kernel.carried, outer, outer[kernel.scratch], loop.index)
-        ends = w.compare("eq", loop.index, last)
-        for c, (source, target) in zip(kernel.carried, pairs, strict=True):
+        for c, values in _parts(phis, loop.carried):
+            held.put(c.source, values)
             if c.history is not None:
-                source = _at(w, stacks[c.history], place, _size(c))
-                following = w.address(source, -_size(c) if kernel.reverse else _size(c), "i8")
-                target = w.select(ends, target, following)
-            if c.last is not None:
-                target = w.select(ends, outer[c.last], target)
-            pointers[c.source], pointers[c.target] = source, target
-        _place_workspace(w, kernel.plan, outer[kernel.scratch], _rooms(kernel.carried), pointers)
-        turn(kernel.plan, pointers)
+                write_all(w, values, c.init, _at(w, stacks[c.history], place, _size(c)))
+        ends = w.compare("eq", loop.index, last)
+        pairs = _to_and_fro(w, placed, outer, outer[kernel.scratch], loop.index)
+        for c, pair in zip(placed, pairs, strict=True):
+            stack = None if c.history is None else _at(w, stacks[c.history], place, _size(c))
+            pointers[c.source], pointers[c.target] = _kept(
+                w, c, pair, stack, outer, ends, kernel.reverse
+            )
+        offset = _rooms(kernel.carried)
+        _place_workspace(w, kernel.plan, outer[kernel.scratch], offset, pointers, held)
+        turn(kernel.plan, pointers, held)
+        loop.carried = [x for c in phis for x in held.elements(c.target)]
+    for c, values in _parts(phis, loop.carried):
+        if c.last is not None:
+            write_all(w, values, c.last, outer[c.last])
     w.jump(after)
     w.start_block(after)
+
+
+def _kept(
+    w: FunctionWriter,
+    c: Carried,
+    pair: tuple[Value, Value],
+    stack: Value | None,
+    outer: Pointers,
+    ends: Value,
+    reverse: bool,
+) -> tuple[Value, Value]:
+    """Where a turn finds a carried value and leaves the next, some of which are kept."""
+    source, target = pair
+    if stack is not None:
+        source = stack
+        following = w.address(source, -_size(c) if reverse else _size(c), "i8")
+        target = w.select(ends, target, following)
+    if c.last is not None:
+        target = w.select(ends, outer[c.last], target)
+    return source, target
+
+
+def _begin_histories(
+    w: FunctionWriter, carried: Sequence[Carried], outer: Pointers, stacks: Pointers, first: Value
+) -> None:
+    for c in carried:
+        if c.history is not None:
+            copy(w, _size(c), outer[c.init], _at(w, stacks[c.history], first, _size(c)))
+
+
+def _divided(kernel: Repeat) -> tuple[Held, list[Carried], list[Carried]]:
+    """What is held in registers; the carried values that are, and those that are not."""
+    given = {inner for _, inner in (*kernel.fixed, *kernel.read)}
+    small = held_buffers(kernel.plan) - given
+    phis = [c for c in kernel.carried if c.source in small and c.target in small]
+    placed = [c for c in kernel.carried if c not in phis]
+    return Held(small - {b for c in placed for b in (c.source, c.target)}), phis, placed
+
+
+def _parts(
+    carried: Sequence[Carried], values: Sequence[Value]
+) -> Iterator[tuple[Carried, list[Value]]]:
+    """Each carried value with its elements, of those of all in a row."""
+    elements = iter(values)
+    for c in carried:
+        yield c, [next(elements) for _ in range(c.source.type.size)]
 
 
 def _stacks(
@@ -225,8 +279,8 @@ def emit_while(
     tested |= {b: source for b, (source, _) in zip(kernel.tested, pairs, strict=True)}
     (answer,) = kernel.test.outputs
     tested[answer] = w.address(scratch, used, "i8")
-    _place_workspace(w, kernel.test, scratch, used + LINE, tested)
-    turn(kernel.test, tested)
+    _place_workspace(w, kernel.test, scratch, used + LINE, tested, Held())
+    turn(kernel.test, tested, Held())
     more = w.load("i8", tested[answer], 1)
     w.branch(w.compare("ne", more, constant("i8", 0)), go_on, done)
     w.start_block(go_on)
@@ -236,8 +290,8 @@ def emit_while(
         _keep(w, kept, outer, number, room, memory)
     for c, (source, target) in zip(kernel.carried, pairs, strict=True):
         pointers[c.source], pointers[c.target] = source, target
-    _place_workspace(w, kernel.plan, scratch, used + LINE, pointers)
-    turn(kernel.plan, pointers)
+    _place_workspace(w, kernel.plan, scratch, used + LINE, pointers, Held())
+    turn(kernel.plan, pointers, Held())
     w.store(w.op("add", number, constant(I64, 1)), counter, 8)
     w.jump(begin)
     w.start_block(done)
@@ -302,10 +356,16 @@ def _to_and_fro(
 
 
 def _place_workspace(
-    w: FunctionWriter, plan: Plan, scratch: Value, offset: int, pointers: Pointers
+    w: FunctionWriter,
+    plan: Plan,
+    scratch: Value,
+    offset: int,
+    pointers: Pointers,
+    held: Held,
 ) -> None:
     for b, at in plan.workspace.items():
-        pointers[b] = w.address(scratch, offset + at, "i8")
+        if b not in held.buffers:
+            pointers[b] = w.address(scratch, offset + at, "i8")
 
 
 def _at(w: FunctionWriter, pointer: Value, place: Value, size: int) -> Value:

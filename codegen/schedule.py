@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from .kernel import Affine, LoopKernel, Sink, Step
 from .steps import dependence
+from .tiles import tile_axis
 
 
 def schedule(extents: tuple[int, ...], steps: list[Step], sinks: list[Sink]) -> LoopKernel:
@@ -59,7 +60,8 @@ def _order(kernel: LoopKernel) -> list[int]:
     if count < 2 or any(s.kind in ("scan", "scatter") for s in kernel.sinks):
         return axes
     best = max(axes, key=lambda a: (_score(kernel, a), a))
-    return [a for a in axes if a != best] + [best]
+    last = [a for a in (tile_axis(kernel, best), best) if a is not None]
+    return [a for a in axes if a not in last] + last
 
 
 def _forced_innermost(kernel: LoopKernel) -> int | None:

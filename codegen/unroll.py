@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Final
 
 from pullback.tracer.ir import LITERAL, Node
 from pullback.tracer.types import Shape, row_major_strides
 
 from .fuse import (
     ARG_REDUCTIONS,
+    MOVES,
     REDUCTIONS,
     SCANS,
     SCATTERS,
@@ -40,7 +43,13 @@ CLOSED = -1
 LOOP_COST, LOOP_FACTOR = 40, 3
 """A loop over few elements takes so many instructions, and so many for one of its body: masks."""
 
-Index = tuple[int, ...]
+MOVED = MOVES | {"concatenate", "pad", "update_slice"}
+"""Rows that only say where elements come from."""
+
+ALONG: Final = None
+"""In an index: all of the axis, whose places are the turns of the kernel's one loop."""
+
+Index = tuple[int | None, ...]
 Place = tuple[Node, Index]
 
 
@@ -60,7 +69,7 @@ def small_runs(fusion: Fusion) -> list[tuple[list[Group], bool]]:
             runs.append(([group], False))
             room = CLOSED
             continue
-        cost = _cost(shape.nodes - computed)
+        cost = sum(c for x, c in shape.costs.items() if x not in computed)
         if cost > room or not made.isdisjoint(shape.tables):
             runs.append(([], True))
             room, made, computed = LARGEST_KERNEL, set(), set()
@@ -68,7 +77,7 @@ def small_runs(fusion: Fusion) -> list[tuple[list[Group], bool]]:
         runs[-1][0].append(group)
         room -= cost
         made.update(group.roots)
-        computed |= shape.nodes
+        computed.update(shape.costs)
     return runs
 
 
@@ -76,11 +85,11 @@ def small_runs(fusion: Fusion) -> list[tuple[list[Group], bool]]:
 class _Shape:
     """What a group computes, and in how many instructions: unrolled, and as a loop.
 
-    ``tables`` are what it reads at computed places: they have to be in memory, made by a run
-    before. A group that is not ``small`` has to be a loop.
+    ``costs`` are the instructions of each node unrolled; ``tables`` are what it reads at computed
+    places. A group that is not ``small`` has to be a loop.
     """
 
-    nodes: set[Node]
+    costs: dict[Node, int]
     tables: set[Node]
     small: bool
     unrolled: int
@@ -94,29 +103,36 @@ class _Shape:
             use = uses[root]
             nodes.update((root, *use.inside))
             whole.update(use.read)
-        tables = {base(x.operands[0]) for x in nodes if x.primitive.name == "gather"}
-        cost = 0
-        small = not any(_excluded(x) for x in nodes)
-        if small:
-            cost = _cost(nodes)
-            whole.update(nodes.difference(group.roots))
-            large = any(x.type.size > LARGEST_ARRAY for x in whole if _is_made(x))
-            small = cost <= LARGEST_GROUP and not large
         looped = LOOP_COST + LOOP_FACTOR * sum(map(weight, nodes))
-        return _Shape(nodes, tables, small, cost, looped)
+        read = tables(group, uses)
+        if any(excluded(x) or not 0 < _points(x) <= LARGEST_SPACE for x in nodes):
+            return _Shape({}, read, False, 0, looped)
+        roots = frozenset(group.roots)
+        costs = {x: max(_instructions(x), x in roots) * _points(x) for x in nodes}
+        unrolled = sum(costs.values())
+        whole.update(nodes - roots)
+        large = any(x.type.size > LARGEST_ARRAY for x in whole if _is_made(x))
+        small = unrolled <= LARGEST_GROUP and not large
+        return _Shape(costs, read, small, unrolled, looped)
 
 
-def _cost(nodes: Iterable[Node]) -> int:
-    """Instructions that the nodes take unrolled."""
-    return sum(weight(x) * _points(x) for x in nodes)
+def tables(group: Group, uses: Mapping[Node, Use]) -> set[Node]:
+    """What a group reads at computed places: that has to be in memory, made by a run before."""
+    nodes = (x for root in group.roots for x in (root, *uses[root].inside))
+    return {base(x.operands[0]) for x in nodes if x.primitive.name == "gather"}
 
 
-def _excluded(node: Node) -> bool:
+def _instructions(node: Node) -> int:
+    """What an element of a node costs here, where moving elements costs nothing."""
+    return 0 if node.primitive.name in MOVED else weight(node)
+
+
+def excluded(node: Node) -> bool:
+    """Whether a node cannot be computed an element at a time."""
     name = node.primitive.name
-    special = name == "dot" or any(
+    return name == "dot" or any(
         name in names for names in (SCATTERS, ARG_REDUCTIONS, ROUTINES, SEVERAL)
     )
-    return special or not 0 < _points(node) <= LARGEST_SPACE
 
 
 def _is_made(node: Node) -> bool:
@@ -130,12 +146,17 @@ def _points(node: Node) -> int:
     return node.type.size
 
 
+class NotAlongError(Exception):
+    """An axis that the kernel's loop runs along is moved, or cut, or joined with another."""
+
+
 @dataclass(slots=True)
 class Unrolled:
     """The steps of a kernel without loops, being collected by (node, index)."""
 
     buffers: dict[Node, Buffer]
-    inside: frozenset[Node]
+    inside: AbstractSet[Node]
+    loops: int = 0
     steps: list[Step] = field(default_factory=list)
     numbers: dict[Place, int] = field(default_factory=dict)
 
@@ -187,27 +208,27 @@ class Unrolled:
         node, index = place
         name = node.primitive.name
         if self._in_memory(node):
-            offset = _flat(node.type.shape, index)
-            step = Step("load", node, (), self.buffers[base(node)], Affine(offset, ()))
+            at = self.place(node.type.shape, index)
+            step = Step("load", node, (), self.buffers[base(node)], at)
         elif node.primitive is LITERAL:
             step = Step("literal", node)
         elif name == "iota":
-            step = Step("iota", node, index=Affine(index[0], ()))
+            step = Step("iota", node, index=self.place((node.type.size,), index))
         elif name in SCANS and len(operands) > 1:
             step = Step("combine", node, tuple(operands))
         elif name in REDUCTIONS or name in SCANS:
-            return self._combined(node, operands)
+            return self.combined(node, operands)
         elif name == "gather":
             table = node.operands[0]
             rest = index[node.operands[1].type.ndim :]
-            offset = _flat(table.type.shape[len(node.operands) - 1 :], rest)
+            where = self.place(table.type.shape[len(node.operands) - 1 :], rest)
             buffer = self.buffers[base(table)]
-            step = Step("gather", node, tuple(operands), buffer, Affine(offset, ()))
+            step = Step("gather", node, tuple(operands), buffer, where)
         else:
             step = Step("apply", node, tuple(operands))
         return self._append(step)
 
-    def _combined(self, node: Node, operands: Sequence[int]) -> int:
+    def combined(self, node: Node, operands: Sequence[int]) -> int:
         """Operands combined in pairs, as a balanced tree."""
         current = list(operands)
         while len(current) > 1:
@@ -215,6 +236,13 @@ class Unrolled:
             combined = [self._append(Step("combine", node, pair)) for pair in pairs]
             current = combined + current[2 * len(combined) :]
         return current[0]
+
+    def place(self, shape: Shape, index: Index) -> Affine:
+        """Where an element is in the memory of an array of the shape."""
+        strides = list(zip(index, row_major_strides(shape), strict=True))
+        offset = sum(i * stride for i, stride in strides if i is not None)
+        along = sum(stride for i, stride in strides if i is None)
+        return Affine(offset, (along,) * self.loops)
 
     def _append(self, step: Step) -> int:
         self.steps.append(step)
@@ -232,24 +260,30 @@ def _source(node: Node, index: Index) -> Place | None:
             axes = params["axes"]
             return operand, tuple(index[axes.index(a)] for a in range(len(axes)))
         case "slice":
-            moves = zip(index, params["starts"], params["steps"], strict=True)
-            return operand, tuple(start + i * step for i, start, step in moves)
+            moves = zip(
+                index, params["starts"], params["steps"], operand.type.shape, node.type.shape,
+                strict=True,
+            )  # fmt: skip
+            return operand, tuple([_moved(*move) for move in moves])
         case "flip":
-            extents = enumerate(zip(index, node.type.shape, strict=True))
-            return operand, tuple(n - 1 - i if a in params["axes"] else i for a, (i, n) in extents)
+            pairs = enumerate(zip(index, node.type.shape, strict=True))
+            return operand, tuple(
+                n - 1 - _known(i) if a in params["axes"] else i for a, (i, n) in pairs
+            )
         case "reshape":
-            return operand, _unravel(_flat(node.type.shape, index), operand.type.shape)
+            return operand, _reshaped(node, index)
         case "stop_gradient" | "barrier":
             return operand, index
         case "concatenate":
             return _concatenated(node, index)
         case "pad":
             gaps = [gap + 1 for gap in params["interior"]]
-            inner = _within(index, params["low"], gaps, operand.type.shape)
+            inner = _within(index, params["low"], gaps, operand.type.shape, node.type.shape)
             return (node.operands[1], ()) if inner is None else (operand, inner)
         case "update_slice":
             update = node.operands[1]
-            inner = _within(index, params["starts"], params["steps"], update.type.shape)
+            regions = params["starts"], params["steps"], update.type.shape
+            inner = _within(index, *regions, node.type.shape)
             return (operand, index) if inner is None else (update, inner)
         case _:
             return None
@@ -257,7 +291,7 @@ def _source(node: Node, index: Index) -> Place | None:
 
 def _concatenated(node: Node, index: Index) -> Place:
     axis = node.params["axis"]
-    position = index[axis]
+    position = _known(index[axis])
     for operand in node.operands:
         extent = operand.type.shape[axis]
         if position < extent:
@@ -267,11 +301,15 @@ def _concatenated(node: Node, index: Index) -> Place:
 
 
 def _within(
-    index: Index, starts: Sequence[int], steps: Sequence[int], shape: Shape
+    index: Index, starts: Sequence[int], steps: Sequence[int], shape: Shape, whole: Shape
 ) -> Index | None:
     """The index in a region that begins at ``starts``, in ``steps``; None outside of it."""
-    inner = []
-    for i, start, step, extent in zip(index, starts, steps, shape, strict=True):
+    inner: list[int | None] = []
+    extents = zip(shape, whole, strict=True)
+    for i, start, step, (extent, outer) in zip(index, starts, steps, extents, strict=True):
+        if i is None:
+            inner.append(_moved(i, start, step, extent, outer))
+            continue
         number, rest = divmod(i - start, step)
         if rest or not 0 <= number < extent:
             return None
@@ -279,12 +317,43 @@ def _within(
     return tuple(inner)
 
 
+def _known(i: int | None) -> int:
+    """A place along an axis that the kernel's loop must not run along."""
+    if i is None:
+        raise NotAlongError
+    return i
+
+
+def _moved(i: int | None, start: int, step: int, extent: int, kept: int) -> int | None:
+    """Where a place is behind a slice; the loop goes on along an axis of which all is kept."""
+    if i is not None:
+        return start + i * step
+    if start or step != 1 or extent != kept:
+        raise NotAlongError
+    return ALONG
+
+
+def _reshaped(node: Node, index: Index) -> Index:
+    """The operand's index; an axis that the loop runs along must stay as it is."""
+    source, target = node.operands[0].type.shape, node.type.shape
+    if ALONG not in index:
+        return unravel(_flat(target, index), source)
+    axis = index.index(ALONG)
+    before = math.prod(target[:axis])
+    for here in range(len(source)):
+        if math.prod(source[:here]) == before and source[here] == target[axis]:
+            first = unravel(_flat(target[:axis], index[:axis]), source[:here])
+            rest = unravel(_flat(target[axis + 1 :], index[axis + 1 :]), source[here + 1 :])
+            return (*first, ALONG, *rest)
+    raise NotAlongError
+
+
 def _flat(shape: Shape, index: Index) -> int:
-    return sum(i * s for i, s in zip(index, row_major_strides(shape), strict=True))
+    return sum(_known(i) * s for i, s in zip(index, row_major_strides(shape), strict=True))
 
 
-def _unravel(flat: int, shape: Shape) -> Index:
-    index = []
+def unravel(flat: int, shape: Shape) -> tuple[int, ...]:
+    index: list[int] = []
     for extent in reversed(shape):
         flat, i = divmod(flat, extent)
         index.append(i)
@@ -293,8 +362,10 @@ def _unravel(flat: int, shape: Shape) -> Index:
 
 def _reduced_indices(node: Node, index: Index) -> Iterable[Index]:
     shape, axes = node.operands[0].type.shape, node.params["axes"]
+    if math.prod(shape[a] for a in axes) > LARGEST_SPACE:
+        raise NotAlongError
     for number in range(math.prod(shape[a] for a in axes)):
-        along = iter(_unravel(number, tuple(shape[a] for a in axes)))
+        along = iter(unravel(number, tuple(shape[a] for a in axes)))
         kept = iter(index)
         yield tuple(next(along) if a in axes else next(kept) for a in range(len(shape)))
 
@@ -302,9 +373,10 @@ def _reduced_indices(node: Node, index: Index) -> Iterable[Index]:
 def _carried(node: Node, index: Index) -> list[Place]:
     """What a scan is made of at an index: its value at the place before, if any, and operands."""
     axis, reverse = node.params["axis"], node.params["reverse"]
-    if index[axis] == (node.type.shape[axis] - 1 if reverse else 0):
+    position = _known(index[axis])
+    if position == (node.type.shape[axis] - 1 if reverse else 0):
         return [(node.operands[-1], index)]
-    before = (*index[:axis], index[axis] + (1 if reverse else -1), *index[axis + 1 :])
+    before = (*index[:axis], position + (1 if reverse else -1), *index[axis + 1 :])
     return [(node, before), *((x, index) for x in node.operands)]
 
 
@@ -317,6 +389,6 @@ def unrolled_kernel(
     sinks = []
     for root in stored:
         for flat in range(root.type.size):
-            value = body.value(root, _unravel(flat, root.type.shape))
+            value = body.value(root, unravel(flat, root.type.shape))
             sinks.append(Sink("store", root, value, buffers[root], Affine(flat, ())))
     return LoopKernel((), body.steps, sinks, roots=roots)

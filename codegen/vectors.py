@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from .assembly import (
     I1,
-    I64,
     FunctionWriter,
     Value,
     constant,
@@ -22,8 +21,8 @@ def lane_numbers(w: FunctionWriter, first: Value, step: int, width: int) -> Valu
     """``first + lane * step`` in every lane."""
     if width == 1:
         return first
-    steps = ", ".join(f"i64 {k * step}" for k in range(width))
-    numbers = Value(vector(I64, width), f"<{steps}>")
+    steps = ", ".join(f"{first.type} {k * step}" for k in range(width))
+    numbers = Value(vector(first.type, width), f"<{steps}>")
     return numbers if first.name == "0" else w.op("add", w.splat(first, width), numbers)
 
 

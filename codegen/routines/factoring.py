@@ -13,6 +13,7 @@ from pullback.tracer.types import is_complex
 
 from ..assembly import I64, Value, constant
 from ..elements import memory_element
+from . import small_systems
 from .writer import RoutineLowering, RoutineWriter
 
 BLOCK = 64
@@ -48,6 +49,9 @@ CHOLESKY = RoutineLowering(_emit_cholesky, work=cube)
 
 def _emit_lu(r: RoutineWriter) -> None:
     """The factors, and in a last row the pivots as numbers."""
+    if small_systems.in_lanes(r.node):
+        small_systems.factor(r)
+        return
     w = r.w
     *batch, n, m = r.node.operands[0].type.shape
     count = min(m, n)
@@ -73,6 +77,9 @@ LU = RoutineLowering(_emit_lu, _lu_scratch, cube)
 
 def _emit_lu_solve(r: RoutineWriter) -> None:
     """Right-hand sides, each a row, in place."""
+    if small_systems.in_lanes(r.node):
+        small_systems.solve(r)
+        return
     w = r.w
     *batch, count, n = r.node.type.shape
     r.copy(r.target, r.operands[1], r.node.type.nbytes)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..ir import Graph, Node, replay
+from ..ir import LITERAL, PARAMETER, Graph, Node, replay
 from ..passes.quiet import quiet
 from ..passes.subgraph import derived, used_parameters, varying_outputs
 from ..primitive import Domain, OfDtype, Primitive, register
@@ -288,8 +288,9 @@ class Backward:
     """A body that goes back a step.
 
     It takes the constants; carries the cotangents of the carried values that vary and sums up those
-    of the constants; its xs are what was carried, the xs, and the cotangents of the results, of
-    which ``ys`` are stacked ones and ``histories`` carried values.
+    of the constants; its xs are what was carried, the xs, the ys that it need not compute again,
+    and the cotangents of the results, of which ``ys`` are stacked ones and ``histories`` carried
+    values.
     """
 
     body: Graph
@@ -298,6 +299,7 @@ class Backward:
     xs: Flags
     ys: tuple[int, ...]
     histories: tuple[int, ...]
+    known: tuple[int, ...]
 
     def pull(
         self,
@@ -307,22 +309,27 @@ class Backward:
         fixed: Sequence[Tracer],
         init: Sequence[Tracer],
         xs: Sequence[Tracer],
-        history: Callable[[int], Tracer],
+        result: Callable[[int], Tracer],
         reverse: bool,
     ) -> list[Tracer | None]:
         """The cotangents of constants, first carried values and xs, by the loop that goes back.
 
-        ``history`` gives what a carried value was at the beginning of every step.
+        ``result`` gives a result of the loop by its number.
         """
         first = layout.consts + sum(self.carries) + sum(self.consts)
         used = used_parameters(self.body)[first:]
         # What is not used is left out, whatever stands in its place.
-        states = [history(i) if used[i] else x for i, x in enumerate(init)]
+        states = [result(layout.history(i)) if used[i] else x for i, x in enumerate(init)]
+        ys = [layout.carries + y for y in self.known]
+        known = [
+            result(y) if yes else cotangents[y]
+            for y, yes in zip(ys, used[len(init) + len(xs) :], strict=False)
+        ]
         ct_init = [
             cotangents[i] if i in cotangents else zeros(init[i].type) for i in places(self.carries)
         ]
         sums = [zeros(x.type) for x in chosen(fixed, self.consts)]
-        given = [*states, *xs, *(cotangents[layout.carries + y] for y in self.ys)]
+        given = [*states, *xs, *known, *(cotangents[layout.carries + y] for y in self.ys)]
         given += [cotangents[layout.history(h)] for h in self.histories]
         found = iter(results_of(self.body, fixed, [*ct_init, *sums], given, steps, reverse))
         ct_carries = [next(found) if yes else None for yes in self.carries]
@@ -350,7 +357,16 @@ def _backward(
     consts, carries, xs = (tuple(flags) for flags in layout.split(varies))
     seeded = [*places(carries), *(layout.carries + y for y in ys)]
     back = vjp(quiet(body), list(places(varies)), seeded)
-    pulled = Graph(back.parameters, back.nodes, back.outputs[len(body.outputs) :])
+    known = {
+        back.outputs[layout.carries + y]: y
+        for y in ys
+        if back.outputs[layout.carries + y].primitive not in (PARAMETER, LITERAL)
+    }
+    pulled = Graph(
+        (*back.parameters, *known),
+        tuple(x for x in back.nodes if x not in known),
+        back.outputs[len(body.outputs) :],
+    )
     of_consts, of_carries, of_xs = layout.split(body.parameters)
     with new_trace() as trace:
 
@@ -359,10 +375,10 @@ def _backward(
 
         fixed = new(of_consts)
         cts, sums = new(chosen(of_carries, carries)), new(chosen(of_consts, consts))
-        state, slices = new(of_carries), new(of_xs)
+        state, slices, values = new(of_carries), new(of_xs), new(list(known))
         ct_ys = new([body.outputs[layout.carries + y] for y in ys])
         ct_states = new([of_carries[h] for h in histories])
-        arguments = [x.node for x in (*fixed, *state, *slices, *cts, *ct_ys)]
+        arguments = [x.node for x in (*fixed, *state, *slices, *cts, *ct_ys, *values)]
         found = [Tracer(x) for x in replay(pulled, trace.builder, arguments)]
         ct_consts, found = found[: len(sums)], found[len(sums) :]
         ct_carries, ct_xs = found[: len(cts)], found[len(cts) :]
@@ -371,7 +387,7 @@ def _backward(
             ct_carries[place] = ct_carries[place] + ct
         totals = [a + b for a, b in zip(sums, ct_consts, strict=True)]
         graph = trace.builder.graph([x.node for x in (*ct_carries, *totals, *ct_xs)])
-    return Backward(graph, consts, carries, xs, ys, histories)
+    return Backward(graph, consts, carries, xs, ys, histories, tuple(known.values()))
 
 
 def _scan_vjp(
@@ -393,11 +409,11 @@ def _scan_vjp(
     }  # fmt: skip
     fixed, init, xs = layout.split(given)
 
-    def history(carry: int) -> Tracer:
-        return scan(*operands, **params, result=layout.history(carry))
+    def result_of(number: int) -> Tracer:
+        return scan(*operands, **params, result=number)
 
     steps = count[0] if length is None else length
-    pulled = back.pull(cotangents, layout, steps, fixed, init, xs, history, not reverse)
+    pulled = back.pull(cotangents, layout, steps, fixed, init, xs, result_of, not reverse)
     return [*(None for _ in count), *pulled]
 
 

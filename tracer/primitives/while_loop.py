@@ -144,16 +144,8 @@ def _while_vjp(
     def result(number: int) -> Tracer:
         return while_loop(*operands, cond=cond, body=body, result=number)
 
-    pulled = back.pull(
-        cotangents,
-        layout,
-        result(turns(layout)),
-        fixed,
-        init,
-        [],
-        lambda carry: result(layout.history(carry)),
-        reverse=True,
-    )
+    steps = result(turns(layout))
+    pulled = back.pull(cotangents, layout, steps, fixed, init, [], result, reverse=True)
     return [*(None for _ in operands[:own]), *pulled]
 
 
