@@ -47,7 +47,6 @@ def adjustment_errors(
     return errors, weight_error(weights)
 
 
-@pb.jit
 def adjustment_blocks(
     cameras: Any, points: Any, weights: Any, features: Any, of_camera: Any, of_point: Any
 ) -> Any:
@@ -60,6 +59,7 @@ def adjustment_blocks(
     return np.concatenate([rows.ravel(), pb.vmap(pb.grad(weight_error))(weights)])
 
 
+@pb.jit
 def adjustment_jacobian(
     cameras: Any, points: Any, weights: Any, features: Any, of_camera: Any, of_point: Any
 ) -> Any:

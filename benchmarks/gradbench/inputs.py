@@ -100,14 +100,13 @@ def adjustment_pattern(n: int, m: int, of_camera: Array, of_point: Array) -> tup
     """Row pointers and columns of the Jacobian, 3 p rows by 11 n + 3 m + p columns."""
     p = len(of_camera)
     weights = 11 * n + 3 * m + np.arange(p, dtype=np.int32)
-    columns = np.empty((p, 2, 15), np.int32)
-    columns[:, :, :11] = (11 * of_camera)[:, None, None] + np.arange(11, dtype=np.int32)
-    columns[:, :, 11:14] = (11 * n + 3 * of_point)[:, None, None] + np.arange(3, dtype=np.int32)
-    columns[:, :, 14] = weights[:, None]
-    rows = np.empty(3 * p + 1, np.int32)
-    rows[: 2 * p + 1] = 15 * np.arange(2 * p + 1)
-    rows[2 * p :] = 30 * p + np.arange(p + 1)
-    return rows, np.concatenate([columns.ravel(), weights])
+    cameras = 11 * of_camera[:, None] + np.arange(11, dtype=np.int32)
+    points = 11 * n + 3 * of_point[:, None] + np.arange(3, dtype=np.int32)
+    row = np.concatenate([cameras, points, weights[:, None]], axis=1)
+    columns = np.broadcast_to(row[:, None, :], (p, 2, 15)).reshape(-1)
+    of_errors = 15 * np.arange(2 * p + 1, dtype=np.int32)
+    of_weights = 30 * p + 1 + np.arange(p, dtype=np.int32)
+    return np.concatenate([of_errors, of_weights]), np.concatenate([columns, weights])
 
 
 def adjustment_errors(result: Sequence[Any]) -> dict[str, Any]:
