@@ -50,7 +50,7 @@ check-structure: $(VENV)/installed-check
 	$(BIN)/python -m pytest -q tests/test_layering.py tests/test_structure.py
 
 bench: $(VENV)/installed-bench
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py $(if $(GRADBENCH),--gradbench $(GRADBENCH))
 
 format: $(VENV)/installed-check
 	$(BIN)/ruff format .

@@ -14,7 +14,10 @@ import programs
 Array = np.ndarray[Any, Any]
 Inputs = tuple[Array, ...]
 
-EVERYONE = ("pullback", "jax", "torch")
+EVERYONE = ("pullback", "jax", "torch", "autograd", "numpy")
+COMPILED = (*EVERYONE, "torch.compile")
+BY_HAND = (*COMPILED, "numba")
+TENSORS = ("pullback", "torch")
 MIXTURE = Path(__file__).parents[1] / "examples" / "data" / "gmm_d10_K25.txt"
 
 
@@ -35,10 +38,12 @@ class Family:
         program: for ``fresh`` ones, what makes a new program from a number.
         inputs: the arguments for a size.
         size: the size measured; `tiny` is for tests.
-        argnums: which arguments it is differentiated by; none, and only its value is computed.
+        transform: "gradient", "hessian", "hvp" (along the last input), "value" or "tensors".
+        argnums: which arguments it is differentiated by.
         value: whether the value is asked for as well as the gradient.
         one_thread: whether tools get one thread even where a run allows them all.
         fresh: measure the first call of a new function each time.
+        stored: with `fresh`, of the same function each time, which may be found on disk.
         tolerance: how far results may be apart, relative to the largest number.
     """
 
@@ -47,10 +52,12 @@ class Family:
     inputs: Callable[..., Inputs]
     size: tuple[int, ...]
     tiny: tuple[int, ...]
+    transform: str = "gradient"
     argnums: tuple[int, ...] = (0,)
     value: bool = True
     one_thread: bool = False
     fresh: bool = False
+    stored: bool = False
     tolerance: float = 1e-9
     tools: tuple[str, ...] = EVERYONE
     requirement: Requirement | None = None
@@ -76,13 +83,35 @@ def classes(n: int, count: int) -> Inputs:
     return random(n, count, dtype=np.float32), np.arange(n), integers(count, n)
 
 
-def layers(batch: int, *widths: int) -> Inputs:
+def layers(batch: int, *widths: int, dtype: Any = np.float32) -> Inputs:
     weights: list[Array] = []
     for before, after in pairwise(widths):
-        scale = np.float32(before**-0.5)
-        weights += [random(before, after, dtype=np.float32) * scale, np.zeros(after, np.float32)]
-    x = random(batch, widths[0], seed=2, dtype=np.float32)
+        scale = dtype(before**-0.5)
+        weights += [random(before, after, dtype=dtype) * scale, np.zeros(after, dtype)]
+    x = random(batch, widths[0], seed=2, dtype=dtype)
     return *weights, x, np.arange(batch), integers(widths[-1], batch)
+
+
+def double_layers(*sizes: int) -> Inputs:
+    return layers(*sizes, dtype=np.float64)
+
+
+def heads(count: int, positions: int, width: int) -> Inputs:
+    shape = (count, positions, width)
+    return tuple(random(*shape, seed=seed, dtype=np.float32) for seed in range(3))
+
+
+def labelled_without_offset(n: int, features: int) -> Inputs:
+    w, _, x, y = labelled(n, features)
+    return w, x, y
+
+
+def grid(size: int, steps: int) -> Inputs:
+    return random(size, size), np.full(steps, 0.2)
+
+
+def nothing() -> Inputs:
+    return ()
 
 
 def labelled(n: int, features: int) -> Inputs:
@@ -159,7 +188,7 @@ def twelve(steps: int) -> Inputs:
     return np.linspace(0.1, 1.0, 12), np.full(steps, 1e-3)
 
 
-LOOPS = ("pullback", "jax")
+COMPILERS = LOOPS = ("pullback", "jax")
 
 FAMILIES = (
     Family(
@@ -170,7 +199,7 @@ FAMILIES = (
         (10,),
         value=False,
         one_thread=True,
-        tools=("pullback", "jax", "jax, NumPy in and out", "torch"),
+        tools=("pullback", "jax", "jax, NumPy in and out", "torch", "autograd", "numba", "casadi"),
         requirement=Requirement(0.6e-6, 15, "jax, NumPy in and out"),
     ),
     Family(
@@ -181,7 +210,20 @@ FAMILIES = (
         (10,),
         value=False,
         fresh=True,
+        tools=COMPILERS,
         requirement=Requirement(20e-3),
+    ),
+    Family(
+        "first call: gradient, 10 elements, known before",
+        programs.small_with,
+        vector,
+        (10,),
+        (10,),
+        value=False,
+        fresh=True,
+        stored=True,
+        tools=COMPILERS,
+        requirement=Requirement(ratio=20.0),
     ),
     Family(
         "first call: 100 operations",
@@ -189,9 +231,20 @@ FAMILIES = (
         two_vectors,
         (1000,),
         (10,),
-        argnums=(),
+        "value",
         fresh=True,
+        tools=COMPILERS,
         requirement=Requirement(60e-3),
+    ),
+    Family(
+        "first call: Kalman filter, 200 steps",
+        programs.kalman_with,
+        positions,
+        (200,),
+        (4,),
+        argnums=(0, 1),
+        fresh=True,
+        tools=LOOPS,
     ),
     Family(
         "tanh exp sin log1p, 1e6",
@@ -201,10 +254,11 @@ FAMILIES = (
         (11,),
         value=False,
         one_thread=True,
+        tools=BY_HAND,
         requirement=Requirement(ratio=1.3),
     ),
-    Family("Rosenbrock, 1e6", programs.rosenbrock, vector, (1_000_000,), (11,)),
-    Family("logsumexp, 1e6", programs.log_sum_exp, vector, (1_000_000,), (11,)),
+    Family("Rosenbrock, 1e6", programs.rosenbrock, vector, (1_000_000,), (11,), tools=BY_HAND),
+    Family("logsumexp, 1e6", programs.log_sum_exp, vector, (1_000_000,), (11,), tools=BY_HAND),
     Family(
         "softmax cross-entropy, 2048 x 1000, f32",
         programs.cross_entropy,
@@ -220,6 +274,24 @@ FAMILIES = (
         (256, 784, 512, 256, 10),
         (5, 7, 6, 4, 3),
         argnums=(0, 1, 2, 3, 4, 5),
+        tools=COMPILED,
+        tolerance=1e-4,
+    ),
+    Family(
+        "perceptron 784-512-256-10, batch 256, f64",
+        programs.perceptron,
+        double_layers,
+        (256, 784, 512, 256, 10),
+        (5, 7, 6, 4, 3),
+        argnums=(0, 1, 2, 3, 4, 5),
+    ),
+    Family(
+        "attention, 4 heads of 512 x 64, f32",
+        programs.attention,
+        heads,
+        (4, 512, 64),
+        (2, 5, 3),
+        argnums=(0, 1, 2),
         tolerance=1e-4,
     ),
     Family(
@@ -237,9 +309,17 @@ FAMILIES = (
         (1_000_000,),
         (11,),
         argnums=(0, 1, 2, 3, 4),
+        tools=BY_HAND,
     ),
-    Family("Gaussian mixture, d10 K25 n1000", programs.mixture, mixture, (1000,), (7,), (0, 1, 2)),
-    Family("pairwise forces, 700 bodies", programs.bodies, masses, (700,), (6,)),
+    Family(
+        "Gaussian mixture, d10 K25 n1000",
+        programs.mixture,
+        mixture,
+        (1000,),
+        (7,),
+        argnums=(0, 1, 2),
+    ),
+    Family("pairwise forces, 700 bodies", programs.bodies, masses, (700,), (6,), tools=BY_HAND),
     Family("sorted sample, 1e6", programs.sorted_sample, samples, (1_000_000,), (12,)),
     Family("quantile loss, 1e6", programs.quantile_loss, vector, (1_000_000,), (12,)),
     Family(
@@ -250,10 +330,10 @@ FAMILIES = (
         (9, 5, 4),
     ),
     Family(
-        "Gaussian process, likelihood of 200 points",
+        "Gaussian process, likelihood of 400 points",
         programs.gaussian_process,
         gaussian_process,
-        (200,),
+        (400,),
         (5,),
     ),
     Family(
@@ -270,7 +350,8 @@ FAMILIES = (
         observations,
         (20_000,),
         (5,),
-        argnums=(),
+        "value",
+        tools=("pullback", "jax", "torch"),
         requirement=Requirement(ratio=5.0),
     ),
     Family(
@@ -279,7 +360,7 @@ FAMILIES = (
         two_species,
         (1000,),
         (5,),
-        tools=LOOPS,
+        tools=(*LOOPS, "casadi"),
         requirement=Requirement(ratio=10.0),
     ),
     Family(
@@ -288,7 +369,7 @@ FAMILIES = (
         sequence,
         (200, 64),
         (4, 3),
-        (0, 1, 2),
+        argnums=(0, 1, 2),
         tools=LOOPS,
         requirement=Requirement(ratio=2.0),
     ),
@@ -298,7 +379,7 @@ FAMILIES = (
         positions,
         (200,),
         (4,),
-        (0, 1),
+        argnums=(0, 1),
         tools=LOOPS,
         requirement=Requirement(ratio=10.0),
     ),
@@ -308,7 +389,46 @@ FAMILIES = (
         twelve,
         (1000,),
         (5,),
-        tools=LOOPS,
+        tools=(*LOOPS, "casadi"),
         requirement=Requirement(ratio=10.0),
+    ),
+    Family(
+        "heat equation, 256 x 256, 100 steps",
+        programs.heat,
+        grid,
+        (256, 100),
+        (5, 3),
+        tools=(*LOOPS, "torch"),
+        requirement=Requirement(ratio=2.0),
+    ),
+    Family(
+        "Hessian of logistic regression, 1,000 x 40",
+        programs.logistic_without_offset,
+        labelled_without_offset,
+        (1000, 40),
+        (9, 4),
+        "hessian",
+        tools=("pullback", "jax", "torch", "autograd"),
+        requirement=Requirement(ratio=2.0),
+    ),
+    Family(
+        "Hessian times a vector, Rosenbrock 1e5",
+        programs.rosenbrock,
+        two_vectors,
+        (100_000,),
+        (11,),
+        "hvp",
+        tools=("pullback", "jax", "torch", "autograd", "numba"),
+        requirement=Requirement(ratio=2.0),
+    ),
+    Family(
+        "tensors: a step of training",
+        programs.training,
+        nothing,
+        (),
+        (),
+        "tensors",
+        tools=TENSORS,
+        requirement=Requirement(ratio=3.0, peer="torch"),
     ),
 )

@@ -9,24 +9,35 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from families import Family, Requirement
-from tools import ONE_THREAD, installed
+from tools import ONE_THREAD, TOOLS, VALUE_ONLY, installed
 
-ROUND_SECONDS = 0.1
 FIRST_CALLS = 3
+"""In a process that has compiled before; the best of them counts."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured: rounds, seconds of each, threads, and by which tools."""
+
+    rounds: int = 7
+    seconds: float = 0.1
+    threads: str = "one"
+    tools: tuple[str, ...] = tuple(TOOLS)
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of a tool: the process's first call, samples by round; the most memory in bytes.
+    """Seconds of a tool by round, and the most memory in bytes.
 
-    ``again`` is the first call of a function in a process that has compiled another before.
+    ``first`` is of the first call in a process, ``again`` of one in a process that has compiled
+    other things before.
     """
 
     first: float
@@ -56,8 +67,8 @@ class Measured:
 
     @property
     def peer(self) -> str | None:
-        """The fastest of the others."""
-        peers = [name for name in self.times if name != "pullback"]
+        """The fastest of the others that does the same."""
+        peers = [name for name in self.times if name not in ("pullback", *VALUE_ONLY)]
         return min(peers, key=lambda name: self.times[name].best, default=None)
 
 
@@ -72,10 +83,11 @@ def ratio(measured: Measured, peer: str | None) -> float | None:
 class Process:
     """A worker, as seen from outside."""
 
-    def __init__(self, tool: str, family: Family, threads: str) -> None:
+    def __init__(self, tool: str, family: Family, threads: str, folder: str) -> None:
         # An installed package has its bytecode: so has a clone, from the first process on.
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         environment |= ONE_THREAD if threads == "one" else {}
+        environment["PULLBACK_CACHE_DIR"] = folder if family.stored else ""
         script = str(Path(__file__).parent / "worker.py")
         self._process = subprocess.Popen(
             [sys.executable, script, tool, family.name, threads],
@@ -109,22 +121,28 @@ class Process:
 
 
 @contextlib.contextmanager
-def processes(family: Family, threads: str) -> Iterator[dict[str, Process]]:
+def processes(family: Family, threads: str, tools: Sequence[str]) -> Iterator[dict[str, Process]]:
     """A worker for each tool that is installed."""
-    made = {tool: Process(tool, family, threads) for tool in family.tools if installed(tool)}
-    try:
-        yield made
-    finally:
-        for process in made.values():
-            process.stop()
+    unable = () if family.value else VALUE_ONLY
+    wanted = [x for x in family.tools if x in tools and x not in unable and installed(x)]
+    with tempfile.TemporaryDirectory() as folder:
+        made = {tool: Process(tool, family, threads, folder) for tool in wanted}
+        try:
+            yield made
+        finally:
+            for process in made.values():
+                process.stop()
 
 
-def measure(family: Family, rounds: int, threads: str) -> tuple[Measured, dict[str, str]]:
+def measure(family: Family, plan: Plan) -> tuple[Measured, dict[str, str]]:
     """Times of all tools in turn, with one thread each or all; and what tools that failed said."""
-    threads = "one" if family.one_thread else threads
+    threads = "one" if family.one_thread else plan.threads
     failed: dict[str, str] = {}
     firsts: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, processes(family, threads) as workers:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        processes(family, threads, plan.tools) as workers,
+    ):
         for tool, process in list(workers.items()):
             try:
                 process.ready()
@@ -133,17 +151,19 @@ def measure(family: Family, rounds: int, threads: str) -> tuple[Measured, dict[s
                 failed[tool] = str(error)
         alive = {tool: process for tool, process in workers.items() if tool in firsts}
         samples: dict[str, list[list[float]]] = {tool: [] for tool in alive}
-        again: dict[str, list[float]] = {tool: [] for tool in alive}
-        for _ in range(rounds):
+        for _ in range(plan.rounds):
             for tool, process in alive.items():
-                samples[tool].append(process.order(do="sample", **{"for": ROUND_SECONDS}))
-        memory = {tool: process.order(do="memory") for tool, process in alive.items()}
-        for _ in range(FIRST_CALLS):
-            for tool, process in alive.items():
-                again[tool].append(process.order(do="again"))
+                samples[tool].append(process.order(do="sample", **{"for": plan.seconds}))
         times = {
-            tool: Times(firsts[tool], samples[tool], memory[tool], min(again[tool]))
-            for tool in alive
+            tool: Times(
+                firsts[tool],
+                samples[tool],
+                process.order(do="memory"),
+                None
+                if family.fresh
+                else min(process.order(do="again") for _ in range(FIRST_CALLS)),
+            )
+            for tool, process in alive.items()
         }
         apart = _apart({tool: _load(f"{folder}/{tool}.npz") for tool in alive})
     measured = Measured(family.name, threads, times, apart, family.tolerance, family.requirement)
@@ -161,13 +181,14 @@ def _apart(results: dict[str, list[np.ndarray[Any, Any]]]) -> dict[str, float]:
     if ours is None:
         return {}
     return {
-        tool: max(_distance(a, b) for a, b in zip(ours, theirs, strict=True))
+        tool: max(_distance(a, b) for a, b in zip(ours, theirs, strict=tool not in VALUE_ONLY))
         for tool, theirs in results.items()
         if tool != "pullback"
     }
 
 
 def _distance(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
-    assert a.shape == b.shape, f"results of shapes {a.shape} and {b.shape}"
+    if a.shape != b.shape:
+        return float("inf")
     scale = max(float(np.max(np.abs(b), initial=0.0)), 1e-300)
     return float(np.max(np.abs(a - b), initial=0.0)) / scale

@@ -24,7 +24,7 @@ def use(
     logsumexp: Callable[..., Any],
     scan: Any = None,
     *,
-    jacobians: Callable[[Any], Any],
+    jacobians: Callable[[Any], Any] | None = None,
 ) -> None:
     """Let the programs compute with these functions from now on.
 
@@ -87,6 +87,18 @@ def perceptron(
 def logistic(w: Any, b: Any, x: Any, y: Any) -> Any:
     z = x @ w + b
     return xp.mean(xp.logaddexp(xp.zeros_like(z), z) - y * z)
+
+
+def logistic_without_offset(w: Any, x: Any, y: Any) -> Any:
+    return logistic(w, 0.0, x, y)
+
+
+def attention(queries: Any, keys: Any, values: Any) -> Any:
+    """Of every head, (heads, positions, width) each."""
+    scores = queries @ xp.swapaxes(keys, 1, 2) * queries.shape[2] ** -0.5
+    weights = xp.exp(scores - logsumexp(scores, 2)[:, :, None])
+    seen = weights @ values
+    return xp.sum(seen * seen)
 
 
 def black_scholes(spot: Any, strike: Any, years: Any, rate: Any, volatility: Any) -> Any:
@@ -210,6 +222,30 @@ def recurrent(w: Any, u: Any, b: Any, xs: Any) -> Any:
     return xp.sum(states * states)
 
 
+def heat(start: Any, steps: Any) -> Any:
+    """Diffusion on a square grid whose border stays as it is."""
+
+    def step(u: Any, rate: Any) -> Any:
+        inside = u[1:-1, 1:-1]
+        around = u[:-2, 1:-1] + u[2:, 1:-1] + u[1:-1, :-2] + u[1:-1, 2:]
+        middle = xp.concatenate(
+            [u[1:-1, :1], inside + rate * (around - 4 * inside), u[1:-1, -1:]], 1
+        )
+        return xp.concatenate([u[:1], middle, u[-1:]], 0), None
+
+    end, _ = scan(step, start, steps)
+    return xp.sum(end * end)
+
+
+def kalman_with(constant: float) -> Callable[..., Any]:
+    """The filter with noise that no tool has seen."""
+
+    def program(motion: Any, noise: Any, seen: Any, observe: Any, blur: Any) -> Any:
+        return kalman(motion, noise * constant, seen, observe, blur)
+
+    return program
+
+
 def kalman(motion: Any, noise: Any, seen: Any, observe: Any, blur: Any) -> Any:
     """The log-likelihood of a Kalman filter with four states, of which two are seen."""
 
@@ -239,3 +275,26 @@ def dozen(start: Any, steps: Any) -> Any:
 
     end, _ = scan(step, tuple(start[i] * 1.0 for i in range(12)), steps)
     return sum(x * x for x in end)
+
+
+# -- tensors -----------------------------------------------------------------------------------
+
+
+def training(torch: Any) -> Callable[[], Any]:
+    """A step of PyTorch's tutorial: a sine fitted by a polynomial of degree three."""
+    x = torch.linspace(-3.0, 3.0, 2000, dtype=torch.float64)
+    y = torch.sin(x)
+    weights = [
+        torch.tensor(w, dtype=torch.float64, requires_grad=True) for w in (0.1, 0.2, 0.3, 0.4)
+    ]
+    optimizer = torch.optim.SGD(weights, lr=1e-7)
+
+    def step() -> Any:
+        a, b, c, d = weights
+        loss = ((a + b * x + c * x**2 + d * x**3 - y) ** 2).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return [loss.item(), *(w.item() for w in weights)]
+
+    return step

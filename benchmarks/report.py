@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -17,24 +19,29 @@ COLUMNS = (
     "best",
     "median",
     "first call",
-    "process's first",
+    "in process",
     "peak memory",
     "apart",
     "ours ahead",
 )
-PACKAGES = ("pullback", "numpy", "scipy", "llvmlite", "jax", "jaxlib", "torch")
+PACKAGES = (
+    *("pullback", "numpy", "scipy", "llvmlite"),
+    *("jax", "jaxlib", "torch", "autograd", "numba", "casadi"),
+)
 
 EXPLANATION = """\
 Each tool runs in a process of its own, on inputs as it likes them best (NumPy arrays, JAX arrays on
 device, PyTorch tensors), on one core where nothing else is said; the processes take turns, and
-every result is waited for. JAX is jitted with 64-bit numbers enabled, PyTorch is eager. *First
-call* is that of a function made anew, in a process that has compiled others: the best of three.
-*Process's first* is the very first call after imports, so that one-time set-up counts, and what a
-tool imports only then. In the families of first calls best and median are of such, too. *Peak
-memory* is what a process takes beyond its inputs, compilation included; for whole processes it is
-all they take. *Apart* is the largest difference from our result, relative to the largest number
-of the array. *Ours ahead* is the peer's time over ours, the best of a round each, median over the
-rounds: the machine is shared, so ratios mean more than times."""
+every result is waited for. JAX is jitted with 64-bit numbers enabled, PyTorch is eager unless it
+says compile, autograd is HIPS autograd; what Numba and CasADi run is written by hand for them, in
+Numba's case the derivative too. NumPy computes the value alone, as a yardstick. *First call* is a
+process's first, so that one-time set-up counts, *in process* the best of three after everything
+compiled was let go; in the families of that name the other columns are of such calls. Compiled code
+is not looked for on disk but where a program is *known before*, and by whole processes after the
+first. *Peak memory* is what a process takes beyond its inputs, compilation included; for whole
+processes it is all they take. *Apart* is the largest difference from our result, relative to the
+largest number of the array. *Ours ahead* is the peer's time over ours, the best of a round each,
+median over the rounds: the machine is shared, so ratios mean more than times."""
 
 FUNCTIONS = """\
 A million elements, compiled and by NumPy in turn; * marks what takes over 1.2 times as long."""
@@ -69,7 +76,7 @@ def rows(measured: Measured) -> Iterable[tuple[str, ...]]:
 def _numbers(times: Times) -> tuple[str, ...]:
     memory = f"{times.memory / 1e6:.0f} MB"
     again = "" if times.again is None else seconds(times.again)
-    return seconds(times.best), seconds(times.median), again, seconds(times.first), memory
+    return seconds(times.best), seconds(times.median), seconds(times.first), again, memory
 
 
 def _apart(measured: Measured, tool: str) -> str:
@@ -147,27 +154,56 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def write(
-    path: Path,
-    all_measured: Sequence[Measured],
-    functions: str,
-    kept: str,
-    problems: Sequence[str],
-) -> None:
-    """RESULTS.md: families of gradients, NumPy's functions, checkpoints, what went wrong."""
-    demands = [text for m in all_measured if (text := required(m)) is not None]
+def ahead(all_measured: Sequence[Measured]) -> dict[str, float]:
+    """How far ahead of the best peer each family is."""
+    found = {m.name: ratio(m, m.peer) for m in all_measured}
+    return {name: times for name, times in found.items() if times is not None}
+
+
+def summary(all_measured: Sequence[Measured]) -> str:
+    """The mean over families, and where a peer is ahead."""
+    ratios = ahead(all_measured)
+    if not ratios:
+        return "No peer was measured."
+    behind = [f"{name} ({times:.2f}x)" for name, times in ratios.items() if times < 1]
+    return (
+        f"Ahead of the best peer {statistics.geometric_mean(ratios.values()):.3g}x, geometric mean "
+        f"over {len(ratios)} families; behind in {len(behind)}"
+        + (f": {', '.join(behind)}." if behind else ".")
+    )
+
+
+@dataclass(frozen=True)
+class Results:
+    """What goes into RESULTS.md; sections that were not asked for are empty."""
+
+    measured: Sequence[Measured]
+    roof: str
+    gradbench: str
+    functions: str
+    checkpoints: str
+    problems: Sequence[str]
+
+
+def write(path: Path, results: Results) -> None:
+    """RESULTS.md: families of gradients, a table of NumPy's functions, what went wrong."""
+    demands = [text for m in results.measured if (text := required(m)) is not None]
     parts = [
         "# Results",
         f"`make bench` (`python benchmarks/run.py`) of {datetime.date.today()}.",
         f"- Machine: {machine()}\n- Versions: {versions()}",
         EXPLANATION,
-        lines(all_measured),
+        f"{summary(results.measured)}\n\n![Times ahead of the best peer](results.png)",
+        lines(results.measured),
+        f"## The machine\n\n{results.roof}",
         "## Required\n\n" + "\n".join(f"- {text}" for text in demands),
-        f"## NumPy's functions\n\n{FUNCTIONS}",
-        functions,
-        f"## Checkpoints\n\n{KEPT}",
-        kept,
     ]
-    if problems:
-        parts.append("## Not measured\n\n" + "\n".join(f"- {text}" for text in problems))
+    if results.gradbench:
+        parts.append(f"## GradBench\n\n{results.gradbench}")
+    if results.functions:
+        parts.append(f"## NumPy's functions\n\n{FUNCTIONS}\n\n{results.functions}")
+    if results.checkpoints:
+        parts.append(f"## Checkpoints\n\n{KEPT}\n\n{results.checkpoints}")
+    if results.problems:
+        parts.append("## Not measured\n\n" + "\n".join(f"- {x}" for x in results.problems))
     path.write_text("\n\n".join(parts) + "\n")

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from families import Requirement
-from measure import Measured, Times
+from measure import Measured, Plan, Times
 from tools import installed
 
 TUTORIAL = Path(__file__).parents[1] / "examples" / "autograd_tutorial.py"
@@ -18,18 +18,18 @@ OUR_IMPORT = "import pullback.torch as torch"
 NAME = "whole process: autograd tutorial"
 
 
-def whole_process(rounds: int) -> tuple[Measured, dict[str, str]]:
+def whole_process(plan: Plan) -> tuple[Measured, dict[str, str]]:
     """Seconds of the two processes, started in turn."""
     with tempfile.TemporaryDirectory() as folder:
         scripts = {"pullback": TUTORIAL}
         failed = {} if TUTORIAL.exists() else {"pullback": f"{TUTORIAL.name} is not there"}
-        if not failed and installed("torch"):
+        if not failed and "torch" in plan.tools and installed("torch"):
             scripts["torch"] = _for_torch(Path(folder))
         samples: dict[str, list[list[float]]] = {tool: [] for tool in scripts}
         memory = dict.fromkeys(scripts, 0)
-        for _ in range(0 if failed else rounds + 1):
+        for _ in range(0 if failed else plan.rounds + 1):
             for tool, script in scripts.items():
-                seconds, peak = _run(script)
+                seconds, peak = _run(script, folder)
                 samples[tool].append([seconds])
                 memory[tool] = max(memory[tool], peak)
     times = {
@@ -49,11 +49,12 @@ def _for_torch(folder: Path) -> Path:
     return copy
 
 
-def _run(script: Path) -> tuple[float, int]:
+def _run(script: Path, folder: str) -> tuple[float, int]:
     """Seconds from start to end, and the most memory in bytes."""
     start = time.perf_counter()
     # An installed package has its bytecode: so has a clone, from the first process on.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment["PULLBACK_CACHE_DIR"] = folder
     process = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.DEVNULL, env=environment
     )

@@ -3,8 +3,8 @@
 `python worker.py TOOL FAMILY one|all` takes orders as lines of JSON and answers each with one:
 
     {"do": "first", "save": path}   the first call; results go to the file   -> seconds
-    {"do": "again"}                 the first call of a function made anew   -> seconds
     {"do": "sample", "for": s}      calls for about s seconds                -> [seconds a call]
+    {"do": "again"}                 the first call of what is compiled once more    -> seconds
     {"do": "memory"}                most memory since before the first call  -> bytes
 """
 
@@ -14,7 +14,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,7 @@ class Worker:
     """The state between orders."""
 
     def __init__(self, tool: Tool, family: Family) -> None:
-        self._tool = tool
-        self._family = family
+        self._tool, self._family = tool, family
         self._calls = _calls(tool, family)
         self._call = next(self._calls)
         self._number = 1
@@ -45,10 +44,6 @@ class Worker:
             self._number = _number(self._call)
         return seconds
 
-    def again(self) -> float:
-        self._tool.forget()
-        return _timed(next(_calls(self._tool, self._family)), 1)
-
     def sample(self, seconds: float) -> list[float]:
         samples: list[float] = []
         end = time.perf_counter() + seconds
@@ -56,6 +51,12 @@ class Worker:
             call = next(self._calls)
             samples.append(_timed(call, self._number))
         return samples
+
+    def again(self) -> float:
+        """The first call with everything but the program warm."""
+        self._tool.forget()
+        call = next(_calls(self._tool, self._family))
+        return _timed(call, 1)
 
     def memory(self) -> int:
         return self._memory.peak()
@@ -65,10 +66,15 @@ def _calls(tool: Tool, family: Family) -> Iterator[Call]:
     """The call to time; a new one each time if first calls are timed."""
     inputs = family.inputs(*family.size)
     if not family.fresh:
-        call = tool.prepare(family.program, inputs, family.argnums, family.value)
-        return itertools.repeat(call)
-    programs = (family.program(1 + n / 8) for n in itertools.count())
-    return (tool.prepare(p, inputs, family.argnums, family.value) for p in programs)
+        return itertools.repeat(tool.prepare(family, family.program, inputs))
+    return _fresh(tool, family, inputs)
+
+
+def _fresh(tool: Tool, family: Family, inputs: Sequence[Any]) -> Iterator[Call]:
+    for n in itertools.count():
+        if family.stored:
+            tool.forget()
+        yield tool.prepare(family, family.program(1 if family.stored else 1 + n / 8), inputs)
 
 
 def _timed(call: Callable[[], Any], number: int) -> float:
@@ -118,10 +124,10 @@ def main(tool: str, name: str, threads: str) -> None:
         match order["do"]:
             case "first":
                 answer: Any = worker.first(order["save"])
-            case "again":
-                answer = worker.again()
             case "sample":
                 answer = worker.sample(order["for"])
+            case "again":
+                answer = worker.again()
             case _:
                 answer = worker.memory()
         print(json.dumps(answer), flush=True)
