@@ -56,7 +56,7 @@ def callback(
     traced.debug_callback(callback, function_name(callback), args, kwargs)
 
 
-def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
+def print(fmt: Any, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Print values from compiled code, when and as often as the line is run.
 
     Args:

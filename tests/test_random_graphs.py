@@ -29,7 +29,7 @@ from pullback.tracer.passes.tangent import jvp
 from pullback.tracer.primitive import TABLE
 from pullback.tracer.trace import Tracer, literal, new_trace
 from pullback.tracer.transform import inline
-from pullback.tracer.types import DTYPES, ArrayType, is_float
+from pullback.tracer.types import COMPLEX64, DTYPES, FLOAT32, ArrayType, is_float
 
 Array = np.ndarray[Any, Any]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -568,7 +568,7 @@ def compiled(graph: Graph, arguments: Sequence[Array]) -> list[Array]:
 
 def precision(graph: Graph) -> float:
     values = (*graph.parameters, *graph.nodes)
-    single = any(x.type.dtype in (np.float32, np.complex64) for x in values)
+    single = any(x.type.dtype in (FLOAT32, COMPLEX64) for x in values)
     return 1e-4 if single else 1e-10
 
 

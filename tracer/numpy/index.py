@@ -8,6 +8,7 @@ writing follow from that.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ def select(given: list[Item], shape: Shape) -> Selection:
     is_view = True
     for item in one_an_axis(given):
         axis = len(starts)
-        if item is None or item is Ellipsis:
+        if item is None or isinstance(item, EllipsisType):
             layout.append("new" if item is None else "gap")
             continue
         match item:
