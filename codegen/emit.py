@@ -421,7 +421,9 @@ def _fill(w: FunctionWriter, name: str, kernel: Fill, pointer: Value, vector_byt
     if type.size <= LONGEST_FILL * width:
         _store_all(w, value, pointer, range(type.size), width, size)
         return
-    f = FunctionWriter(w.module, name, "void", [(PTR, "target")], linkage="internal")
+    # The kernels that follow may share a function of the kernel's name.
+    filling = f"{name}.fill"
+    f = FunctionWriter(w.module, filling, "void", [(PTR, "target")], linkage="internal")
     (target,) = f.parameters
     rest = type.size % width
     with f.loop(0, type.size - rest, width) as loop:
@@ -429,7 +431,7 @@ def _fill(w: FunctionWriter, name: str, kernel: Fill, pointer: Value, vector_byt
     _store_all(f, value, target, range(type.size - rest, type.size), width, size)
     f.ret()
     f.finish()
-    w.call_known(name, "void", [pointer])
+    w.call_known(filling, "void", [pointer])
 
 
 def _store_all(

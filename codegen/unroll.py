@@ -59,18 +59,20 @@ def small_runs(fusion: Fusion) -> list[tuple[list[Group], bool]]:
     In a large program only what a loop would not make shorter is unrolled.
     """
     shapes = [_Shape.of(group, fusion.uses) for group in fusion.groups]
-    large = sum(shape.unrolled for shape in shapes if shape.small) > LARGEST_PROGRAM
+    large = sum(shape.unrolled for shape in shapes if shape.begins) > LARGEST_PROGRAM
     runs: list[tuple[list[Group], bool]] = []
     made: set[Node] = set()
     computed: set[Node] = set()
     room = CLOSED
     for group, shape in zip(fusion.groups, shapes, strict=True):
-        if not shape.small or (large and shape.unrolled > shape.looped):
+        cost = sum(c for x, c in shape.costs.items() if x not in computed)
+        joins = cost <= room and made.isdisjoint(shape.tables)
+        looped = not shape.costs or (large and shape.unrolled > shape.looped)
+        if looped or not (joins or shape.begins):
             runs.append(([group], False))
             room = CLOSED
             continue
-        cost = sum(c for x, c in shape.costs.items() if x not in computed)
-        if cost > room or not made.isdisjoint(shape.tables):
+        if not joins:
             runs.append(([], True))
             room, made, computed = LARGEST_KERNEL, set(), set()
             cost = shape.unrolled
@@ -85,13 +87,13 @@ def small_runs(fusion: Fusion) -> list[tuple[list[Group], bool]]:
 class _Shape:
     """What a group computes, and in how many instructions: unrolled, and as a loop.
 
-    ``costs`` are the instructions of each node unrolled; ``tables`` are what it reads at computed
-    places. A group that is not ``small`` has to be a loop.
+    ``costs`` are the instructions of each node unrolled, none if the group has to be a loop;
+    ``tables`` are what it reads at computed places. A run ``begins`` with a group of few alone.
     """
 
     costs: dict[Node, int]
     tables: set[Node]
-    small: bool
+    begins: bool
     unrolled: int
     looped: int
 
@@ -111,9 +113,9 @@ class _Shape:
         costs = {x: max(_instructions(x), x in roots) * _points(x) for x in nodes}
         unrolled = sum(costs.values())
         whole.update(nodes - roots)
-        large = any(x.type.size > LARGEST_ARRAY for x in whole if _is_made(x))
-        small = unrolled <= LARGEST_GROUP and not large
-        return _Shape(costs, read, small, unrolled, looped)
+        if any(x.type.size > LARGEST_ARRAY for x in whole if _is_made(x)):
+            return _Shape({}, read, False, 0, looped)
+        return _Shape(costs, read, unrolled <= LARGEST_GROUP, unrolled, looped)
 
 
 def tables(group: Group, uses: Mapping[Node, Use]) -> set[Node]:

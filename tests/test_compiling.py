@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import pullback as pb
+from pullback.codegen import emit
 from pullback.codegen.emit import LARGEST_FUNCTION, LONGEST_CALLS
 from pullback.profiling import profile_compile
 
@@ -76,6 +77,18 @@ def test_equal_kernels_are_one_function():
     kernels = str(function.plan(x)).count("\nkernel ")
     assert kernels > 20
     assert function.llvm(x).count(" @kernel") - function.llvm(x).count("call i64 @kernel") < 10
+
+
+def test_functions_of_kernels_have_names_of_their_own(monkeypatch: pytest.MonkeyPatch):
+    """Where memory is filled at the beginning of a function that several kernels share."""
+    monkeypatch.setattr(emit, "LARGEST_FUNCTION", 1)
+    pb.clear_cache()
+    x = RNG.uniform(0.1, 0.9, (40, 3000))
+    sums = lambda x: [np.sum(np.cumsum(x, 1), 0), np.sum(np.sin(x), 0)]  # noqa: E731
+    function = pb.jit(sums)
+    assert "fill" in str(function.plan(x))
+    assert_allclose(function(x), sums(x), rtol=1e-12)
+    pb.clear_cache()
 
 
 def test_profile_compile():
