@@ -5,6 +5,7 @@ from pullback.runtime.function import Function, set_paths_limit
 from pullback.runtime.signature import ShapeDtype
 from pullback.runtime.threads import set_num_threads
 from pullback.tracer.errors import (
+    FrozenDrawWarning,
     LeakedTracerError,
     LongTraceWarning,
     LoweringError,
@@ -55,6 +56,7 @@ from .transforms import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "FrozenDrawWarning",
     "Function",
     "Graph",
     "LeakedTracerError",

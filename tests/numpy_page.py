@@ -189,6 +189,7 @@ def page() -> str:
             "|---|---|---|---|",
             *supported,
             "\n`vectorize`, `r_` and `c_` are in `pullback.numpy`: NumPy does not hand them over.",
+            "`numpy.random` draws while tracing: [random.md](random.md#numpys-generators).",
             "\n## Methods and attributes of arrays\n",
             ", ".join(methods) + ".",
             "\n## Functions that are not traced\n",

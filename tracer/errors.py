@@ -32,3 +32,7 @@ class LoweringError(NotImplementedError):
 
 class LongTraceWarning(UserWarning):
     """A Python loop is compiled turn by turn, which takes long."""
+
+
+class FrozenDrawWarning(UserWarning):
+    """A random number is drawn while tracing: every call has the same one."""

@@ -99,7 +99,7 @@ _around: list[Callable[[bool], None]] = []
 def around_traces(change: Callable[[bool], None]) -> None:
     """Have a function called when the first trace of all threads begins, and the last one ends.
 
-    It is told by True and False, and must not trace.
+    It is told by True and False, must not trace, and is told again when it is interrupted.
     """
     _around.append(change)
 
@@ -108,6 +108,7 @@ class _Active(threading.local):
     def __init__(self) -> None:
         self.traces: list[Trace] = []
         self.jit_disabled = False
+        self.counted = 0
 
 
 _active = _Active()
@@ -150,13 +151,15 @@ def new_trace() -> Generator[Trace]:
 @contextmanager
 def resumed(trace: Trace) -> Generator[Trace]:
     """Make a trace current within the block."""
-    _active.traces.append(trace)
-    _count(1)
+    traces = _active.traces
+    depth = len(traces)
     try:
+        traces.append(trace)
+        _count()
         yield trace
     finally:
-        _active.traces.pop()
-        _count(-1)
+        del traces[depth:]
+        _count()
 
 
 def jit_is_disabled() -> bool:
@@ -167,36 +170,51 @@ def jit_is_disabled() -> bool:
 @contextmanager
 def without_jit(disabled: bool) -> Generator[None]:
     """Within the block compiled code gives way to Python, which runs graphs with NumPy or not."""
-    before, _active.jit_disabled = _active.jit_disabled, disabled
-    _count(1)
+    before = _active.jit_disabled
     try:
+        _active.jit_disabled = disabled
+        _count()
         yield
     finally:
         _active.jit_disabled = before
-        _count(-1)
+        _count()
 
 
 @contextmanager
 def untraced() -> Generator[None]:
     """Within the block nothing is being traced in this thread: arrays are computed with."""
-    if not _active.traces:
-        yield
-        return
-    before, _active.traces = _active.traces, []
-    _count(-len(before))
+    before = _active.traces
     try:
+        _active.traces = []
+        _count()
         yield
     finally:
         _active.traces = before
-        _count(len(before))
+        _count()
 
 
-def _count(change: int) -> None:
+def _count() -> None:
+    """Bring `under_way` up to date with what this thread is doing.
+
+    It is told by the state, not by a difference, so that an interrupt anywhere is made good for.
+    """
+    wanted = len(_active.traces) + _active.jit_disabled
     with _count_lock:
-        under_way[0] += change
-        if under_way[0] == max(change, 0):
-            for told in _around:
-                told(change > 0)
+        before = int(under_way[0])
+        under_way[0] += wanted - _active.counted
+        _active.counted = wanted
+        if bool(before) != bool(under_way[0]):
+            _tell(begins=not before)
+
+
+def _tell(begins: bool) -> None:
+    try:
+        for told in _around:
+            told(begins)
+    except BaseException:
+        for told in _around:
+            told(begins)
+        raise
 
 
 @contextmanager

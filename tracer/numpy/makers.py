@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dis import get_instructions
 from functools import wraps
 from opcode import opmap
 from types import CodeType, FrameType
@@ -19,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnsupportedTypeError
-from ..location import is_library
 from ..trace import active_traces, around_traces
+from .callers import calls, exchange
 from .creation import contains_tracer
+from .draws import watch_draws
 from .functions import CREATION, WRITABLE
 
 _WRITERS = frozenset(
@@ -50,49 +50,12 @@ TO_FILL = frozenset(
 
 _COMPREHENSIONS = frozenset(["<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"])
 
-Start = tuple[int | None, int | None]
-End = tuple[int, int]
-
-_calls: dict[CodeType, dict[int, str]] = {}
 _writers: dict[CodeType, bool] = {}
 
 
-def _called(code: CodeType) -> dict[int, str]:
-    """The name of what each call in the code calls, by the offsets of the call and its caches.
-
-    It is that of the widest expression that begins where the call does.
-    """
-    names: dict[Start, dict[End, str]] = {}
-    found: dict[int, str] = {}
-    steps = list(get_instructions(code))
-    ends = [step.offset for step in steps[1:]]
-    for step, following in zip(steps, [*ends, len(code.co_code)], strict=True):
-        where = step.positions
-        if where is None or where.end_lineno is None or where.end_col_offset is None:
-            continue
-        start, end = (where.lineno, where.col_offset), (where.end_lineno, where.end_col_offset)
-        if step.opname.startswith("LOAD_") and isinstance(step.argval, str):
-            names.setdefault(start, {})[end] = step.argval
-        elif step.opname.startswith("CALL"):
-            inside = {e: name for e, name in names.get(start, {}).items() if e < end}
-            if inside:
-                found |= dict.fromkeys(range(step.offset, following), inside[max(inside)])
-    return found
-
-
 def _is_traced_code(caller: FrameType, name: str) -> bool:
-    """Whether code that may meet traced values calls NumPy's function, and does so itself.
-
-    It may have called a function in C that does, and that expects NumPy's own arrays.
-    """
-    if not any(trace.builder.parameters for trace in active_traces()):
-        return False
-    if is_library(caller.f_globals):
-        return False
-    code = caller.f_code
-    if code not in _calls:
-        _calls[code] = _called(code)
-    return _calls[code].get(caller.f_lasti) == name
+    """Whether code that may meet traced values calls NumPy's function itself."""
+    return any(trace.builder.parameters for trace in active_traces()) and calls(caller, name)
 
 
 def _fills(caller: FrameType | None) -> bool:
@@ -153,8 +116,8 @@ MAKERS: dict[str, Callable[..., Any]] = {name: _maker(name) for name in ORIGINAL
 
 
 def _exchange(begins: bool) -> None:
-    for name, function in (MAKERS if begins else ORIGINALS).items():
-        setattr(np, name, function)
+    exchange(np, *((ORIGINALS, MAKERS) if begins else (MAKERS, ORIGINALS)))
 
 
 around_traces(_exchange)
+around_traces(watch_draws)
