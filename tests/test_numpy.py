@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy import zeros  # before anything is traced: its own
 from numpy.testing import assert_allclose
 
 import pullback as pb
@@ -506,15 +507,54 @@ def test_other_threads_make_arrays_as_ever() -> None:
     assert_allclose(found, [2.0, 1.0, 1.0])
 
 
-def test_concrete_arrays_cannot_be_filled() -> None:
-    outside = np.zeros((3, 4))
+def _first(out: Any, x: Any) -> None:
+    out[0] = x[0]
+
+
+def _row(out: Any, x: Any) -> None:
+    out[:] = x
+
+
+def _sum(out: Any, x: Any) -> None:
+    out[1] += x[0]
+
+
+def _total(out: Any, x: Any) -> None:
+    out += x
+
+
+def _at_traced_place(out: Any, x: Any) -> None:
+    out[np.argmax(x, keepdims=True)] = 1.0
+
+
+STORES: list[Callable[[Any, Any], None]] = [
+    _first,
+    _row,
+    _sum,
+    _total,
+    _at_traced_place,
+    lambda out, x: out.fill(x[0]),
+    lambda out, x: out.put([0], x[0]),
+    lambda out, x: np.put(out, [0], x[0]),
+    lambda out, x: np.copyto(out, x),
+]
+
+
+@pytest.mark.parametrize("store", STORES, ids=range(len(STORES)))
+@pytest.mark.parametrize("transform", [pb.jit, lambda f: pb.grad(lambda x: np.sum(f(x)))])
+def test_concrete_arrays_cannot_be_filled(store: Any, transform: Any) -> None:
+    outside = np.zeros(4)
 
     def fill(x: Any) -> Any:
-        outside[0] = x
+        inside = np.ndarray((4,))
+        for out in (outside, inside, zeros(4)):
+            with pytest.raises((TracedValueError, ValueError)):
+                store(out, x)
+        store(outside, x)
         return outside
 
-    with pytest.raises(TracedValueError, match=r"pullback\.numpy"):
-        run(fill, V)
+    with pytest.raises(TracedValueError, match=r"pullback\.numpy(.|\n)*test_numpy\.py:\d+"):
+        transform(fill)(V)
     assert not outside.any()
 
 

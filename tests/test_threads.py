@@ -165,7 +165,7 @@ print(threads[0])
 def test_forks_and_endings() -> None:
     """A child has a pool of its own, and processes end while threads wait."""
     done = subprocess.run(
-        [sys.executable, "-c", FORKING],
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", FORKING],
         capture_output=True,
         text=True,
         timeout=120,

@@ -10,6 +10,14 @@ def at(where: Location | None) -> str:
     return f"\n  at {where}" if where is not None else ""
 
 
+STORED = (
+    "a traced value cannot be stored in an array that is not traced: made outside of the traced "
+    "function,\n  by np.ndarray or by a name of `from numpy import zeros`; pullback.numpy, "
+    "np.zeros_like(x) and x.copy() make such"
+)
+"""What traced values cannot be stored in, and the way out."""
+
+
 class TracedValueError(TypeError):
     """A traced value was used where Python needs its actual value (``if x > 0:``, ``float(x)``)."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from dis import opname
 from types import CodeType, FrameType
 from typing import Any
 
@@ -38,7 +37,7 @@ def is_library(module_globals: dict[str, Any]) -> bool:
     return known
 
 
-def _user_frame() -> FrameType | None:
+def user_frame() -> FrameType | None:
     """The innermost frame outside this library, NumPy and SciPy."""
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and is_library(frame.f_globals):
@@ -48,7 +47,7 @@ def _user_frame() -> FrameType | None:
 
 def user_location() -> Location | None:
     """The user's line that is being executed."""
-    frame = _user_frame()
+    frame = user_frame()
     if frame is None:
         return None
     key = (frame.f_code, frame.f_lineno)
@@ -57,14 +56,6 @@ def user_location() -> Location | None:
         found = Location(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
         _known[key] = found
     return found
-
-
-def stores_item() -> bool:
-    """Whether the user's line is just putting something into a container (``a[i] = x``)."""
-    frame = _user_frame()
-    if frame is None or frame.f_lasti < 0:
-        return False
-    return opname[frame.f_code.co_code[frame.f_lasti]] == "STORE_SUBSCR"
 
 
 def called_by(package: str) -> bool:

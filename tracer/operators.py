@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import TracedValueError, at
-from .location import called_by, stores_item, user_location
+from .callers import stores
+from .errors import STORED, TracedValueError, at
+from .location import called_by, user_location
 
 if TYPE_CHECKING:
     from .trace import Tracer
@@ -48,10 +49,13 @@ def _known(
         from .path import actual_value
 
         value = known_value(self)
-        if value is None and ask and self.size == 1 and not stores_item():
+        stored = value is None and stores()
+        if value is None and ask and self.size == 1 and not stored:
             value = actual_value(self, what, truth=convert is bool)
         if value is not None:
             return convert(value)
+        if stored and convert is not as_index:
+            raise TracedValueError(f"{STORED}{at(user_location())}")
         if convert is bool and self.size != 1:
             raise TracedValueError(
                 f"{what} needs one truth, got a traced {self.type}\n"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .errors import LeakedTracerError, UnsupportedTypeError, at
+from .errors import LeakedTracerError, TracedValueError, UnsupportedTypeError, at
 from .ir import Builder, Graph, Node, Params
 from .location import Location, user_location
 from .methods import Methods
@@ -142,10 +142,18 @@ def current_trace() -> Trace:
 
 @contextmanager
 def new_trace() -> Generator[Trace]:
-    """A fresh trace, current within the block."""
+    """A fresh trace, current within the block.
+
+    NumPy hides why it could not store a traced value behind an error of its own.
+    """
     trace = Trace()
     with resumed(trace):
-        yield trace
+        try:
+            yield trace
+        except ValueError as error:
+            if not isinstance(error.__cause__, TracedValueError):
+                raise
+            raise error.__cause__.with_traceback(error.__traceback__) from None
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from ..primitives.elementwise import exp, is_finite, log, stop_gradient
 from ..primitives.elementwise import where as choose
 from ..primitives.structure import Axes, concatenate, permute, reshape
 from ..trace import Tracer
-from ..types import BOOL, INT32, INT64, DType, is_unsigned, normalize_axis
+from ..types import BOOL, INT32, INT64, DType, normalize_axis
 from .creation import as_numpy_dtype, asarray
 from .meanings import truth
 from .promotion import as_dtype, check_dtype, number, prepare
@@ -155,7 +155,7 @@ def _carried(ufunc: np.ufunc, first: DType, dtype: DType, wanted: DType | None) 
 def _identity(ufunc: np.ufunc, dtype: DType) -> Any:
     """The ufunc's identity; -1, all bits of it set, as a number of an unsigned dtype."""
     known = ufunc.identity
-    return np.iinfo(dtype).max if known == -1 and is_unsigned(dtype) else known
+    return np.iinfo(dtype).max if known == -1 and dtype.kind == "u" else known
 
 
 def _of_bools(ufunc: np.ufunc, x: Tracer) -> np.ufunc:

@@ -16,10 +16,10 @@ from types import FrameType, ModuleType
 from typing import Any
 from weakref import WeakSet
 
+from ..callers import calls, exchange
 from ..errors import FrozenDrawWarning, at
 from ..location import Location
 from ..trace import Trace, active_traces, jit_is_disabled
-from .callers import calls, exchange
 
 Function = Callable[..., Any]
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from ..callers import calls, exchange
 from ..errors import UnsupportedTypeError
 from ..trace import active_traces, around_traces
-from .callers import calls, exchange
 from .creation import contains_tracer
 from .draws import watch_draws
 from .functions import CREATION, WRITABLE

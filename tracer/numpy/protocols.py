@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import TracedValueError, UnsupportedFunctionError, at
+from ..errors import STORED, TracedValueError, UnsupportedFunctionError, at
 from ..known import settled
 from ..location import user_location
 from ..trace import Tracer
@@ -37,10 +37,7 @@ def require_traced(target: Any) -> None:
         TracedValueError: for what is not traced.
     """
     if target is not None and not isinstance(target, Tracer):
-        raise TracedValueError(
-            "a traced value cannot be stored in an array made outside of the traced function\n"
-            f"  use pullback.numpy to make the array, or np.zeros_like(x){at(user_location())}"
-        )
+        raise TracedValueError(f"{STORED}{at(user_location())}")
 
 
 def store(out: Any, result: Any) -> Any:

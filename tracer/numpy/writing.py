@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import TracedValueError, at
+from ..errors import STORED, TracedValueError, at
 from ..location import user_location
 from ..primitives import elementwise as rows
 from ..primitives.indexing import gather, scatter
@@ -30,11 +30,7 @@ def _target(array: Any, function: str) -> Tracer:
     """
     if isinstance(array, Tracer):
         return array
-    raise TracedValueError(
-        f"np.{function} cannot store traced values in an array made outside of the traced "
-        f"function\n  use pullback.numpy to make the array, or np.zeros_like(x)"
-        f"{at(user_location())}"
-    )
+    raise TracedValueError(f"np.{function}: {STORED}{at(user_location())}")
 
 
 def _flat(x: Tracer) -> Tracer:

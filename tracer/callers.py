@@ -1,17 +1,20 @@
-"""Who calls a function of NumPy's namespace: names that mean something else while tracing."""
+"""Who calls a function, by which name, and names that mean something else while tracing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dis import get_instructions
+from dis import get_instructions, opname
 from types import CodeType, FrameType, ModuleType
 from typing import Any, TypeAlias
 
-from ..location import is_library
+from .location import is_library, user_frame
 
 Functions: TypeAlias = Mapping[str, Callable[..., Any]]
 Start = tuple[int | None, int | None]
 End = tuple[int, int]
+
+_STORES = frozenset(["STORE_SUBSCR", "STORE_SLICE"])
+_STORING_METHODS = frozenset(["fill", "itemset", "put"])
 
 _calls: dict[CodeType, dict[int, str]] = {}
 
@@ -40,17 +43,29 @@ def _called(code: CodeType) -> dict[int, str]:
     return found
 
 
+def _calling(frame: FrameType) -> str | None:
+    """The name of what the frame is just calling."""
+    code = frame.f_code
+    if code not in _calls:
+        _calls[code] = _called(code)
+    return _calls[code].get(frame.f_lasti)
+
+
 def calls(caller: FrameType, name: str) -> bool:
     """Whether Python code of no library calls a function by its name, and does so itself.
 
     It may have called a function in C that does, and that expects NumPy's own.
     """
-    if is_library(caller.f_globals):
+    return not is_library(caller.f_globals) and _calling(caller) == name
+
+
+def stores() -> bool:
+    """Whether the user's line just puts something into a container: ``a[i] = x``, ``a.fill(x)``."""
+    frame = user_frame()
+    if frame is None or frame.f_lasti < 0:
         return False
-    code = caller.f_code
-    if code not in _calls:
-        _calls[code] = _called(code)
-    return _calls[code].get(caller.f_lasti) == name
+    operation = opname[frame.f_code.co_code[frame.f_lasti]]
+    return operation in _STORES or _calling(frame) in _STORING_METHODS
 
 
 def exchange(module: ModuleType, old: Functions, new: Functions) -> None:
