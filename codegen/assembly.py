@@ -210,6 +210,26 @@ class FunctionWriter:
         self._block = label
         self._known.clear()
 
+    @contextmanager
+    def leaving(self, condition: Value) -> Generator[None]:
+        """A block that ends by returning, entered where the condition holds.
+
+        What has been made before it is there after it.
+        """
+        known = dict(self._known)
+        left, stayed = self.label("failed"), self.label("fine")
+        self.branch(condition, left, stayed)
+        self.start_block(left)
+        yield
+        self.start_block(stayed)
+        self._known = known
+
+    def first_time(self, what: str) -> bool:
+        """Whether something that need not be done twice has not been done, where this is."""
+        first = what not in self._known
+        self._known[what] = constant(I1, True)
+        return first
+
     @property
     def length(self) -> int:
         """How many lines have been written."""

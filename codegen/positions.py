@@ -129,21 +129,25 @@ class Positions:
         w = self.w
         if place.mask is not None and lanes(bad.type) > 1:
             bad = both(self.w, bad, place.mask)
-        failed, fine = w.label("failed"), w.label("fine")
+        if not w.first_time(f"check {bad}"):
+            return
         if lanes(bad.type) > 1:
             any_bad = w.call(f"llvm.vector.reduce.or.{intrinsic_suffix(bad.type)}", I1, [bad])
         else:
             any_bad = bad
-        w.branch(any_bad, failed, fine)
-        w.start_block(failed)
-        if lanes(bad.type) > 1:
-            given = w.splat(given, lanes(bad.type)) if lanes(given.type) == 1 else given
-            bits = w.cast("bitcast", bad, f"i{lanes(bad.type)}")
-            no = Value(I1, "false")
-            lane = w.call(f"llvm.cttz.{bits.type}", bits.type, [bits, no])
-            lane = w.cast("zext", lane, I64) if bits.type != I64 else lane
-            given = w.make(I64, f"extractelement {given}, {lane}")
-        w.store(given, self.status, 8)
-        self.sites.append(site)
-        w.ret(constant(I64, len(self.sites)))
-        w.start_block(fine)
+        with w.leaving(any_bad):
+            w.store(_first_bad(w, bad, given), self.status, 8)
+            self.sites.append(site)
+            w.ret(constant(I64, len(self.sites)))
+
+
+def _first_bad(w: FunctionWriter, bad: Value, given: Value) -> Value:
+    """What was given in the first lane that is bad."""
+    if lanes(bad.type) == 1:
+        return given
+    given = w.splat(given, lanes(bad.type)) if lanes(given.type) == 1 else given
+    bits = w.cast("bitcast", bad, f"i{lanes(bad.type)}")
+    no = Value(I1, "false")
+    lane = w.call(f"llvm.cttz.{bits.type}", bits.type, [bits, no])
+    lane = w.cast("zext", lane, I64) if bits.type != I64 else lane
+    return w.make(I64, f"extractelement {given}, {lane}")
