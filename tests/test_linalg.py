@@ -86,6 +86,7 @@ OF_MATRICES: list[Function] = [
     lambda x: linalg.qr(x, mode="r"),
     linalg.pinv,
     lambda x: linalg.pinv(x, rtol=0.2),
+    lambda x: linalg.pinv(x, rtol=np.full(x.shape[:-2], 0.2)),
     lambda x: linalg.pinv(x * 1.0, rtol=None),
     linalg.matrix_rank,
     lambda x: linalg.matrix_rank(x, tol=1.5),
@@ -325,6 +326,10 @@ SCALARS: dict[str, tuple[Function, tuple[Array, ...]]] = {
     "spectral norm": (lambda xp, x: xp.linalg.norm(x, 2), (WIDE,)),
     "cond": (lambda xp, x: xp.linalg.cond(x), (A,)),
     "pinv, tall": (lambda xp, x: xp.sum(xp.sin(xp.linalg.pinv(x))), (TALL,)),
+    "pinv, traced tolerance": (
+        lambda xp, x: xp.sum(xp.sin(xp.linalg.pinv(x, rtol=x.ravel()[0] * 1e-9))),
+        (TALL,),
+    ),
     "pinv, wide": (lambda xp, x: xp.sum(xp.sin(xp.linalg.pinv(x))), (WIDE,)),
     "lstsq": (lambda xp, x, y: xp.sum(xp.linalg.lstsq(x, y)[0] ** 2), (TALL, draw(5))),
     "matrix_power": (lambda xp, x: xp.sum(xp.linalg.matrix_power(x, -3)), (A,)),

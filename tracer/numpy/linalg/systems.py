@@ -14,7 +14,7 @@ from ...primitives.decompositions import pinv as pinv_row
 from ...primitives.decompositions import singular_values
 from ...primitives.elementwise import stop_gradient
 from ...primitives.linear_algebra import diagonal as diagonal_of
-from ...primitives.linear_algebra import identity, matrix_product, matrix_transposed
+from ...primitives.linear_algebra import identity, matrix_adjoint, matrix_product, matrix_transposed
 from ...primitives.reduction import reduce_any, reduce_max, reduce_prod, reduce_sum
 from ...primitives.structure import reshape, zeros
 from ...trace import Tracer
@@ -28,7 +28,8 @@ from ..protocols import NO_VALUE, store
 from ..selection import diagonal as diagonal_along
 from ..selection import trace as trace_along
 from ..selection import where
-from ..shaping import moveaxis
+from ..shaping import expand_dims, moveaxis
+from .decompositions import svd
 from .matrices import (
     as_columns,
     elements,
@@ -84,12 +85,11 @@ def slogdet(a: Any) -> Any:
 
 
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_VALUE) -> Tracer:
-    """`np.linalg.pinv`, for tolerances that are numbers; the derivative supposes that the rank
-    stays as it is.
+    """`np.linalg.pinv`; the derivative supposes that the rank stays as it is, and, where the
+    tolerance is traced or one for each matrix, that all singular values differ.
 
     Raises:
         ValueError: when both tolerances are given.
-        UnsupportedFunctionError: for a traced tolerance, or several.
     """
     x = matrices(a)
     if rcond is None:
@@ -97,7 +97,19 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_V
         rcond = 1e-15 if rtol is NO_VALUE else smallest if rtol is None else rtol
     elif rtol is not NO_VALUE:
         raise ValueError(f"`rtol` and `rcond` can't be both set.{at(user_location())}")
-    return pinv_row(hermitian_from(x, lower=True) if hermitian else x, rcond=_number(rcond))
+    x = hermitian_from(x, lower=True) if hermitian else x
+    if (isinstance(rcond, Tracer) or np.ndim(rcond)) and x.size:
+        return _pinv_within(x, rcond)
+    return pinv_row(x, rcond=_number(rcond) if x.size else 0.0)
+
+
+def _pinv_within(x: Tracer, rcond: Any) -> Tracer:
+    """``V S^-1 U^H``, where ``S`` is above a tolerance that need not be one number."""
+    u, values, vh = svd(x, full_matrices=False)
+    largest = reduce_max(values, axes=(values.ndim - 1,))
+    large = values > expand_dims(as_dtype(asarray(rcond), values.dtype) * largest, -1)
+    inverses = where(large, 1.0 / where(large, values, 1.0), 0.0)
+    return matmul(matrix_adjoint(vh) * expand_dims(inverses, -2), matrix_adjoint(u))
 
 
 def _number(rcond: Any) -> float:
