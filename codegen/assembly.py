@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -87,6 +87,7 @@ class Module:
     declarations: dict[str, str] = field(default_factory=dict)
     globals: dict[str, str] = field(default_factory=dict)
     symbols: set[str] = field(default_factory=set)
+    metadata: dict[str, str] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
     often: frozenset[str] = frozenset()
 
@@ -119,7 +120,12 @@ class Module:
 
     def text(self) -> str:
         """The whole module as LLVM assembly."""
-        parts = [*self.globals.values(), *self.declarations.values(), *self.functions]
+        parts = [
+            *self.globals.values(),
+            *self.declarations.values(),
+            *self.functions,
+            *self.metadata.values(),
+        ]
         return "\n".join(parts) + "\n"
 
 
@@ -224,11 +230,32 @@ class FunctionWriter:
         self.start_block(stayed)
         self._known = known
 
-    def first_time(self, what: str) -> bool:
-        """Whether something that need not be done twice has not been done, where this is."""
-        first = what not in self._known
-        self._known[what] = constant(I1, True)
-        return first
+    @contextmanager
+    def seldom_not(self, condition: Value, usual: Value) -> Generator[list[Value]]:
+        """Blocks that make another value where the condition does not hold, which is seldom.
+
+        The list holds the other value when they end, and then the one of both.
+        """
+        known, before = dict(self._known), self._block
+        other, on = self.label("other"), self.label("on")
+        self.module.metadata["seldom"] = '!0 = !{!"branch_weights", i32 2000, i32 1}'
+        self.line(f"br {condition}, label %{on}, label %{other}, !prof !0")
+        self.start_block(other)
+        values: list[Value] = []
+        yield values
+        last = self._block
+        self.jump(on)
+        self.start_block(on)
+        values.append(self.phi(usual.type, [(usual, before), (values.pop(), last)]))
+        self._known = known
+
+    def once(self, what: str, make: Callable[[], Value]) -> Value:
+        """What has been made under this name where it still holds, or is made now."""
+        found = self._known.get(what)
+        if found is None:
+            found = make()
+            self._known[what] = found
+        return found
 
     @property
     def length(self) -> int:

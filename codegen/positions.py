@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pullback.tracer.ir import Node
 from pullback.tracer.types import INT64, UINT64, row_major_strides
@@ -28,6 +29,18 @@ from .vectors import both, lane_numbers, level, masked_gather
 
 def _line(node: Node) -> str:
     return f" at {node.where}" if node.where is not None else ""
+
+
+@dataclass(frozen=True)
+class _Check:
+    """An index that is given for an axis of some size."""
+
+    node: Node
+    axis: int
+    size: int
+    given: Value
+    place: Place
+    condition: Value | None
 
 
 @dataclass
@@ -86,32 +99,31 @@ class Positions:
         total: Value | None = None
         for axis, index in enumerate(indices):
             wide = convert(w, index, node.operands[1].type.dtype, INT64)
-            extent = constant(wide.type, shape[axis])
-            negative = w.compare("slt", wide, constant(wide.type, 0))
-            number = w.select(negative, w.op("add", wide, extent), wide)
-            self._check(node, axis, shape[axis], number, wide, extent, place, condition)
+            check = _Check(node, axis, shape[axis], wide, place, condition)
+            name = f"position {wide} {shape[axis]} {condition} {place.mask}"
+            number = w.once(name, partial(self._checked, check))
             part = w.op("mul", number, constant(number.type, strides[axis]))
             total = part if total is None else w.op("add", *level(w, total, part))
         assert total is not None
         return total
 
-    def _check(
-        self,
-        node: Node,
-        axis: int,
-        size: int,
-        number: Value,
-        given: Value,
-        extent: Value,
-        place: Place,
-        condition: Value | None,
-    ) -> None:
-        """Leave the kernel with the number of the error site where an index is out of range."""
-        bad = self.w.compare("uge", number, extent)
-        if condition is not None:
-            bad = both(self.w, bad, condition)
-        message = f"index {{0}} is out of bounds for axis {axis} with size {size}"
-        self._leave_where(bad, given, place, Site(f"{message}{_line(node)}", "IndexError"))
+    def _checked(self, check: _Check) -> Value:
+        """The index counted from the start; out of range, the kernel is left."""
+        w, given = self.w, check.given
+        extent = constant(given.type, check.size)
+        if lanes(given.type) == 1 and check.condition is None and check.place.mask is None:
+            usual = w.compare("ult", given, extent)
+            with w.seldom_not(usual, given) as number:
+                number.append(w.op("add", given, extent))
+                self._leave_where(w.compare("uge", number[0], extent), check)
+            return number[0]
+        negative = w.compare("slt", given, constant(given.type, 0))
+        counted = w.select(negative, w.op("add", given, extent), given)
+        bad = w.compare("uge", counted, extent)
+        if check.condition is not None:
+            bad = both(w, bad, check.condition)
+        self._leave_where(bad, check)
+        return counted
 
     def fitting(self, node: Node, x: Value, place: Place) -> Value:
         """A 64-bit integer in a dtype that must hold it."""
@@ -121,16 +133,20 @@ class Positions:
         if dtype == UINT64:
             bad = self.w.compare("slt", x, constant(x.type, 0))
         message = f"Python integer {{0}} out of bounds for {dtype}{_line(node)}"
-        self._leave_where(bad, x, place, Site(message, "OverflowError"))
+        self._leave(bad, x, place, Site(message, "OverflowError"))
         return narrow
 
-    def _leave_where(self, bad: Value, given: Value, place: Place, site: Site) -> None:
+    def _leave_where(self, bad: Value, check: _Check) -> None:
+        """Leave the kernel with the number of the error site where an index is out of range."""
+        message = f"index {{0}} is out of bounds for axis {check.axis} with size {check.size}"
+        site = Site(f"{message}{_line(check.node)}", "IndexError")
+        self._leave(bad, check.given, check.place, site)
+
+    def _leave(self, bad: Value, given: Value, place: Place, site: Site) -> None:
         """Leave the kernel with the number of the site where a lane is bad, the first's value."""
         w = self.w
         if place.mask is not None and lanes(bad.type) > 1:
             bad = both(self.w, bad, place.mask)
-        if not w.first_time(f"check {bad}"):
-            return
         if lanes(bad.type) > 1:
             any_bad = w.call(f"llvm.vector.reduce.or.{intrinsic_suffix(bad.type)}", I1, [bad])
         else:

@@ -34,6 +34,7 @@ DIFFERENCES: dict[str, str] = {
     "polydiv": "the remainder has the length it has in general",
     "polyfit": "without `full=True`; at least as many points as coefficients",
     "polymul": _LEADING,
+    "power": "integers to traced negative powers are 0, or those of 1 and -1; no error",
     "ravel_multi_index": _UNCHECKED,
     "repeat": "the counts are known while tracing",
     "roots": "always complex; a leading zero raises",
