@@ -159,7 +159,7 @@ class Operators:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         """NumPy asks for actual values; only what is known while tracing has them."""
         way_out = (
-            "np.array or pullback.numpy.array makes a list of traced values an array: np.max(np.array(x));\n"
+            "np.array makes a list of traced values an array: np.max(np.array([a, b]), axis=0);\n"
             "  to read a NumPy array at traced places: pullback.numpy.asarray(table)[places]"
         )
         if called_by("scipy"):
