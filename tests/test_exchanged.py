@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ X = np.arange(1.0, 4.0)
 
 
 @contextmanager
-def names_stay() -> Iterator[None]:
+def names_stay() -> Generator[None]:
     """After the block NumPy's and Python's names are what they were, and nothing is under way."""
     before = dict(vars(np)), dict(vars(np.random)), dict(vars(random))
     yield
