@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_array_equal
 
+import pullback as pb
 from pullback.tracer.check import check_graph
 from pullback.tracer.errors import TracedValueError
 from pullback.tracer.ir import Graph
@@ -417,3 +418,14 @@ def test_any_chain_of_views(case: tuple[Any, Any]) -> None:
         return x
 
     compare(write, x)
+
+
+def test_an_index_that_is_read_and_added_to_is_checked_once() -> None:
+    gradient = pb.grad(lambda table, at: np.sum(table[at] ** 2))
+    table, places = np.arange(1.0, 5.0), np.array([0, -1, 3, 3, -4])
+    np.testing.assert_allclose(gradient(table, places), [4.0, 0.0, 0.0, 24.0])
+    assert str(gradient.llvm(table, places)).count("!prof") == 1
+    for bad in (4, -5, 2**62, -(2**63)):
+        places[2] = bad
+        with pytest.raises(IndexError, match=f"index {bad} is out of bounds"):
+            gradient(table, places)
