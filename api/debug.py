@@ -1,4 +1,4 @@
-"""Looking into compiled code while it runs."""
+"""Looking into compiled code while it runs, and at the time that compiling takes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pullback.tracer.trace import tracing
 
 from .transforms import jit
 
-__all__ = ["callback", "check_nan", "print"]
+__all__ = ["callback", "check_nan", "print", "profile_compile"]
 
 
 def callback(
@@ -170,3 +170,32 @@ def check_nan(fun: Callable[..., Any]) -> Callable[..., Any]:
 def _copied(arguments: Any) -> Any:
     leaves, spec = tree.flatten(arguments)
     return tree.unflatten(spec, [x.copy() if isinstance(x, np.ndarray) else x for x in leaves])
+
+
+def profile_compile(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> dict[str, float]:
+    """Seconds that each stage of compiling a function for these arguments took.
+
+    The stages are ``trace`` (with the differentiation), ``lower`` (passes before code generation),
+    ``fuse``, ``bufferize``, ``emit`` (LLVM text), ``parse``, ``compile`` (LLVM's code generator)
+    and ``link``, in this order. A function that has been called with such arguments already tells
+    the times of that call; of an equal one, which it shares its code with, those of the first. Code
+    that comes from disk has been traced and linked only.
+
+    Args:
+        function: what `pullback.jit`, `pullback.grad` or another transformation made.
+        args: the arguments of a call: arrays, or `pullback.ShapeDtype` in their place.
+        kwargs: likewise.
+
+    Raises:
+        TypeError: when ``function`` is no compiled function.
+
+    >>> seconds = pb.debug.profile_compile(pb.grad(lambda x: np.sum(np.sin(x))), np.ones(3))
+    >>> list(seconds)
+    ['trace', 'lower', 'fuse', 'bufferize', 'emit', 'parse', 'compile', 'link']
+    """
+    if not isinstance(function, Function):
+        raise TypeError(
+            f"profile_compile takes a function that pullback has made, got {function!r}\n"
+            f"  pullback.jit(f) makes one of a Python function{at(user_location())}"
+        )
+    return function.seconds(*args, **kwargs)

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 import pullback as pb
-from pullback.profiling import profile_compile
 
 LENGTHS = (2500, 5000, 10_000, 20_000, 40_000)
 SIZES = (1, 10, 1000)
@@ -51,7 +50,7 @@ def report(program: Callable[[Any, int], Any], length: int, size: int, gradient:
     start = time.perf_counter()
     function(x)
     later = time.perf_counter() - start
-    stages = ", ".join(f"{k} {v:.2f}" for k, v in profile_compile(function, x).items())
+    stages = ", ".join(f"{k} {v:.2f}" for k, v in pb.debug.profile_compile(function, x).items())
     what = f"{program.__name__}{' gradient' if gradient else ''}"
     print(f"{what:16}{size:6}{length:8}{first:8.2f} s{1e6 * later:10.0f} us   {stages}", flush=True)
 

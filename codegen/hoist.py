@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, literal_value, replay
 from pullback.tracer.passes.batch import batch
 from pullback.tracer.passes.subgraph import derived
 from pullback.tracer.primitives.contraction import dot
 from pullback.tracer.primitives.elementwise import add
+from pullback.tracer.primitives.reversal import Ways, reversal
 from pullback.tracer.primitives.scan import Layout, scan
 from pullback.tracer.trace import Tracer, current_trace, new_trace
 
@@ -32,7 +34,7 @@ MOST_BYTES = 1 << 24
 
 def hoist(graph: Graph) -> Graph:
     """The graph with less to do within loops of known length."""
-    return rewritten(graph, {scan: _hoisted})
+    return rewritten(graph, {scan: _hoisted, reversal: _with_less_to_do})
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,44 @@ def _split(body: Graph, layout: Layout, length: int) -> Split | None:
         layout.ys + len(extra),
         products,
     )
+
+
+def _with_less_to_do(node: Node, operands: Sequence[Tracer]) -> Tracer | None:
+    """A reversal to which is given what its bodies compute of constants alone."""
+    params = dict(node.params)
+    bodies = params["forward"], params["backward"]
+    ways = Ways.of(*bodies, params["consts"], params["carries"])
+    parts = [
+        derived(body, ("once", layout), partial(_constant_part, body, layout))
+        for body, layout in zip(bodies, (ways.forward, ways.backward), strict=True)
+    ]
+    if params["length"] < 2 or parts == [None, None]:
+        return None
+    given: list[Tracer] = []
+    consts = list(params["consts"])
+    groups = zip(parts, ways.split(operands), ("forward", "backward"), strict=True)
+    for i, (part, values, name) in enumerate(groups):
+        count = consts[i]
+        given += values[:count]
+        if part is not None:
+            fixed = [x.node for x in values[:count]]
+            made = replay(part[0], current_trace().builder, fixed)
+            given += map(Tracer, made)
+            consts[i] += len(made)
+            params[name] = part[1]
+        given += values[count:]
+    return reversal(*given, **{**params, "consts": tuple(consts)})
+
+
+def _constant_part(body: Graph, layout: Layout) -> tuple[Graph, Graph] | None:
+    """What takes the constants alone, and the body that takes its results behind them."""
+    consts, *changing = layout.split(body.parameters)
+    loops = (x for x in body.nodes if x.primitive.name in SEVERAL)
+    of_turn = _depending(body, [*changing[0], *changing[1], *loops])
+    once = _frontier(body, of_turn, set(body.outputs))
+    if not once or body.effects:
+        return None
+    return _part(consts, once), _part([*consts, *once, *changing[0], *changing[1]], body.outputs)
 
 
 def _depending(body: Graph, parameters: Iterable[Node]) -> set[Node]:

@@ -12,7 +12,6 @@ from numpy.testing import assert_allclose
 import pullback as pb
 from pullback.codegen import emit
 from pullback.codegen.emit import LARGEST_FUNCTION, LONGEST_CALLS
-from pullback.profiling import profile_compile
 
 STEPS = 600
 STAGES = ["trace", "lower", "fuse", "bufferize", "emit", "parse", "compile", "link"]
@@ -93,8 +92,8 @@ def test_functions_of_kernels_have_names_of_their_own(monkeypatch: pytest.Monkey
 
 def test_profile_compile():
     gradient = pb.grad(lambda x: np.sum(np.sin(x) * 1.25))
-    seconds = profile_compile(gradient, pb.ShapeDtype((3,), float))
+    seconds = pb.debug.profile_compile(gradient, pb.ShapeDtype((3,), float))
     assert list(seconds) == STAGES
     assert all(x >= 0 for x in seconds.values())
     with pytest.raises(TypeError, match=r"function that pullback has made(.|\n)*test_compiling.py"):
-        profile_compile(np.sin, 1.0)
+        pb.debug.profile_compile(np.sin, 1.0)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
+from pullback.codegen.lowering import lowered
 from pullback.testing import check_grads
 from pullback.tracer.primitives.reversal import order
 
@@ -630,6 +631,20 @@ def test_snapshots_of_complex_numbers() -> None:
         return np.real(pb.scan(step, a + 0.1j, length=5, checkpoint=kept)[0])
 
     same(pb.grad(f)(0.4), pb.grad(lambda a: f(a, None))(0.4))
+
+
+def test_steps_from_snapshots_do_without_what_is_constant() -> None:
+    def f(a: Any, kept: Any = "binomial") -> Any:
+        step = lambda c, _: (np.tanh(np.exp(a) * c), None)  # noqa: E731
+        return pb.scan(step, a, length=20, checkpoint=kept)[0]
+
+    graph = lowered(pb.grad(f).ir(0.3))
+    loops = [x for x in graph.nodes if x.primitive.name == "reversal"]
+    bodies = [x.params[way] for x in loops for way in ("forward", "backward")]
+    assert any(x.primitive.name == "exp" for x in graph.nodes)
+    assert bodies
+    assert all(x.primitive.name != "exp" for body in bodies for x in body.nodes)
+    same(pb.grad(f)(0.3), pb.grad(lambda a: f(a, None))(0.3), 0)
 
 
 LACK_OF_MEMORY = """

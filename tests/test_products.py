@@ -573,8 +573,15 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
     "moved": lambda x, y: np.concatenate([x, y.T])[::-1, [0, 2]] * np.sum(y**2),
     "extrema": lambda x, y: np.sort(x * x, axis=1) + np.max(y) * np.prod(y),
     "loops": lambda x, y: pb.fori_loop(0, 2, lambda i, z: np.sin(z) * x, y.T * x),
+    "gradients of loops": lambda x, y: pb.grad(lambda z: np.sum(turns(z, y.T)))(x),
     "complex": lambda x, y: np.abs(np.exp(1j * x) + y.T) ** 2,
 }
+
+
+def turns(x: Any, y: Any) -> Any:
+    """A loop of which only values tell how long it is."""
+    first = (0, np.sin(x))
+    return pb.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] * y + np.sin(x)), first)[1]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

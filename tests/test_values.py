@@ -99,6 +99,19 @@ def test_gradients_follow_the_path() -> None:
     np.testing.assert_array_equal(pb.grad(early)(np.array([1.0, -2.0, -3.0])), [0.0, 1.0, 0.0])
     value, pull = pb.vjp(clipped, 2.0)
     assert (value, pull(1.0)) == (4.0, (4.0,))
+    assert pb.jet(clipped, (2.0,), ((1.0, 0.0),)) == (4.0, [4.0, 2.0])
+
+
+def test_what_all_items_share_has_a_value() -> None:
+    """So it decides on the path, under several `vmap` and with derivatives, too."""
+    xs = np.arange(6.0).reshape(2, 3)
+    f = pb.vmap(pb.vmap(power_sum, (0, None)), (1, None), 1)
+    slope = pb.vmap(pb.grad(lambda x, n: np.sum(power_sum(x, n))), (0, None))
+    for n in (3, 0, 2, 3):
+        np.testing.assert_array_equal(f(xs, n), [[power_sum(x, n) for x in row] for row in xs])
+        np.testing.assert_array_equal(slope(xs, n), sum(i * xs ** max(i - 1, 0) for i in range(n)))
+    with pytest.raises(TracedValueError):
+        pb.vmap(f, (None, 0))(xs, np.arange(3))
 
 
 def test_paths_are_compiled_once() -> None:

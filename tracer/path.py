@@ -144,9 +144,9 @@ def packed_answers(questions: Iterable[Question]) -> tuple[list[Node], tuple[byt
 def actual_value(x: Tracer, what: str, truth: bool = False) -> Array | None:
     """The value of a traced array in the call that is being traced; None if there is none.
 
-    There is none where only types are given, and in functions that are traced for many values at
-    once: those of `vmap`, the bodies of loops, branches. With ``truth`` only whether it is zero is
-    asked.
+    There is none where only types are given, and of what has many values at once: the items of
+    `vmap`, what a loop carries, and all that depends on them. With ``truth`` only whether it is
+    zero is asked.
     """
     traces = active_traces()
     path = traces[0].path if traces else None

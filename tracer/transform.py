@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -72,19 +73,20 @@ READ_ONLY = (
 def trace_function(
     function: Callable[..., Any],
     arguments: Sequence[Tracer],
-    at_arguments: bool = False,
+    at_arguments: bool | Sequence[bool] = False,
     loops: bool = True,
 ) -> Flat:
     """Trace ``function(*leaves)`` on parameters of the arguments' types.
 
-    With ``at_arguments`` they have the values of the arguments: those of one call, where the
-    function is traced for that. Repetitions become ``loops``, unless what is made of the graph has
-    to look at each operation by itself.
+    With ``at_arguments`` they have the values of the arguments, or those of them for which it is
+    true: those of one call, where the function is traced for that. Repetitions become ``loops``,
+    unless what is made of the graph has to look at each operation by itself.
     """
-    outer = [x.node for x in arguments] if at_arguments else []
+    at = repeat(at_arguments) if isinstance(at_arguments, bool) else at_arguments
     with new_trace() as trace:
         nodes = [trace.builder.parameter(x.type) for x in arguments]
-        trace.known.update(zip(nodes, outer, strict=False))
+        known = zip(nodes, arguments, at, strict=False)
+        trace.known.update((node, x.node) for node, x, yes in known if yes)
         parameters = [
             Tracer(node, x.weak, Storage(node, read_only=READ_ONLY))
             for node, x in zip(nodes, arguments, strict=True)

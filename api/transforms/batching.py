@@ -81,7 +81,7 @@ def _vmap_body(
             args, kwargs = tree.unflatten(spec, xs)
             return fun(*args, **kwargs)
 
-        flat = trace_function(flat_function, examples)
+        flat = trace_function(flat_function, examples, at_arguments=[not b for b in batched])
         outputs, of_outputs = vectorized(flat, leaves, batched, size)
         places = _axes_by_leaf("out_axes", out_axes, flat.result(outputs))
         pairs = zip(outputs, of_outputs, places, strict=True)

@@ -74,7 +74,9 @@ def _jet_body(fun: Callable[..., Any]) -> Callable[..., Any]:
         order, count = len(terms), len(picked.leaves)
         given = slots("derivative", "primal", picked.spec, [x.type for x in picked.leaves])
         by_order = [given.leaves(term) for term in terms]
-        flat = trace_function(lambda *xs: fun(*picked.arguments(xs)), picked.leaves, loops=False)
+        flat = trace_function(
+            lambda *xs: fun(*picked.arguments(xs)), picked.leaves, at_arguments=True, loops=False
+        )
         outside = captured(flat)
         curves = [
             term[i] / factorial(k) for i in range(count) for k, term in enumerate(by_order, 1)

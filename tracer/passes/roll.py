@@ -37,14 +37,19 @@ def roll(graph: Graph) -> tuple[Graph, tuple[Array, ...]]:
     if graph.effects:
         return graph, ()
     tables = Tables()
+    # A loop whose values are all used elsewhere saves nothing until what uses them is a loop too.
+    smallest, count = graph, len(graph.nodes) + 1
     while True:
         views = Views.of(graph.nodes)
         nodes = computed(graph, views)
-        found = repetitions(nodes, views)
-        rolled = _with_loops(graph, nodes, views, found, tables) if found else graph
-        if not len(rolled.nodes) < len(graph.nodes):
+        found = repetitions(nodes, views) if len(nodes) < count else ()
+        if not found:
             break
-        graph = rolled
+        count = len(nodes)
+        graph = _with_loops(graph, nodes, views, found, tables)
+        if len(graph.nodes) < len(smallest.nodes):
+            smallest = graph
+    graph = smallest
     used = reachable(graph.outputs)
     kept = {p: array for p, array in tables.arrays.items() if p in used}
     parameters = tuple(p for p in graph.parameters if p in kept or p not in tables.arrays)

@@ -74,6 +74,8 @@ class _Series:
         return zeros(node.type) if found is None else found
 
     def _next(self, node: Node, k: int) -> Tracer | None:
+        from ..primitives.stacks import scaled_stack
+
         tangents = [self.coefficient(x, 1) for x in node.operands]
         varying = {x for x, t in zip(node.operands, tangents, strict=True) if t is not None}
         if not varying:
@@ -86,7 +88,9 @@ class _Series:
             return push_node(node, tangents)
         first = self.coefficient(node, 1)
         before = None if first is None else self.coefficient(first.node, k - 1)
-        return None if before is None else before / k
+        if before is None:
+            return None
+        return scaled_stack(before, 1 / k) if before.type.is_stack else before / k
 
     def _product(self, node: Node, k: int) -> Tracer:
         a, b = node.operands

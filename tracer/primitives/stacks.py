@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..ir import Graph, Node
+from collections.abc import Callable, Sequence
+
+from ..ir import Node
 from ..trace import Tracer, new_trace
-from ..types import ArrayType
 from .scan import Layout, results_of
 from .while_loop import turns, while_loop
 
@@ -21,12 +22,19 @@ def entries(stack: Node) -> Tracer:
 
 def sum_of_stacks(a: Tracer, b: Tracer, count: Tracer) -> Tracer:
     """Entry by entry, by a loop over both."""
-    body = _addition(a.type.with_shape(a.shape[1:]))
-    (total,) = results_of(body, [], [], [a, b], count)
-    return total
+    return _each_entry(lambda x, y: x + y, [a, b], count)
 
 
-def _addition(type: ArrayType) -> Graph:
+def scaled_stack(stack: Tracer, factor: float) -> Tracer:
+    """A stack with each entry multiplied by a number."""
+    return _each_entry(lambda x: x * factor, [stack], entries(stack.node))
+
+
+def _each_entry(function: Callable[..., Tracer], stacks: Sequence[Tracer], count: Tracer) -> Tracer:
+    """What a function gives of the entries at each place."""
     with new_trace() as trace:
-        x, y = (Tracer(trace.builder.parameter(type)) for _ in range(2))
-        return trace.builder.graph([(x + y).node])
+        types = [x.type.with_shape(x.shape[1:]) for x in stacks]
+        parameters = [Tracer(trace.builder.parameter(t)) for t in types]
+        body = trace.builder.graph([function(*parameters).node])
+    (made,) = results_of(body, [], [], stacks, count)
+    return made
