@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, literal_value, replay
 from pullback.tracer.passes.batch import batch
-from pullback.tracer.passes.subgraph import derived
+from pullback.tracer.passes.subgraph import derived, part
 from pullback.tracer.primitives.contraction import dot
 from pullback.tracer.primitives.elementwise import add
 from pullback.tracer.primitives.scan import Layout, scan
-from pullback.tracer.trace import Tracer, current_trace, new_trace
+from pullback.tracer.trace import Tracer, current_trace
 
 from .fuse import MOVES, SEVERAL, weight
 from .rewrite import rewritten
@@ -143,8 +143,8 @@ def _split(body: Graph, layout: Layout, length: int) -> Split | None:
         before = []
     if not once and not before and not sums:
         return None
-    first = _part(consts, once)
-    whole = _part([*consts, *once, *xs], before)
+    first = part(consts, once)
+    whole = part([*consts, *once, *xs], before)
     flags = [False] * (len(consts) + len(once)) + [True] * len(xs)
     many = batch(whole, flags, length)[0] if before else whole
     new_x = [*xs, *before]
@@ -174,7 +174,7 @@ def _split(body: Graph, layout: Layout, length: int) -> Split | None:
     return Split(
         first,
         many,
-        _part(taken, outputs),
+        part(taken, outputs),
         new_consts,
         tuple(kept),
         new_along,
@@ -268,29 +268,3 @@ def _used(outputs: Sequence[Node], cut: Iterable[Node]) -> set[Node]:
             if node not in given:
                 stack += node.operands
     return seen
-
-
-def _part(parameters: Sequence[Node], outputs: Sequence[Node]) -> Graph:
-    """A graph of the outputs, in which the given nodes are parameters."""
-    with new_trace() as trace:
-        trace.fixed_location = True
-        builder = trace.builder
-        made = {x: builder.parameter(x.type) for x in parameters}
-        stack = list(reversed(outputs))
-        while stack:
-            node = stack[-1]
-            if node in made:
-                stack.pop()
-                continue
-            waiting = [x for x in node.operands if x not in made]
-            if waiting:
-                stack += reversed(waiting)
-                continue
-            builder.where, builder.primal = node.where, node.primal
-            if node.primitive is LITERAL:
-                made[node] = builder.literal(node.params["value"], node.params["dtype"])
-            else:
-                operands = tuple(made[x] for x in node.operands)
-                made[node] = builder.add(node.primitive, operands, node.params)
-            stack.pop()
-        return builder.graph([made[x] for x in outputs])

@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from ..ir import Graph, Node, Params, reachable
+from ..ir import LITERAL, Graph, Node, Params, reachable
+from ..trace import new_trace
 from ..types import is_inexact
 
 T = TypeVar("T")
@@ -55,3 +56,29 @@ def with_inner(params: Params, change: Callable[[Graph], Graph]) -> dict[str, ob
         return change(value) if isinstance(value, Graph) else value
 
     return {name: changed(value) for name, value in params.items()}
+
+
+def part(parameters: Sequence[Node], outputs: Sequence[Node]) -> Graph:
+    """A graph of the outputs, in which the given nodes are parameters."""
+    with new_trace() as trace:
+        trace.fixed_location = True
+        builder = trace.builder
+        made = {x: builder.parameter(x.type) for x in parameters}
+        stack = list(reversed(outputs))
+        while stack:
+            node = stack[-1]
+            if node in made:
+                stack.pop()
+                continue
+            waiting = [x for x in node.operands if x not in made]
+            if waiting:
+                stack += reversed(waiting)
+                continue
+            builder.where, builder.primal = node.where, node.primal
+            if node.primitive is LITERAL:
+                made[node] = builder.literal(node.params["value"], node.params["dtype"])
+            else:
+                operands = tuple(made[x] for x in node.operands)
+                made[node] = builder.add(node.primitive, operands, node.params)
+            stack.pop()
+        return builder.graph([made[x] for x in outputs])

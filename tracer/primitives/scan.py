@@ -22,6 +22,7 @@ from ..primitive import Domain, OfDtype, Primitive, register
 from ..trace import Tracer, current_trace, new_trace
 from ..types import ANY, BOOL, INT64, ArrayType, DType, Shape, is_inexact, scalar
 from .elementwise import broadcast_scalar, tanh, where
+from .lifting import lifted
 from .reduction import reduce_max
 from .structure import broadcast, permute, repeated, zeros
 
@@ -438,8 +439,6 @@ def _scan_vjp(
 ) -> list[Tracer | None]:
     layout = Layout.of(body, consts, carries)
     count, given = taken(length, operands)
-    varies = varying(body, layout, taken(length, wants)[1])
-    back = backward(body, layout, varies, cotangents)
     params = {
         "body": body, "consts": consts, "carries": carries, "length": length, "reverse": reverse,
         "snapshots": snapshots,
@@ -449,6 +448,34 @@ def _scan_vjp(
         return scan(*operands, **params, result=number)
 
     if snapshots is None:
+def pulled_back(
+    body: Graph,
+    layout: Layout,
+    operands: Sequence[Tracer],
+    wants: Sequence[bool],
+    cotangents: Mapping[int, Tracer],
+    result: Callable[[int], Tracer],
+    run: Run,
+) -> list[Tracer | None]:
+    """The cotangents of what a body takes, given those of the results of its loop.
+
+    Parts of constants are constants of the loop that goes back: see `lifted`.
+    """
+    lift = derived(body, ("lifted", layout.consts), lambda: lifted(body, layout.consts))
+    fixed, others = operands[: layout.consts], operands[layout.consts :]
+    wants = [
+        *wants[: layout.consts],
+        *(wants[i] for i in lift.source),
+        *wants[layout.consts :],
+    ]
+    constants = [*fixed, *lift.made(fixed)]
+    inner = Layout.of(lift.body, len(constants), layout.carries)
+    varies = varying(lift.body, inner, wants)
+    back = backward(lift.body, inner, varies, cotangents)
+    pulled = back.pull(cotangents, inner, [*constants, *others], result, run)
+    return [*lift.pulled(pulled[: len(constants)], fixed), *pulled[len(constants) :]]
+
+
         steps = count[0] if length is None else length
         history = lambda carry: result_of(layout.history(carry))  # noqa: E731
         run = over_histories(history, layout.split(given)[1], steps, not reverse)
@@ -456,8 +483,11 @@ def _scan_vjp(
         from .reversal import over_snapshots
 
         run = over_snapshots(body, layout, given, length, reverse, snapshots)
-    pulled = back.pull(cotangents, layout, given, result_of, run)
-    return [*(None for _ in count), *pulled]
+    wanted = taken(length, wants)[1]
+    return [
+        *(None for _ in count),
+        *pulled_back(body, layout, given, wanted, cotangents, result_of, run),
+    ]
 
 
 # -- batches -----------------------------------------------------------------------------------

@@ -26,13 +26,13 @@ from .reduction import reduce_any, reduce_sum
 from .scan import (
     Flags,
     Layout,
-    backward,
     batch_size,
     batched_body,
     chosen,
     dual_body,
     example,
     over_histories,
+    pulled_back,
     varying,
     with_tangents,
 )
@@ -137,8 +137,6 @@ def _while_vjp(
 ) -> list[Tracer | None]:
     layout = _layout(body)
     own = len(cond.parameters) - layout.carries
-    varies = varying(body, layout, wants[own:])
-    back = backward(body, layout, varies, cotangents)
     init = layout.split(operands[own:])[1]
 
     def result(number: int) -> Tracer:
@@ -147,7 +145,7 @@ def _while_vjp(
     run = over_histories(
         lambda carry: result(layout.history(carry)), init, result(turns(layout)), reverse=True
     )
-    pulled = back.pull(cotangents, layout, operands[own:], result, run)
+    pulled = pulled_back(body, layout, operands[own:], wants[own:], cotangents, result, run)
     return [*(None for _ in operands[:own]), *pulled]
 
 
