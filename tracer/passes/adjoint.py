@@ -16,6 +16,7 @@ from ..primitive import NoDerivative, Primitive
 from ..trace import Tracer, current_trace, derivative_of, literal, new_trace
 from ..types import BOOL, ArrayType, is_complex, is_inexact
 from .layers import FEWEST, Piece, laid, layers
+from .subgraph import varies_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,7 @@ def _active_nodes(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[Node,
     depends = set(wanted)
     order: dict[Node, None] = {}
     for node in _in_order(outputs):
-        through = node.primitive.differentiable and any(x in depends for x in node.operands)
-        if (through or node in depends) and is_inexact(node.type.dtype):
+        if (node in depends and is_inexact(node.type.dtype)) or varies_with(node, depends):
             depends.add(node)
             order[node] = None
     return order

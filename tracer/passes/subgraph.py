@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -29,10 +29,21 @@ def varying_outputs(graph: Graph, varies: Sequence[bool]) -> list[bool]:
     pairs = zip(graph.parameters, varies, strict=True)
     depends = {p for p, yes in pairs if yes and is_inexact(p.type.dtype)}
     for node in graph.nodes:
-        through = node.primitive.differentiable and any(x in depends for x in node.operands)
-        if through and is_inexact(node.type.dtype):
+        if varies_with(node, depends):
             depends.add(node)
     return [x in depends for x in graph.outputs]
+
+
+def varies_with(node: Node, depends: Collection[Node]) -> bool:
+    """Whether a node has a derivative by those of its operands that have one."""
+    row = node.primitive
+    if not row.differentiable or not is_inexact(node.type.dtype):
+        return False
+    operands = [x in depends for x in node.operands]
+    if row.varies is None or not any(operands):
+        return any(operands)
+    results = row.varies(operands, **{k: v for k, v in node.params.items() if k != "result"})
+    return results[node.params["result"]]
 
 
 def used_parameters(graph: Graph) -> list[bool]:

@@ -176,6 +176,30 @@ def varying(body: Graph, layout: Layout, operands: Sequence[bool]) -> Flags:
         varies = (*consts, *after, *xs)
 
 
+def varying_results(body: Graph, layout: Layout, operands: Sequence[bool]) -> list[bool]:
+    """Which last carried values, ys and histories vary with the operands that do."""
+
+    def found() -> list[bool]:
+        varies = varying(body, layout, operands)
+        carried, ys = layout.split(varies)[1], varying_outputs(body, varies)[layout.carries :]
+        return [*carried, *ys, *carried]
+
+    return derived(body, ("results", layout, tuple(operands)), found)
+
+
+def _scan_varies(
+    operands: Sequence[bool],
+    *,
+    body: Graph,
+    consts: int,
+    carries: int,
+    length: int | None,
+    reverse: bool,
+    snapshots: int | None,
+) -> list[bool]:
+    return varying_results(body, Layout.of(body, consts, carries), taken(length, operands)[1])
+
+
 def chosen(values: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
     return [x for x, yes in zip(values, flags, strict=True) if yes]
 
@@ -426,28 +450,6 @@ def _backward(
     return Backward(graph, consts, carries, xs, ys, histories, tuple(known.values()))
 
 
-def _scan_vjp(
-    cotangents: Mapping[int, Tracer],
-    wants: Sequence[bool],
-    *operands: Tracer,
-    body: Graph,
-    consts: int,
-    carries: int,
-    length: int | None,
-    reverse: bool,
-    snapshots: int | None,
-) -> list[Tracer | None]:
-    layout = Layout.of(body, consts, carries)
-    count, given = taken(length, operands)
-    params = {
-        "body": body, "consts": consts, "carries": carries, "length": length, "reverse": reverse,
-        "snapshots": snapshots,
-    }  # fmt: skip
-
-    def result_of(number: int) -> Tracer:
-        return scan(*operands, **params, result=number)
-
-    if snapshots is None:
 def pulled_back(
     body: Graph,
     layout: Layout,
@@ -476,6 +478,28 @@ def pulled_back(
     return [*lift.pulled(pulled[: len(constants)], fixed), *pulled[len(constants) :]]
 
 
+def _scan_vjp(
+    cotangents: Mapping[int, Tracer],
+    wants: Sequence[bool],
+    *operands: Tracer,
+    body: Graph,
+    consts: int,
+    carries: int,
+    length: int | None,
+    reverse: bool,
+    snapshots: int | None,
+) -> list[Tracer | None]:
+    layout = Layout.of(body, consts, carries)
+    count, given = taken(length, operands)
+    params = {
+        "body": body, "consts": consts, "carries": carries, "length": length, "reverse": reverse,
+        "snapshots": snapshots,
+    }  # fmt: skip
+
+    def result_of(number: int) -> Tracer:
+        return scan(*operands, **params, result=number)
+
+    if snapshots is None:
         steps = count[0] if length is None else length
         history = lambda carry: result_of(layout.history(carry))  # noqa: E731
         run = over_histories(history, layout.split(given)[1], steps, not reverse)
@@ -683,6 +707,7 @@ scan: Primitive = register(
         Domain(_CASES, low=-0.9, high=0.9, dtypes=("f64", "f32", "c128")),
         jvp=_scan_jvp,
         vjp=_scan_vjp,
+        varies=_scan_varies,
         batch=_scan_batch,
     )
 )

@@ -34,6 +34,7 @@ from .scan import (
     over_histories,
     pulled_back,
     varying,
+    varying_results,
     with_tangents,
 )
 from .structure import broadcast, repeated, zeros
@@ -126,6 +127,11 @@ def _with_tangents(cond: Graph, layout: Layout, varies: Flags) -> Graph:
         for p in moving:
             trace.builder.parameter(p.type)
         return trace.builder.graph(replay(cond, trace.builder, parameters))
+
+
+def _while_varies(operands: Sequence[bool], *, cond: Graph, body: Graph) -> list[bool]:
+    own = len(cond.parameters) - len(body.outputs)
+    return [*varying_results(body, _layout(body), operands[own:]), False]
 
 
 def _while_vjp(
@@ -260,6 +266,7 @@ while_loop: Primitive = register(
         ),
         jvp=_while_jvp,
         vjp=_while_vjp,
+        varies=_while_varies,
         batch=_while_batch,
     )
 )
