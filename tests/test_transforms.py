@@ -487,6 +487,22 @@ def test_hessian():
     assert_allclose(pb.hvp(f, (X,), (v,)), want @ v, atol=1e-12)
 
 
+def test_no_product_with_the_identity_is_computed(rng: np.random.Generator):
+    a, b, w = rng.normal(size=(5, 3)), rng.normal(size=(4, 2, 3)), rng.normal(size=3)
+    linear: list[tuple[Callable[[Any], Any], Any]] = [
+        (lambda w: a @ w, a),
+        (lambda w: w @ a.T, a),
+        (lambda w: b @ w, b),
+        (lambda w: np.einsum("k,ijk->ji", w, b), np.swapaxes(b, 0, 1)),
+    ]
+    for f, want in linear:
+        for transform in (pb.jacfwd, pb.jacrev):
+            assert_allclose(transform(f)(w), want, rtol=1e-15)
+    curved = pb.hessian(lambda w: np.sum(np.exp(a @ w)))
+    assert_allclose(curved(w), (a.T * np.exp(a @ w)) @ a, rtol=1e-12)
+    assert " iota " not in str(curved.ir(w))
+
+
 def test_hessian_of_trees():
     def f(p: Any) -> Any:
         return np.sum(p["a"] ** 2) * p["b"]
