@@ -26,6 +26,8 @@ from .rewrite import rewritten
 WORTHWHILE = 12
 """Simple instructions from which on a value is worth writing to memory and reading again."""
 
+JOINS = frozenset(("concatenate", "pad", "update_slice"))
+
 MOST_BYTES = 1 << 24
 """Bytes that the values of all turns may take."""
 
@@ -239,10 +241,7 @@ def _frontier(body: Graph, of_turn: set[Node], ends: set[Node]) -> list[Node]:
     for node in body.nodes:
         if node in of_turn or node.primitive in (LITERAL, PARAMETER):
             continue
-        heavy = WORTHWHILE if node.primitive is dot else 0
-        cost[node] = min(
-            max(weight(node), heavy) + sum(cost.get(x, 0) for x in set(node.operands)), 1000
-        )
+        cost[node] = min(_cost(node) + sum(cost.get(x, 0) for x in set(node.operands)), 1000)
     stack = [x for x in asked if x in cost]
     while stack:
         node = stack.pop()
@@ -254,6 +253,13 @@ def _frontier(body: Graph, of_turn: set[Node], ends: set[Node]) -> list[Node]:
             wanted[node] = None
     order = {node: i for i, node in enumerate(body.nodes)}
     return sorted(wanted, key=order.__getitem__)
+
+
+def _cost(node: Node) -> int:
+    """That of an element, in simple instructions; what only joins others is as cheap as one."""
+    if node.primitive is dot:
+        return max(weight(node), WORTHWHILE)
+    return 1 if node.primitive.name in JOINS else weight(node)
 
 
 def _used(outputs: Sequence[Node], cut: Iterable[Node]) -> set[Node]:

@@ -513,6 +513,21 @@ def test_what_never_changes_is_computed_once() -> None:
     assert pb.jit(f)(0.3, x)[0] == pytest.approx(c, rel=1e-14)
 
 
+def test_cheap_values_are_computed_in_the_loop() -> None:
+    """What only joins values, and adds and multiplies, is not worth keeping of every turn."""
+
+    def last(x: Any) -> Any:
+        def rate(y: Any) -> Any:
+            return np.concatenate([x[:1], x[1:] * y[:-1]])
+
+        step = lambda y, _: (y + rate(y + 0.01 * rate(y)), None)  # noqa: E731
+        return np.sum(pb.scan(step, np.zeros(4), length=1000)[0] ** 2)
+
+    x = RNG.uniform(size=4) * 1e-3
+    check_grads(last, (x,), order=1, rtol=1e-4)
+    assert "loop over 1000" not in str(pb.grad(last).plan(x))
+
+
 def test_values_of_too_many_turns_are_computed_in_the_loop() -> None:
     """A million of them would take more memory than it saves time."""
 
