@@ -25,6 +25,10 @@ SMALL = 16 * 16 * 16
 SHORT = 4
 """Terms of a sum that are written out rather than left to BLAS."""
 
+NARROW, WIDE = 3, 5
+"""Columns of two tall matrices, of the one at most and of the other at least, whose product over
+the rows is a loop: it reads both once, where BLAS packs them first."""
+
 Axes = tuple[int, ...]
 
 
@@ -45,6 +49,13 @@ def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:
     if k == 0:
         return zeros(node.type)
     loops = not is_float(x.dtype) or min(m, n) == 1 or m * n * k <= SMALL or k <= SHORT
+    loops = loops or (
+        b == 1
+        and _is_tall(x, x_contract)
+        and _is_tall(y, y_contract)
+        and min(m, n) <= NARROW
+        and max(m, n) >= WIDE
+    )
     if loops:
         return _multiply_and_sum(
             node, x, y, (x_batch, x_free, x_contract), (y_batch, y_free, y_contract)
@@ -58,6 +69,11 @@ def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:
     batch = ((0,), (0,)) if batched else ((), ())
     product = dot(x, y, contract=contract, batch=batch)
     return reshape(product, shape=node.type.shape)
+
+
+def _is_tall(x: Tracer, contract: Axes) -> bool:
+    """Whether the axes that are summed over come first."""
+    return contract == tuple(range(len(contract)))
 
 
 def _extent(x: Tracer, axes: Axes) -> int:

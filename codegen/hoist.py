@@ -15,18 +15,20 @@ from functools import partial
 
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, literal_value, replay
 from pullback.tracer.passes.batch import batch
-from pullback.tracer.passes.subgraph import derived
+from pullback.tracer.passes.subgraph import derived, part
 from pullback.tracer.primitives.contraction import dot
 from pullback.tracer.primitives.elementwise import add
 from pullback.tracer.primitives.reversal import Ways, reversal
 from pullback.tracer.primitives.scan import Layout, scan
-from pullback.tracer.trace import Tracer, current_trace, new_trace
+from pullback.tracer.trace import Tracer, current_trace
 
 from .fuse import MOVES, SEVERAL, weight
 from .rewrite import rewritten
 
 WORTHWHILE = 12
 """Simple instructions from which on a value is worth writing to memory and reading again."""
+
+JOINS = frozenset(("concatenate", "pad", "update_slice"))
 
 MOST_BYTES = 1 << 24
 """Bytes that the values of all turns may take."""
@@ -145,8 +147,8 @@ def _split(body: Graph, layout: Layout, length: int) -> Split | None:
         before = []
     if not once and not before and not sums:
         return None
-    first = _part(consts, once)
-    whole = _part([*consts, *once, *xs], before)
+    first = part(consts, once)
+    whole = part([*consts, *once, *xs], before)
     flags = [False] * (len(consts) + len(once)) + [True] * len(xs)
     many = batch(whole, flags, length)[0] if before else whole
     new_x = [*xs, *before]
@@ -176,7 +178,7 @@ def _split(body: Graph, layout: Layout, length: int) -> Split | None:
     return Split(
         first,
         many,
-        _part(taken, outputs),
+        part(taken, outputs),
         new_consts,
         tuple(kept),
         new_along,
@@ -279,10 +281,7 @@ def _frontier(body: Graph, of_turn: set[Node], ends: set[Node]) -> list[Node]:
     for node in body.nodes:
         if node in of_turn or node.primitive in (LITERAL, PARAMETER):
             continue
-        heavy = WORTHWHILE if node.primitive is dot else 0
-        cost[node] = min(
-            max(weight(node), heavy) + sum(cost.get(x, 0) for x in set(node.operands)), 1000
-        )
+        cost[node] = min(_cost(node) + sum(cost.get(x, 0) for x in set(node.operands)), 1000)
     stack = [x for x in asked if x in cost]
     while stack:
         node = stack.pop()
@@ -294,6 +293,13 @@ def _frontier(body: Graph, of_turn: set[Node], ends: set[Node]) -> list[Node]:
             wanted[node] = None
     order = {node: i for i, node in enumerate(body.nodes)}
     return sorted(wanted, key=order.__getitem__)
+
+
+def _cost(node: Node) -> int:
+    """That of an element, in simple instructions; what only joins others is as cheap as one."""
+    if node.primitive is dot:
+        return max(weight(node), WORTHWHILE)
+    return 1 if node.primitive.name in JOINS else weight(node)
 
 
 def _used(outputs: Sequence[Node], cut: Iterable[Node]) -> set[Node]:
@@ -308,29 +314,3 @@ def _used(outputs: Sequence[Node], cut: Iterable[Node]) -> set[Node]:
             if node not in given:
                 stack += node.operands
     return seen
-
-
-def _part(parameters: Sequence[Node], outputs: Sequence[Node]) -> Graph:
-    """A graph of the outputs, in which the given nodes are parameters."""
-    with new_trace() as trace:
-        trace.fixed_location = True
-        builder = trace.builder
-        made = {x: builder.parameter(x.type) for x in parameters}
-        stack = list(reversed(outputs))
-        while stack:
-            node = stack[-1]
-            if node in made:
-                stack.pop()
-                continue
-            waiting = [x for x in node.operands if x not in made]
-            if waiting:
-                stack += reversed(waiting)
-                continue
-            builder.where, builder.primal = node.where, node.primal
-            if node.primitive is LITERAL:
-                made[node] = builder.literal(node.params["value"], node.params["dtype"])
-            else:
-                operands = tuple(made[x] for x in node.operands)
-                made[node] = builder.add(node.primitive, operands, node.params)
-            stack.pop()
-        return builder.graph([made[x] for x in outputs])

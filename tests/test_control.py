@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -514,6 +514,21 @@ def test_what_never_changes_is_computed_once() -> None:
     assert pb.jit(f)(0.3, x)[0] == pytest.approx(c, rel=1e-14)
 
 
+def test_cheap_values_are_computed_in_the_loop() -> None:
+    """What only joins values, and adds and multiplies, is not worth keeping of every turn."""
+
+    def last(x: Any) -> Any:
+        def rate(y: Any) -> Any:
+            return np.concatenate([x[:1], x[1:] * y[:-1]])
+
+        step = lambda y, _: (y + rate(y + 0.01 * rate(y)), None)  # noqa: E731
+        return np.sum(pb.scan(step, np.zeros(4), length=1000)[0] ** 2)
+
+    x = RNG.uniform(size=4) * 1e-3
+    check_grads(last, (x,), order=1, rtol=1e-4)
+    assert "loop over 1000" not in str(pb.grad(last).plan(x))
+
+
 def test_values_of_too_many_turns_are_computed_in_the_loop() -> None:
     """A million of them would take more memory than it saves time."""
 
@@ -522,6 +537,70 @@ def test_values_of_too_many_turns_are_computed_in_the_loop() -> None:
 
     plan = str(pb.jit(f).plan(pb.ShapeDtype((2_000_000, 2), np.float64)))
     assert "sin" in plan[plan.index("times") :]
+
+
+@pytest.mark.parametrize("transform", [pb.grad, pb.jacfwd, pb.hessian])
+def test_what_does_not_vary_is_not_gone_back_through(transform: Callable[..., Any]) -> None:
+    """Of a descent that carries values of a function of ``a`` along, the place does not vary."""
+
+    def stepped(a: Any, s: Any) -> Any:
+        y, value, count = s
+        following = y - 0.1 * y
+        better = a + np.sum(following**2) < value
+        return np.where(better, following, y), a + np.sum(y**2), count + 1
+
+    start: Any = (np.ones(2), 9.0, 0)
+    loops: list[Callable[[Any], Any]] = [
+        lambda a: pb.while_loop(lambda s: s[2] < 5, lambda s: stepped(a, s), start),
+        lambda a: pb.scan(lambda s, _: (stepped(a, s), None), start, length=5)[0],
+        lambda a: pb.cond(a > 0, lambda a: (start[0], a), lambda a: (-start[0], a * a), a),
+        lambda a: pb.scan(lambda s, _: (loops[0](a), None), start, length=2)[0],
+    ]
+    for loop in loops:
+        place: Any = lambda a, loop=loop: np.sum(loop(a)[0]) * a * a  # noqa: E731
+        constant = np.sum(loop(1.5)[0])
+        f = transform(place)
+        want = constant * (2.0 if transform is pb.hessian else 2 * 1.5)
+        assert f(1.5) == pytest.approx(want)
+        if transform is pb.grad:
+            assert "reverse=True" not in str(f.ir(1.5))
+
+
+def _gates(w: Any, h: Any) -> Any:
+    """A step that takes its weights out of one array."""
+    a, b = w[:9].reshape(3, 3), w[9:18].reshape(3, 3)
+    return np.tanh(a @ h) * np.exp(b.T @ h[::-1]) + w[-3:] * w[0]
+
+
+def _gates_for_length(w: Any, h: Any, checkpoint: Any = None) -> Any:
+    return pb.scan(lambda h, _: (_gates(w, h), None), h, length=4, checkpoint=checkpoint)[0]
+
+
+def _gates_while(w: Any, h: Any) -> Any:
+    step = lambda s: (s[0] + 1, _gates(w, s[1]))  # noqa: E731
+    return pb.while_loop(lambda s: s[0] < 4, step, (0, h))[1]
+
+
+@pytest.mark.parametrize(
+    "loop", [_gates_for_length, partial(_gates_for_length, checkpoint="binomial"), _gates_while]
+)
+def test_parts_of_what_comes_from_outside(loop: Callable[[Any, Any], Any]) -> None:
+    """The turns of the loop that goes back add to the parts, which are put together once."""
+
+    def written(w: Any, h: Any) -> Any:
+        for _ in range(4):
+            h = _gates(w, h)
+        return h
+
+    w, h = RNG.normal(size=21) / 2, RNG.normal(size=3)
+    slopes = [pb.grad(lambda w, h, f=f: np.sum(f(w, h) ** 2), (0, 1)) for f in (loop, written)]
+    got, want = (slope(w, h) for slope in slopes)
+    same(got, want)
+    got, want = (pb.jacrev(slope)(w, h)[0] for slope in slopes)
+    same(got, want, 1e-10)
+    turns = str(slopes[0].ir(w, h)).split("\n@")[1:]
+    assert turns
+    assert not any(word in turn for turn in turns for word in (" pad ", "concatenate"))
 
 
 # -- how much is kept ----------------------------------------------------------------------------

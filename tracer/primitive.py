@@ -111,7 +111,8 @@ class Primitive:
     such as the solution of a linear system, states ``transpose`` for those and ``jvp`` for the
     others. Loops and branches have several results: nodes that differ in the parameter ``result``
     alone are one computation. They state ``jvp``, result by result, and ``vjp`` for the cotangents
-    of all results together. ``linear`` lists the operands that ``transpose`` is about (None: all);
+    of all results together; ``varies`` tells which results vary with the operands that do (None:
+    every one). ``linear`` lists the operands that ``transpose`` is about (None: all);
     with ``jointly`` the row is linear in all of them together (like concatenation), else in each by
     itself (like a product). ``support`` tells for each operand where the result depends on it at
     all (None: everywhere), for rows that choose. ``batch`` is how the row moves through a batch;
@@ -127,6 +128,7 @@ class Primitive:
     transpose: Transpose | None = None
     jvp: Jvp | None = None
     vjp: Vjp | None = None
+    varies: Callable[..., Sequence[bool]] | None = None
     linear: tuple[int, ...] | None = None
     jointly: bool = False
     elementwise: bool = False

@@ -13,8 +13,10 @@ from typing import Any
 
 from ..ir import PARAMETER, Graph, Node, Params, family, replay
 from ..primitive import NoDerivative, Primitive
-from ..trace import Tracer, current_trace, derivative_of, new_trace
-from ..types import is_complex, is_inexact
+from ..trace import Tracer, current_trace, derivative_of, literal, new_trace
+from ..types import BOOL, ArrayType, is_complex, is_inexact
+from .layers import FEWEST, Piece, laid, layers
+from .subgraph import varies_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,18 @@ def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> l
             _accumulate(cotangents, node, Cotangent(ct))
     stop = set(wanted)
     families = _families(active)
+    slices: dict[Node, list[Piece]] = {}
     for node in reversed(active):
+        _add_slices(cotangents, node, slices.pop(node, ()))
         if node.primitive.vjp is not None:
             if families[family(node)][0] is node:
                 _pull_family(families[family(node)], cotangents, active)
             continue
         received = cotangents.get(node)
         if received is None or (node in stop and not any(x in active for x in node.operands)):
+            continue
+        if node.primitive.name == "slice" and node.type.size:
+            slices.setdefault(node.operands[0], []).append(Piece.of(node))
             continue
         with derivative_of(node):
             wants = [x in active for x in node.operands]
@@ -73,6 +80,38 @@ def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> l
                 if part is not None and operand in active:
                     _accumulate(cotangents, operand, part)
     return [cotangents[x].value if x in cotangents else zeros(x.type) for x in wanted]
+
+
+def _add_slices(cotangents: dict[Node, Cotangent], node: Node, slices: Sequence[Piece]) -> None:
+    """Add what the slices of a node have received, those that do not overlap at once."""
+    for layer in layers(slices):
+        if len(layer) >= FEWEST:
+            with derivative_of(layer[0].node):
+                _accumulate(cotangents, node, _side_by_side(cotangents, node, layer))
+            continue
+        for piece in layer:
+            with derivative_of(piece.node):
+                (part,) = _pull_node(piece.node, cotangents[piece.node], [True])
+                assert part is not None
+                _accumulate(cotangents, node, part)
+
+
+def _side_by_side(
+    cotangents: Mapping[Node, Cotangent], node: Node, layer: Sequence[Piece]
+) -> Cotangent:
+    from ..primitives.structure import broadcast
+
+    received = [cotangents[piece.node] for piece in layer]
+    value = laid(
+        received[0].value.type.with_shape(node.type.shape), layer, [x.value for x in received]
+    )
+    if all(x.mask is None for x in received):
+        return Cotangent(value)
+    masks = [
+        broadcast(literal(True, BOOL), shape=x.value.shape, axes=()) if x.mask is None else x.mask
+        for x in received
+    ]
+    return Cotangent(value, laid(ArrayType(node.type.shape, BOOL), layer, masks))
 
 
 def _families(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Node]]:
@@ -112,8 +151,7 @@ def _active_nodes(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[Node,
     depends = set(wanted)
     order: dict[Node, None] = {}
     for node in _in_order(outputs):
-        through = node.primitive.differentiable and any(x in depends for x in node.operands)
-        if (through or node in depends) and is_inexact(node.type.dtype):
+        if (node in depends and is_inexact(node.type.dtype)) or varies_with(node, depends):
             depends.add(node)
             order[node] = None
     return order

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..ir import LITERAL, Node, Params, literal_value
 from ..primitive import TABLE, Primitive
-from ..types import DType, is_integer
+from ..types import BOOL, DType, is_integer
 
 if TYPE_CHECKING:
     from ..ir import Builder
@@ -196,6 +196,36 @@ def _where_same(builder: Builder, operands: tuple[Node, ...], params: Params) ->
     return operands[1] if operands[1] is operands[2] else None
 
 
+@_rule("where", "where(True, x, y) = x, where(False, x, y) = y")
+def _where_known(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    known = literal_value(operands[0])
+    return None if known is None else operands[1 if known else 2]
+
+
+def _absorbed(absorbing: bool) -> Rule:
+    """Of a bool with a number: the number if it decides, else the other."""
+
+    def rule(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+        for x, number in (operands, operands[::-1]):
+            if x.type.dtype == BOOL and (known := literal_value(number)) is not None:
+                return number if known == absorbing else x
+        return None
+
+    return rule
+
+
+_rule("bit_and", "x & True = x, x & False = False")(_absorbed(False))
+_rule("bit_or", "x | False = x, x | True = True")(_absorbed(True))
+
+
+@_rule("eq", "whole numbers are equal to themselves")
+def _eq_same(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    x, y = operands
+    if x is not y or not is_integer(x.type.dtype):
+        return None
+    return _spread(builder, builder.literal(True, BOOL), x.type.shape)
+
+
 @_rule("bit_not", "~~x = x")
 def _not_not(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
@@ -369,6 +399,30 @@ def _joined(builder: Builder, run: Sequence[Node], axis: int) -> Node:
         return whole
     axes = (*range(1, axis + 1), 0, *range(axis + 1, first.type.ndim))
     return _add(builder, "permute", (whole,), axes=axes)
+
+
+@_rule("dot", "in a derivative, a product with the identity: without 0 * inf", exact=False)
+def _times_identity(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    if builder.primal is None or params["batch"] != ((), ()) or len(params["contract"][0]) != 1:
+        return None
+    for unit, x, (met,) in zip(operands, operands[::-1], params["contract"][::-1], strict=True):
+        if _is_identity(unit):
+            kept = [a for a in range(x.type.ndim) if a != met]
+            axes = (met, *kept) if unit is operands[0] else (*kept, met)
+            return _add(builder, "permute", (x,), axes=axes)
+    return None
+
+
+def _is_identity(x: Node) -> bool:
+    """Whether a matrix tells at each place, as a number, if its indices are equal."""
+    if x.primitive.name != "convert" or x.operands[0].primitive.name != "eq" or x.type.ndim != 2:
+        return False
+    indices = x.operands[0].operands
+    if any(i.primitive.name != "broadcast" for i in indices):
+        return False
+    iotas = {i.operands[0] for i in indices}
+    along = sorted(i.params["axes"] for i in indices)
+    return along == [(0,), (1,)] and len(iotas) == 1 and iotas.pop().primitive.name == "iota"
 
 
 def _no_axes(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:

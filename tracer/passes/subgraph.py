@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from ..ir import Graph, Node, Params, reachable
+from ..ir import LITERAL, Graph, Node, Params, reachable
+from ..trace import new_trace
 from ..types import is_inexact
 
 T = TypeVar("T")
@@ -28,10 +29,21 @@ def varying_outputs(graph: Graph, varies: Sequence[bool]) -> list[bool]:
     pairs = zip(graph.parameters, varies, strict=True)
     depends = {p for p, yes in pairs if yes and is_inexact(p.type.dtype)}
     for node in graph.nodes:
-        through = node.primitive.differentiable and any(x in depends for x in node.operands)
-        if through and is_inexact(node.type.dtype):
+        if varies_with(node, depends):
             depends.add(node)
     return [x in depends for x in graph.outputs]
+
+
+def varies_with(node: Node, depends: Collection[Node]) -> bool:
+    """Whether a node has a derivative by those of its operands that have one."""
+    row = node.primitive
+    if not row.differentiable or not is_inexact(node.type.dtype):
+        return False
+    operands = [x in depends for x in node.operands]
+    if row.varies is None or not any(operands):
+        return any(operands)
+    results = row.varies(operands, **{k: v for k, v in node.params.items() if k != "result"})
+    return results[node.params["result"]]
 
 
 def used_parameters(graph: Graph) -> list[bool]:
@@ -55,3 +67,29 @@ def with_inner(params: Params, change: Callable[[Graph], Graph]) -> dict[str, ob
         return change(value) if isinstance(value, Graph) else value
 
     return {name: changed(value) for name, value in params.items()}
+
+
+def part(parameters: Sequence[Node], outputs: Sequence[Node]) -> Graph:
+    """A graph of the outputs, in which the given nodes are parameters."""
+    with new_trace() as trace:
+        trace.fixed_location = True
+        builder = trace.builder
+        made = {x: builder.parameter(x.type) for x in parameters}
+        stack = list(reversed(outputs))
+        while stack:
+            node = stack[-1]
+            if node in made:
+                stack.pop()
+                continue
+            waiting = [x for x in node.operands if x not in made]
+            if waiting:
+                stack += reversed(waiting)
+                continue
+            builder.where, builder.primal = node.where, node.primal
+            if node.primitive is LITERAL:
+                made[node] = builder.literal(node.params["value"], node.params["dtype"])
+            else:
+                operands = tuple(made[x] for x in node.operands)
+                made[node] = builder.add(node.primitive, operands, node.params)
+            stack.pop()
+        return builder.graph([made[x] for x in outputs])

@@ -22,6 +22,7 @@ from ..primitive import Domain, OfDtype, Primitive, register
 from ..trace import Tracer, current_trace, new_trace
 from ..types import ANY, BOOL, INT64, ArrayType, DType, Shape, is_inexact, scalar
 from .elementwise import broadcast_scalar, tanh, where
+from .lifting import lifted
 from .reduction import reduce_max
 from .structure import broadcast, permute, repeated, zeros
 
@@ -173,6 +174,30 @@ def varying(body: Graph, layout: Layout, operands: Sequence[bool]) -> Flags:
         if after == before:
             return varies
         varies = (*consts, *after, *xs)
+
+
+def varying_results(body: Graph, layout: Layout, operands: Sequence[bool]) -> list[bool]:
+    """Which last carried values, ys and histories vary with the operands that do."""
+
+    def found() -> list[bool]:
+        varies = varying(body, layout, operands)
+        carried, ys = layout.split(varies)[1], varying_outputs(body, varies)[layout.carries :]
+        return [*carried, *ys, *carried]
+
+    return derived(body, ("results", layout, tuple(operands)), found)
+
+
+def _scan_varies(
+    operands: Sequence[bool],
+    *,
+    body: Graph,
+    consts: int,
+    carries: int,
+    length: int | None,
+    reverse: bool,
+    snapshots: int | None,
+) -> list[bool]:
+    return varying_results(body, Layout.of(body, consts, carries), taken(length, operands)[1])
 
 
 def chosen(values: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
@@ -425,6 +450,34 @@ def _backward(
     return Backward(graph, consts, carries, xs, ys, histories, tuple(known.values()))
 
 
+def pulled_back(
+    body: Graph,
+    layout: Layout,
+    operands: Sequence[Tracer],
+    wants: Sequence[bool],
+    cotangents: Mapping[int, Tracer],
+    result: Callable[[int], Tracer],
+    run: Run,
+) -> list[Tracer | None]:
+    """The cotangents of what a body takes, given those of the results of its loop.
+
+    Parts of constants are constants of the loop that goes back: see `lifted`.
+    """
+    lift = derived(body, ("lifted", layout.consts), lambda: lifted(body, layout.consts))
+    fixed, others = operands[: layout.consts], operands[layout.consts :]
+    wants = [
+        *wants[: layout.consts],
+        *(wants[i] for i in lift.source),
+        *wants[layout.consts :],
+    ]
+    constants = [*fixed, *lift.made(fixed)]
+    inner = Layout.of(lift.body, len(constants), layout.carries)
+    varies = varying(lift.body, inner, wants)
+    back = backward(lift.body, inner, varies, cotangents)
+    pulled = back.pull(cotangents, inner, [*constants, *others], result, run)
+    return [*lift.pulled(pulled[: len(constants)], fixed), *pulled[len(constants) :]]
+
+
 def _scan_vjp(
     cotangents: Mapping[int, Tracer],
     wants: Sequence[bool],
@@ -438,8 +491,6 @@ def _scan_vjp(
 ) -> list[Tracer | None]:
     layout = Layout.of(body, consts, carries)
     count, given = taken(length, operands)
-    varies = varying(body, layout, taken(length, wants)[1])
-    back = backward(body, layout, varies, cotangents)
     params = {
         "body": body, "consts": consts, "carries": carries, "length": length, "reverse": reverse,
         "snapshots": snapshots,
@@ -456,8 +507,11 @@ def _scan_vjp(
         from .reversal import over_snapshots
 
         run = over_snapshots(body, layout, given, length, reverse, snapshots)
-    pulled = back.pull(cotangents, layout, given, result_of, run)
-    return [*(None for _ in count), *pulled]
+    wanted = taken(length, wants)[1]
+    return [
+        *(None for _ in count),
+        *pulled_back(body, layout, given, wanted, cotangents, result_of, run),
+    ]
 
 
 # -- batches -----------------------------------------------------------------------------------
@@ -653,6 +707,7 @@ scan: Primitive = register(
         Domain(_CASES, low=-0.9, high=0.9, dtypes=("f64", "f32", "c128")),
         jvp=_scan_jvp,
         vjp=_scan_vjp,
+        varies=_scan_varies,
         batch=_scan_batch,
     )
 )

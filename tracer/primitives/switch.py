@@ -61,6 +61,11 @@ def _varying(branches: Branches, varies: Sequence[bool]) -> list[bool]:
     ]
 
 
+def _switch_varies(operands: Sequence[bool], *, branches: Branches) -> list[bool]:
+    key = ("results", branches[1:], tuple(operands))
+    return derived(branches[0], key, lambda: _varying(branches, operands[1:]))
+
+
 def _switch_jvp(
     tangents: Sequence[Tracer | None],
     out: Tracer,
@@ -196,6 +201,7 @@ switch: Primitive = register(
         ),
         jvp=_switch_jvp,
         vjp=_switch_vjp,
+        varies=_switch_varies,
         batch=_switch_batch,
     )
 )

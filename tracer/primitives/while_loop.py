@@ -26,14 +26,15 @@ from .reduction import reduce_any, reduce_sum
 from .scan import (
     Flags,
     Layout,
-    backward,
     batch_size,
     batched_body,
     chosen,
     dual_body,
     example,
     over_histories,
+    pulled_back,
     varying,
+    varying_results,
     with_tangents,
 )
 from .structure import broadcast, repeated, zeros
@@ -128,6 +129,11 @@ def _with_tangents(cond: Graph, layout: Layout, varies: Flags) -> Graph:
         return trace.builder.graph(replay(cond, trace.builder, parameters))
 
 
+def _while_varies(operands: Sequence[bool], *, cond: Graph, body: Graph) -> list[bool]:
+    own = len(cond.parameters) - len(body.outputs)
+    return [*varying_results(body, _layout(body), operands[own:]), False]
+
+
 def _while_vjp(
     cotangents: Mapping[int, Tracer],
     wants: Sequence[bool],
@@ -137,8 +143,6 @@ def _while_vjp(
 ) -> list[Tracer | None]:
     layout = _layout(body)
     own = len(cond.parameters) - layout.carries
-    varies = varying(body, layout, wants[own:])
-    back = backward(body, layout, varies, cotangents)
     init = layout.split(operands[own:])[1]
 
     def result(number: int) -> Tracer:
@@ -147,7 +151,7 @@ def _while_vjp(
     run = over_histories(
         lambda carry: result(layout.history(carry)), init, result(turns(layout)), reverse=True
     )
-    pulled = back.pull(cotangents, layout, operands[own:], result, run)
+    pulled = pulled_back(body, layout, operands[own:], wants[own:], cotangents, result, run)
     return [*(None for _ in operands[:own]), *pulled]
 
 
@@ -262,6 +266,7 @@ while_loop: Primitive = register(
         ),
         jvp=_while_jvp,
         vjp=_while_vjp,
+        varies=_while_varies,
         batch=_while_batch,
     )
 )
