@@ -201,15 +201,15 @@ def _with_less_to_do(node: Node, operands: Sequence[Tracer]) -> Tracer | None:
     given: list[Tracer] = []
     consts = list(params["consts"])
     groups = zip(parts, ways.split(operands), ("forward", "backward"), strict=True)
-    for i, (part, values, name) in enumerate(groups):
+    for i, (split, values, name) in enumerate(groups):
         count = consts[i]
         given += values[:count]
-        if part is not None:
+        if split is not None:
             fixed = [x.node for x in values[:count]]
-            made = replay(part[0], current_trace().builder, fixed)
+            made = replay(split[0], current_trace().builder, fixed)
             given += map(Tracer, made)
             consts[i] += len(made)
-            params[name] = part[1]
+            params[name] = split[1]
         given += values[count:]
     return reversal(*given, **{**params, "consts": tuple(consts)})
 
@@ -222,7 +222,7 @@ def _constant_part(body: Graph, layout: Layout) -> tuple[Graph, Graph] | None:
     once = _frontier(body, of_turn, set(body.outputs))
     if not once or body.effects:
         return None
-    return _part(consts, once), _part([*consts, *once, *changing[0], *changing[1]], body.outputs)
+    return part(consts, once), part([*consts, *once, *changing[0], *changing[1]], body.outputs)
 
 
 def _depending(body: Graph, parameters: Iterable[Node]) -> set[Node]:
