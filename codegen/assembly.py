@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -76,6 +77,14 @@ def intrinsic_suffix(type: str) -> str:
     return f"v{lanes(type)}{letter}" if type.startswith("<") else letter
 
 
+def type_of_suffix(suffix: str) -> str:
+    """The type that is spelled so in the name of an intrinsic."""
+    found = re.fullmatch(r"(?:v(\d+))?(\w+)", suffix)
+    assert found is not None, suffix
+    kind = {"f64": "double", "f32": "float", "p0": PTR}.get(found[2], found[2])
+    return f"<{found[1]} x {kind}>" if found[1] else kind
+
+
 @dataclass
 class Module:
     """Functions, declarations and constants that make one LLVM module.
@@ -96,10 +105,13 @@ class Module:
         self.uses[name] = self.uses.get(name, 0) + 1
         return self.uses[name]
 
-    def declare(self, name: str, result: str, parameters: Sequence[str]) -> None:
+    def declare(
+        self, name: str, result: str, parameters: Sequence[str], attributes: str = ""
+    ) -> None:
         """Declare an external function; one that is no intrinsic becomes a symbol to link."""
         if name not in self.declarations:
-            self.declarations[name] = f"declare {result} @{name}({', '.join(parameters)})"
+            head = f"declare {result} @{name}({', '.join(parameters)}) {attributes}"
+            self.declarations[name] = head.rstrip()
             if not name.startswith("llvm."):
                 self.symbols.add(name)
 

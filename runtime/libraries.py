@@ -16,6 +16,7 @@ symbol                 what stands at the address
 ``pullback.traces_under_way``  how many traces are under way, an i64
 ``pullback.share_parts``  the function that has threads share a loop
 ``pullback.slow`` ...  a function that all entry points share (``codegen/support.py``)
+``per_lane.sin.1.f64`` a function that goes through the lanes (``codegen/math/per_lane.py``)
 ``blas.dgemm`` ...     a routine of BLAS with Fortran's calling convention; integers in 64 bits
 ``lapack.dpotrf`` ...  a routine of LAPACK with Fortran's calling convention
 ``pocketfft.fft.f64``  a loop of NumPy's Fourier transforms; ``pocketfft.fft.data`` what it is given
@@ -204,9 +205,17 @@ def _pullback(name: str) -> int:
     return support().address(f"pullback.{name}")
 
 
+def _per_lane(name: str) -> int:
+    from .support import per_lane
+
+    symbol = f"per_lane.{name}"
+    return per_lane(symbol).address(symbol)
+
+
 _FAMILIES: dict[str, Callable[[str], int]] = {
     "numpy": _numpy,
     "pullback": _pullback,
+    "per_lane": _per_lane,
     "blas": _blas,
     "pocketfft": loop_address,
     "lapack": _routine("scipy.linalg.cython_lapack"),

@@ -14,6 +14,7 @@ import scipy.special
 from pullback.codegen.assembly import I64, PTR, FunctionWriter, Module, Value, element, vector
 from pullback.codegen.math import FUNCTIONS
 from pullback.runtime import link
+from pullback.runtime.libraries import resolve
 
 Array = np.ndarray[Any, Any]
 Emit = Callable[..., Value]
@@ -44,8 +45,9 @@ class Compiled:
     """A function over whole arrays, as machine code; ``instructions`` counts what was emitted."""
 
     def __init__(self, emit: Emit, dtype: str, lanes: int, operands: int) -> None:
-        self.text, self.instructions = array_function(emit, ELEMENTS[dtype], lanes, operands)
-        self.linked = link.link(self.text, {}, ["run"], level=2)
+        module, self.instructions = array_function(emit, ELEMENTS[dtype], lanes, operands)
+        self.text = module.text()
+        self.linked = link.link(self.text, resolve(module.symbols), ["run"], level=2)
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (operands + 1), ctypes.c_int64)
         self.pointer = kind(self.linked.address("run"))
         self.lanes = lanes
@@ -60,8 +62,8 @@ class Compiled:
         return out[:size]
 
 
-def array_function(emit: Emit, kind: str, lanes: int, operands: int) -> tuple[str, int]:
-    """LLVM text of a loop over arrays, and the number of lines of the function within it."""
+def array_function(emit: Emit, kind: str, lanes: int, operands: int) -> tuple[Module, int]:
+    """The module of a loop over arrays, and the number of lines of the function within it."""
     module = Module()
     names = [f"x{i}" for i in range(operands)]
     parameters = [*((PTR, name) for name in names), (PTR, "out"), (I64, "count")]
@@ -78,7 +80,7 @@ def array_function(emit: Emit, kind: str, lanes: int, operands: int) -> tuple[st
         w.store(result, w.address(out, loop.index, kind), width)
     w.ret()
     w.finish()
-    return module.text(), length
+    return module, length
 
 
 @cache

@@ -1,15 +1,26 @@
 """The way out for rare arguments: the C library's function, one lane at a time.
 
 A vector formula that is right for all but extreme arguments tests whether any lane holds one and
-only then calls a function of the module that goes through the lanes.
+only then calls a function that goes through the lanes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..assembly import FunctionWriter, Module, Value, element, intrinsic_suffix, lanes
+from ..assembly import (
+    FunctionWriter,
+    Module,
+    Value,
+    element,
+    intrinsic_suffix,
+    lanes,
+    type_of_suffix,
+)
 from .number import Number, any_lane, choose
+
+FAMILY = "per_lane."
+"""Begins the names of the functions that go through the lanes."""
 
 
 def call_in_double(w: FunctionWriter, symbol: str, arguments: Sequence[Value]) -> Value:
@@ -20,24 +31,37 @@ def call_in_double(w: FunctionWriter, symbol: str, arguments: Sequence[Value]) -
     return w.cast("fptrunc", w.call(symbol, "double", wide), arguments[0].type)
 
 
-def per_lane(module: Module, symbol: str, type: str, arity: int) -> str:
-    """Name of the module's function that calls ``symbol`` lane by lane, written if missing.
+def per_lane(symbol: str, type: str, arity: int) -> str:
+    """Name of the function that calls ``symbol`` lane by lane: one for all programs of a process.
 
-    It is marked cold, so that the code generator lays it, and the registers saved around the
-    call, out of the common way.
+    Each function in a program's own module would cost LLVM half a millisecond.
     """
-    name = f"per_lane.{symbol}.{intrinsic_suffix(type)}"
-    if not any(text.startswith(f"define internal {type} @{name}(") for text in module.functions):
-        parameters = [(type, f"x{i}") for i in range(arity)]
-        w = FunctionWriter(
-            module, name, type, parameters, "internal", "nounwind noinline optnone cold"
-        )
-        if lanes(type) == 1:
-            w.ret(call_in_double(w, symbol, w.parameters))
-        else:
-            w.ret(write_lanes(w, symbol))
-        w.finish()
-    return name
+    return f"{FAMILY}{symbol}.{arity}.{intrinsic_suffix(type)}"
+
+
+def _call(w: FunctionWriter, symbol: str, arguments: Sequence[Value]) -> Value:
+    """The call of such a function.
+
+    It is marked cold, so that the code generator lays it, and the registers saved around it, out
+    of the common way.
+    """
+    type = arguments[0].type
+    name = per_lane(symbol, type, len(arguments))
+    w.module.declare(name, type, [a.type for a in arguments], "nounwind cold")
+    return w.call_known(name, type, arguments)
+
+
+def per_lane_module(name: str) -> Module:
+    """The module that defines the function of a name that `per_lane` has given."""
+    _, symbol, arity, suffix = name.split(".")
+    module, type = Module(), type_of_suffix(suffix)
+    w = FunctionWriter(module, name, type, [(type, f"x{i}") for i in range(int(arity))])
+    if lanes(type) == 1:
+        w.ret(call_in_double(w, symbol, w.parameters))
+    else:
+        w.ret(write_lanes(w, symbol))
+    w.finish()
+    return module
 
 
 def write_lanes(w: FunctionWriter, symbol: str) -> Value:
@@ -68,8 +92,7 @@ def patch(
     w.start_block(yes)
     patched = []
     for result, symbol in zip(results, symbols, strict=True):
-        name = per_lane(w.module, symbol, result.value.type, len(arguments))
-        slow = w.call_known(name, result.value.type, [a.value for a in arguments])
+        slow = _call(w, symbol, [a.value for a in arguments])
         patched.append(choose(rare, Number(w, slow), result))
     end = w.block
     w.jump(after)
