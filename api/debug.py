@@ -176,10 +176,11 @@ def profile_compile(function: Callable[..., Any], /, *args: Any, **kwargs: Any) 
     """Seconds that each stage of compiling a function for these arguments took.
 
     The stages are ``trace`` (with the differentiation), ``lower`` (passes before code generation),
-    ``fuse``, ``bufferize``, ``emit`` (LLVM text), ``parse``, ``compile`` (LLVM's code generator)
-    and ``link``, in this order. A function that has been called with such arguments already tells
+    ``fuse``, ``bufferize``, ``emit`` (LLVM text), ``parse``, ``compile`` (LLVM's code generator),
+    ``entry`` (the function that Python calls, which functions that are called alike share) and
+    ``link``, in this order. A function that has been called with such arguments already tells
     the times of that call; of an equal one, which it shares its code with, those of the first. Code
-    that comes from disk has been traced and linked only.
+    that comes from disk has no stages between ``trace`` and ``entry``.
 
     Args:
         function: what `pullback.jit`, `pullback.grad` or another transformation made.
@@ -191,7 +192,7 @@ def profile_compile(function: Callable[..., Any], /, *args: Any, **kwargs: Any) 
 
     >>> seconds = pb.debug.profile_compile(pb.grad(lambda x: np.sum(np.sin(x))), np.ones(3))
     >>> list(seconds)
-    ['trace', 'lower', 'fuse', 'bufferize', 'emit', 'parse', 'compile', 'link']
+    ['trace', 'lower', 'fuse', 'bufferize', 'emit', 'parse', 'compile', 'entry', 'link']
     """
     if not isinstance(function, Function):
         raise TypeError(

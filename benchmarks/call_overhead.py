@@ -33,7 +33,7 @@ class Function(NativeCallable):
         start = perf_counter()
         code = object_code(module.text())
         compiled = perf_counter()
-        linked = load(code, resolve(module.symbols), ["entry"])
+        linked = load([code], resolve(module.symbols), ["entry"])
         self.times = compiled - start, perf_counter() - compiled
         self.set_slow(lambda *args: None)
         self.set_chain([Specialisation(linked, entry, **parts)])

@@ -19,18 +19,25 @@ from .arguments import read_arguments, read_captures
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
 from .entry import RAISED, Entry, Group, Site
 from .frame import I8, I32, NULL, PARAMETERS, Frame
-from .math.library import FAMILY
 from .results import build_result, make_outputs, owned
 
 # Workspaces up to this size are on the stack.
 STACK_WORKSPACE = 4096
 WORKSPACE_ALIGNMENT = 64
-# LLVM's code generator without its optimisations: a quarter of the time, and no slower calls.
+# Without optimisations even where the kernels' module has them: no call is slower for that.
 ATTRIBUTES = "nounwind noinline optnone"
 
 
 CHECKED = "checked"
 """The entry point of a path that looks by itself whether a call is on it."""
+
+
+def entry_module(entry: Entry) -> Module:
+    """A module of the function that CPython calls, to be linked with one that defines ``@run``."""
+    module = Module()
+    write_entry(module, entry)
+    module.declarations["run"] = "declare i64 @run(ptr, ptr, ptr, ptr)"
+    return module
 
 
 def write_entry(module: Module, entry: Entry, name: str = "entry") -> None:
@@ -105,7 +112,7 @@ def _run(frame: Frame) -> None:
     if block is not None:
         size = constant(I64, entry.workspace_bytes)
         f.call("pullback.give_workspace", "void", [f.parameters[4], block, size])
-    if any(symbol.startswith(FAMILY) for symbol in f.module.symbols):
+    if entry.may_raise:
         # SciPy's functions raise where its error state asks for it (scipy.special.errstate).
         raised = f.call("PyErr_Occurred", PTR, [])
         frame.require(f.compare("eq", raised, NULL), frame.failure)

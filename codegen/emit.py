@@ -52,6 +52,9 @@ STATUS = "status"
 UNOPTIMISED = "nounwind noinline optnone"
 """What only calls kernels: LLVM's code generator without optimisations is quicker done."""
 
+FEW_KERNELS = 8
+"""Up to so many kernels stand in the function that runs them, if all can."""
+
 LONGEST_CALLS = 300
 """Lines from which on another function calls the kernels."""
 
@@ -95,11 +98,14 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
     freed = takes_memory_within(plan)
     name, linkage = ("steps", "internal") if freed else ("run", "")
-    run = FunctionWriter(emission.module, name, I64, parameters, linkage, UNOPTIMISED)
-    calls = _Calls(emission, plan, run, run)
     outlines = Counter(map(_outline, plan.kernels))
+    alike = [outlines[_outline(kernel)] > 1 for kernel in plan.kernels]
+    alone = _stand_alone(plan.kernels, alike)
+    attributes = "nounwind" if alone else UNOPTIMISED
+    run = FunctionWriter(emission.module, name, I64, parameters, linkage, attributes)
+    calls = _Calls(emission, plan, run, run, joined=run if alone else None)
     for number, kernel in enumerate(plan.kernels):
-        calls.add(f"kernel{number}", kernel, alike=outlines[_outline(kernel)] > 1)
+        calls.add(f"kernel{number}", kernel, alike[number])
     calls.close()
     run.ret(constant(I64, 0))
     run.finish()
@@ -128,13 +134,25 @@ def _outline(kernel: Kernel) -> Hashable:
     return kernel.extents, steps, len(kernel.sinks)
 
 
+def _stand_alone(kernels: Sequence[Kernel], alike: Sequence[bool]) -> bool:
+    """Whether the function that runs the kernels need not call any: they are few loops."""
+    if len(kernels) > FEW_KERNELS or not any(isinstance(k, LoopKernel) for k in kernels):
+        return False
+    return not any(
+        isinstance(kernel, Routine | PythonCall | Control)
+        or (isinstance(kernel, LoopKernel) and (again or kernel.last is not None))
+        for kernel, again in zip(kernels, alike, strict=True)
+    )
+
+
 @dataclass(slots=True)
 class _Calls:
     """The function that runs a plan's kernels, being written.
 
-    Kernels in a row share a function up to a length, since each function takes LLVM some time;
-    those that look alike have one each, of which equal ones are written once. Where there are very
-    many, ``whole`` calls further functions that call them.
+    Kernels in a row share a function up to a length, since each function takes LLVM some time, and
+    a few loops stand in the function itself (``joined`` is ``run``). Those that look alike have one
+    each, of which equal ones are written once. Where there are very many, ``whole`` calls further
+    functions that call them.
     """
 
     emission: Emission
@@ -174,7 +192,9 @@ class _Calls:
             self.joined = FunctionWriter(self.emission.module, name, I64, [], linkage="internal")
             self.sites = len(self.emission.sites)
         for buffer in _used(kernel):
-            if buffer not in self.inner:
+            if self.joined is self.run:
+                self.inner[buffer] = self._pointer(buffer)
+            elif buffer not in self.inner:
                 self.inner[buffer] = self.joined.parameter(PTR, buffer.name)
         _emit_inline(self.joined, self.emission, name, kernel, self.inner)
 
@@ -202,15 +222,15 @@ class _Calls:
 
     def _end_joined(self) -> None:
         """End the function that kernels share, and call it."""
-        w = self.joined
-        if w is None:
+        w, inner = self.joined, self.inner
+        self.joined, self.inner = None, {}
+        if w is None or w is self.run:
             return
         w.ret(constant(I64, 0))
         w.parameter(PTR, STATUS)
         w.finish()
-        arguments = [self._pointer(buffer) for buffer in self.inner]
+        arguments = [self._pointer(buffer) for buffer in inner]
         _call(self.run, w.name, arguments, len(self.emission.sites) > self.sites)
-        self.joined, self.inner = None, {}
 
 
 def _write_run(emission: Emission, parameters: list[tuple[str, str]]) -> None:
@@ -331,10 +351,14 @@ def _emit_inline(
 
 def _pointer(w: FunctionWriter, plan: Plan, buffer: Buffer) -> Value:
     inputs, outputs, workspace, _ = w.parameters
+    pointer = Value(PTR, f"%{buffer.name}")
     if buffer.kind == "workspace":
-        return w.address(workspace, plan.workspace[buffer], "i8")
+        w.line(f"{pointer.name} = getelementptr i8, {workspace}, i64 {plan.workspace[buffer]}")
+        return pointer
     table = inputs if buffer.kind == "input" else outputs
-    return w.load(PTR, w.address(table, buffer.number, PTR), 8)
+    place = w.address(table, buffer.number, PTR)
+    w.line(f"{pointer.name} = load ptr, {place}, align 8")
+    return pointer
 
 
 def _emit_control(

@@ -124,6 +124,8 @@ class Entry:
     ptr status)``, which returns 0, or the number of a site, counted from 1. ``callbacks`` is the
     index of the first Python function that it calls among the record's objects.
 
+    ``may_raise`` tells whether a function of SciPy's may, as its error state says.
+
     ``expected`` are, for a path, the outputs that hold a call's answers, and the bytes that they
     have on this path. ``result`` is then a pair, of what the function returns and all answers.
     """
@@ -139,6 +141,7 @@ class Entry:
     callbacks: int | None = None
     expected: tuple[tuple[int, bytes], ...] = ()
     keywords: tuple[int, ...] = ()
+    may_raise: bool = False
 
 
 def objects_needed(entry: Entry) -> int:

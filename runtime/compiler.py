@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
-import time
 from collections import OrderedDict
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 from pullback.codegen.bufferize import bufferize
 from pullback.codegen.call import CHECKED, write_entry
 from pullback.codegen.emit import Emission, emit
-from pullback.codegen.entry import Entry, Site
+from pullback.codegen.entry import Entry
 from pullback.codegen.fuse import PYTHON, elements, fuse
 from pullback.codegen.kernel import (
     Choice,
@@ -39,6 +38,7 @@ from pullback.tracer.text import inner_graphs
 from .cache import digest, store
 from .libraries import resolve
 from .link import Linked, assembly, load, object_code
+from .objects import Clock, Object, Record, entry_object
 from .target import vector_bytes
 
 RELEASE_GIL_ABOVE = 20_000
@@ -72,9 +72,8 @@ class Lowered:
 class Program:
     """A compiled graph: its code and how it is called; the stages between are there to look at.
 
-    ``may_not_end`` tells whether a loop goes on as long as values say, ``symbols`` are what the
-    code uses of others, ``callbacks`` the Python functions that it calls, in the order of their
-    numbers. Code that comes from disk has gone through no stages; they are gone through when
+    ``may_not_end`` tells whether a loop goes on as long as values say, ``callbacks`` are the Python
+    functions that it calls, in the order of their numbers. Code that comes from disk has gone through no stages; they are gone through when
     somebody looks.
     """
 
@@ -82,7 +81,6 @@ class Program:
     entry: Entry
     code: Linked
     may_not_end: bool
-    symbols: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     callbacks: tuple[Callback, ...] = ()
     _stages: Lowered | None = None
@@ -91,8 +89,7 @@ class Program:
     def stages_between(self) -> Lowered:
         """The stages between graph and code."""
         if self._stages is None:
-            self._stages = _lower(self.graph, _Clock(self.seconds))
-            write_entry(self._stages.emission.module, self.entry)
+            self._stages = _lower(self.graph, Clock(self.seconds))
         return self._stages
 
     @property
@@ -102,8 +99,10 @@ class Program:
 
     @property
     def llvm(self) -> str:
-        """The LLVM text."""
-        return self.stages_between.emission.module.text()
+        """The LLVM text; with the entry point, though that is compiled by itself."""
+        module = deepcopy(self.stages_between.emission.module)
+        write_entry(module, self.entry)
+        return module.text()
 
     @property
     def assembly(self) -> str:
@@ -121,7 +120,7 @@ class Program:
             Stage(
                 "parse, compile, link",
                 self.assembly,
-                sum(times.get(stage, 0.0) for stage in ("parse", "compile", "link")),
+                sum(times.get(stage, 0.0) for stage in ("parse", "compile", "entry", "link")),
             ),
         ]
 
@@ -163,6 +162,7 @@ def clear_cache(disk: bool = False) -> None:
     >>> pb.clear_cache()
     """
     _cache.clear()
+    entry_object.cache_clear()
     kept = store() if disk else None
     if kept is not None:
         kept.clear()
@@ -196,7 +196,7 @@ def calls_python(graph: Graph) -> bool:
 def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) -> Program:
     """A new program, put on disk under ``parts``."""
     seconds: dict[str, float] = {}
-    clock = _Clock(seconds)
+    clock = Clock(seconds)
     between = _lower(graph, clock)
     module, plan = between.emission.module, between.plan
     callbacks = tuple(between.emission.callbacks)
@@ -207,47 +207,44 @@ def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) 
         sites=tuple(between.emission.sites),
         release_gil=work(plan) > RELEASE_GIL_ABOVE,
         callbacks=entry.callbacks if callbacks else None,
+        may_raise=any(symbol.startswith(FAMILY) for symbol in module.symbols),
     )
-    write_entry(module, entry)
     text = module.text()
     clock.lap("emit")
-    code = object_code(text, lap=clock.lap)
-    symbols = tuple(module.symbols)
-    linked = load(code, resolve(symbols), _entries(entry))
-    clock.lap("link")
+    kernels = Object(tuple(module.symbols), object_code(text, lap=clock.lap))
+    linked = _linked(kernels, entry, clock)
     endless = may_not_end(plan)
     disk = store()
     if disk is not None and parts is not None:
-        record = Record(entry, endless, symbols, code)
+        record = Record(entry, endless, kernels)
         disk.put(digest("graph", *parts), record.to_bytes())
-    return Program(graph, entry, linked, endless, symbols, seconds, callbacks, between)
+    return Program(graph, entry, linked, endless, seconds, callbacks, between)
 
 
 def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | None:
     disk = store()
     if disk is None:
         return None
-    clock = _Clock({})
+    clock = Clock({})
     found = disk.get(digest("graph", *parts))
     if found is None:
         return None
     record = Record.from_bytes(found, entry)
-    linked = load(record.code, resolve(record.symbols), _entries(entry))
+    linked = _linked(record.kernels, record.entry, clock)
+    return Program(graph, record.entry, linked, record.may_not_end, clock.seconds)
+
+
+def _linked(kernels: Object, entry: Entry, clock: Clock) -> Linked:
+    """A program's code in memory: its kernels, and the entry point that calls them."""
+    code = entry_object(entry)
+    clock.lap("entry")
+    names = ("entry", CHECKED) if entry.expected else ("entry",)
+    linked = load([kernels.code, code.code], resolve({*kernels.symbols, *code.symbols}), names)
     clock.lap("link")
-    return Program(graph, record.entry, linked, record.may_not_end, record.symbols, clock.seconds)
+    return linked
 
 
-def _entries(entry: Entry) -> tuple[str, ...]:
-    """The functions that Python calls."""
-    return ("entry", CHECKED) if entry.expected else ("entry",)
-
-
-def may_raise(program: Program) -> bool:
-    """Whether a function of SciPy may raise, as its error state says."""
-    return any(symbol.startswith(FAMILY) for symbol in program.symbols)
-
-
-def _lower(graph: Graph, clock: _Clock) -> Lowered:
+def _lower(graph: Graph, clock: Clock) -> Lowered:
     low = lowered(graph)
     clock.lap("lower")
     fusion = fuse(low)
@@ -257,54 +254,6 @@ def _lower(graph: Graph, clock: _Clock) -> Lowered:
     emission = emit(plan, vector_bytes())
     clock.lap("emit")
     return Lowered(low, plan, emission)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A program as it is kept on disk: what its entry says beyond what was asked for, and code."""
-
-    entry: Entry
-    may_not_end: bool
-    symbols: tuple[str, ...]
-    code: bytes
-
-    def to_bytes(self) -> bytes:
-        """A line of JSON, then the object file."""
-        entry = self.entry
-        head = {
-            "workspace_bytes": entry.workspace_bytes,
-            "sites": [[site.message, site.exception] for site in entry.sites],
-            "release_gil": entry.release_gil,
-            "may_not_end": self.may_not_end,
-            "symbols": self.symbols,
-        }
-        return json.dumps(head).encode() + b"\n" + self.code
-
-    @classmethod
-    def from_bytes(cls, data: bytes, entry: Entry) -> Record:
-        """Read what `to_bytes` has written of a program that is asked for by ``entry``."""
-        line, _, code = data.partition(b"\n")
-        head = json.loads(line)
-        whole = replace(
-            entry,
-            workspace_bytes=head["workspace_bytes"],
-            sites=tuple(Site(message, exception) for message, exception in head["sites"]),
-            release_gil=head["release_gil"],
-        )
-        return cls(whole, head["may_not_end"], tuple(head["symbols"]), code)
-
-
-class _Clock:
-    """Notes how long each stage took."""
-
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self.seconds = seconds
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
-        self._last = now
 
 
 PYTHON_WORK = 1000

@@ -35,7 +35,7 @@ from pullback.tracer.trace import (
 )
 from pullback.tracer.transform import READ_ONLY, as_leaf
 
-from .compiler import Program, Stage, calls_python, compile_graph, may_raise
+from .compiler import Program, Stage, calls_python, compile_graph
 from .errors import InternalError
 from .guards import Contents, guards_of
 from .native import NativeCallable, Specialisation
@@ -90,7 +90,7 @@ class Compiled:
         if not self.answers or self.contents or self.converted or self.writes:
             return False
         program, entry = self.program, self.program.entry
-        fails = entry.sites or program.callbacks or program.may_not_end or may_raise(program)
+        fails = entry.sites or program.callbacks or program.may_not_end or entry.may_raise
         return not (fails or entry.release_gil)
 
     @property

@@ -57,7 +57,7 @@ def link(
         entries: names of functions of the module whose addresses are wanted.
         level: how hard the code generator works, 0 to 3; by default what suits the size.
     """
-    return load(object_code(text, level), symbols, entries)
+    return load([object_code(text, level)], symbols, entries)
 
 
 def object_code(
@@ -82,11 +82,15 @@ def assembly(text: str, level: int | None = None) -> str:
         return machine(level).emit_assembly(module)
 
 
-def load(code: bytes, symbols: Mapping[str, int], entries: Iterable[str] = ("entry",)) -> Linked:
-    """Load an object file into memory, every one into a name space of its own."""
+def load(
+    codes: Iterable[bytes], symbols: Mapping[str, int], entries: Iterable[str] = ("entry",)
+) -> Linked:
+    """Load object files that use each other into memory, in a name space of their own."""
     import llvmlite.binding as llvm
 
-    builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+    builder = llvm.JITLibraryBuilder().add_current_process()
+    for code in codes:
+        builder.add_object_img(code)
     for name, address in symbols.items():
         builder.import_symbol(name, address)
     names = tuple(entries)

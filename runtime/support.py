@@ -29,4 +29,4 @@ def per_lane(name: str) -> Linked:
 def _loaded(module: Module, entries: Sequence[str]) -> Linked:
     text = module.text()
     code = kept(text, lambda: object_code(text, level=0))
-    return load(code, resolve(module.symbols), entries)
+    return load([code], resolve(module.symbols), entries)

@@ -75,7 +75,7 @@ def pool() -> Linked:
     entries = (SHARE_PARTS, PREPARE, STOP) if HAS_THREADS else (SHARE_PARTS,)
     symbols = {THREADS: int(threads.ctypes.data)} if HAS_THREADS else {}
     text = pool_module(HAS_THREADS)
-    linked = load(kept(text, lambda: object_code(text)), symbols, entries)
+    linked = load([kept(text, lambda: object_code(text))], symbols, entries)
     if HAS_THREADS:
         prepare, stop = (ctypes.CFUNCTYPE(None)(linked.address(name)) for name in (PREPARE, STOP))
         prepare()

@@ -14,7 +14,7 @@ from pullback.codegen import emit
 from pullback.codegen.emit import LARGEST_FUNCTION, LONGEST_CALLS
 
 STEPS = 600
-STAGES = ["trace", "lower", "fuse", "bufferize", "emit", "parse", "compile", "link"]
+STAGES = ["trace", "lower", "fuse", "bufferize", "emit", "parse", "compile", "entry", "link"]
 RNG = np.random.default_rng(3)
 
 

@@ -36,7 +36,7 @@ def test_text_to_function():
 def test_object_code_is_reproducible():
     code = link.object_code(SINE)
     assert code == link.object_code(SINE)
-    linked = link.load(code, libraries.resolve(["sin"]), ["run"])
+    linked = link.load([code], libraries.resolve(["sin"]), ["run"])
     function = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(linked.address("run"))
     assert function(0.5) == pytest.approx(3 * np.sin(0.5), rel=1e-15)
 
