@@ -17,7 +17,7 @@ from . import layout
 from .arena import OBJECTS, STATUS_SLOTS
 from .arguments import read_arguments, read_captures
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
-from .entry import RAISED, Entry, Group, Site
+from .entry import CHECKED, RAISED, Entry, Group, Site
 from .frame import I8, I32, NULL, PARAMETERS, Frame
 from .results import build_result, make_outputs, owned
 
@@ -26,10 +26,6 @@ STACK_WORKSPACE = 4096
 WORKSPACE_ALIGNMENT = 64
 # Without optimisations even where the kernels' module has them: no call is slower for that.
 ATTRIBUTES = "nounwind noinline optnone"
-
-
-CHECKED = "checked"
-"""The entry point of a path that looks by itself whether a call is on it."""
 
 
 def entry_module(entry: Entry) -> Module:

@@ -99,6 +99,26 @@ Tree: TypeAlias = Leaf | Constant | Group | Table | Applied
 
 RAISED = ""
 
+CHECKED = "checked"
+"""The name of a path's entry point that looks by itself whether a call is on the path."""
+
+DISPATCH = "pullback.dispatch"
+DISPATCH_UNLESS_TRACING = "pullback.dispatch_unless_tracing"
+SLOW = "pullback.slow"
+SUPPORT = (
+    DISPATCH,
+    DISPATCH_UNLESS_TRACING,
+    SLOW,
+    "pullback.guards_hold",
+    "pullback.find_keyword",
+    "pullback.look_up",
+    "pullback.descr_matches",
+    "pullback.take_workspace",
+    "pullback.give_workspace",
+    "pullback.release",
+)
+"""The functions that all entry points share (``codegen/support.py``)."""
+
 
 @dataclass(frozen=True)
 class Site:

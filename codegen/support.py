@@ -8,26 +8,11 @@ from contextlib import contextmanager
 from . import layout
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
 from .call import WORKSPACE_ALIGNMENT
+from .entry import DISPATCH, DISPATCH_UNLESS_TRACING, SLOW, SUPPORT
 from .frame import I8, I32, NULL, PARAMETERS
 
 # A larger workspace is given back to the system after the call.
 KEPT_WORKSPACE = 1 << 28
-
-DISPATCH = "pullback.dispatch"
-DISPATCH_UNLESS_TRACING = "pullback.dispatch_unless_tracing"
-SLOW = "pullback.slow"
-SUPPORT = (
-    DISPATCH,
-    DISPATCH_UNLESS_TRACING,
-    SLOW,
-    "pullback.guards_hold",
-    "pullback.find_keyword",
-    "pullback.look_up",
-    "pullback.descr_matches",
-    "pullback.take_workspace",
-    "pullback.give_workspace",
-    "pullback.release",
-)
 
 
 def support_module() -> Module:

@@ -16,7 +16,7 @@ import stat
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -139,19 +139,6 @@ def store() -> Store | None:
     if directory is None or not _is_private(directory):
         return None
     return Store(directory, _allowed_size())
-
-
-def kept(text: str, make: Callable[[], bytes]) -> bytes:
-    """The object code of a text, which ``make`` makes where it is not on disk."""
-    disk = store()
-    if disk is None:
-        return make()
-    key = digest("text", text)
-    code = disk.get(key)
-    if code is None:
-        code = make()
-        disk.put(key, code)
-    return code
 
 
 def digest(kind: str, *parts: str) -> bytes:

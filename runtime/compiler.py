@@ -1,4 +1,8 @@
-"""The whole way from a graph to code in memory, each stage kept to be looked at."""
+"""From a graph to a program: found in memory or on disk, or else compiled.
+
+What compiling takes is in `generate`, which is loaded when there is something to compile or to look
+at.
+"""
 
 from __future__ import annotations
 
@@ -6,43 +10,23 @@ import hashlib
 import threading
 from collections import OrderedDict
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pullback.codegen.bufferize import bufferize
-from pullback.codegen.call import CHECKED, write_entry
-from pullback.codegen.emit import Emission, emit
-from pullback.codegen.entry import Entry
-from pullback.codegen.fuse import PYTHON, elements, fuse
-from pullback.codegen.kernel import (
-    Choice,
-    Copy,
-    Fill,
-    Kernel,
-    LoopKernel,
-    Plan,
-    Product,
-    PythonCall,
-    Repeat,
-    Reversal,
-    Routine,
-    While,
-    may_not_end,
-)
-from pullback.codegen.lowering import LOWERING, lowered
-from pullback.codegen.math.library import FAMILY
-from pullback.codegen.routines import routine_work
+from pullback.codegen.entry import CHECKED, Entry
 from pullback.tracer.ir import Graph
-from pullback.tracer.primitives.callback import Callback
+from pullback.tracer.primitives.callback import Callback, debug_callback, pure_callback
 from pullback.tracer.text import inner_graphs
 
 from .cache import digest, store
 from .libraries import resolve
-from .link import Linked, assembly, load, object_code
-from .objects import Clock, Object, Record, entry_object
-from .target import vector_bytes
+from .link import Linked, assembly, load
+from .objects import Clock, Record, entry_object
 
-RELEASE_GIL_ABOVE = 20_000
-"""Steps of work, of some tenths of a nanosecond each, above which other threads may run."""
+if TYPE_CHECKING:
+    from pullback.codegen.kernel import Plan
+
+    from .generate import Lowered
 
 CACHE_SIZE = 4096
 
@@ -59,22 +43,13 @@ class Stage:
         return f"-- {self.name} ({1e3 * self.seconds:.2f} ms)\n{self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Lowered:
-    """What a graph becomes on the way to code."""
-
-    graph: Graph
-    plan: Plan
-    emission: Emission
-
-
 @dataclass(slots=True)
 class Program:
     """A compiled graph: its code and how it is called; the stages between are there to look at.
 
     ``may_not_end`` tells whether a loop goes on as long as values say, ``callbacks`` are the Python
-    functions that it calls, in the order of their numbers. Code that comes from disk has gone through no stages; they are gone through when
-    somebody looks.
+    functions that it calls, in the order of their numbers. Code that comes from disk has gone
+    through no stages; they are gone through when somebody looks.
     """
 
     graph: Graph
@@ -88,8 +63,10 @@ class Program:
     @property
     def stages_between(self) -> Lowered:
         """The stages between graph and code."""
+        from .generate import lower
+
         if self._stages is None:
-            self._stages = _lower(self.graph, Clock(self.seconds))
+            self._stages = lower(self.graph, Clock(self.seconds))
         return self._stages
 
     @property
@@ -100,6 +77,8 @@ class Program:
     @property
     def llvm(self) -> str:
         """The LLVM text; with the entry point, though that is compiled by itself."""
+        from pullback.codegen.call import write_entry
+
         module = deepcopy(self.stages_between.emission.module)
         write_entry(module, self.entry)
         return module.text()
@@ -111,6 +90,8 @@ class Program:
 
     def stages(self) -> list[Stage]:
         """Every stage, from the traced graph to machine instructions."""
+        from pullback.codegen.lowering import LOWERING
+
         between, times = self.stages_between, self.seconds
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
@@ -190,35 +171,24 @@ def compile_graph(graph: Graph, entry: Entry) -> Program:
 def calls_python(graph: Graph) -> bool:
     """Whether a row of the graph, or of those inside it, calls Python."""
     graphs = (graph, *inner_graphs(graph))
-    return any(node.primitive.name in PYTHON for each in graphs for node in each.nodes)
+    rows = (pure_callback, debug_callback)
+    return any(node.primitive in rows for each in graphs for node in each.nodes)
 
 
 def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) -> Program:
     """A new program, put on disk under ``parts``."""
+    from .generate import generate
+
     seconds: dict[str, float] = {}
     clock = Clock(seconds)
-    between = _lower(graph, clock)
-    module, plan = between.emission.module, between.plan
-    callbacks = tuple(between.emission.callbacks)
-    assert not callbacks or entry.callbacks is not None, "nobody holds the Python functions"
-    entry = replace(
-        entry,
-        workspace_bytes=plan.workspace_bytes,
-        sites=tuple(between.emission.sites),
-        release_gil=work(plan) > RELEASE_GIL_ABOVE,
-        callbacks=entry.callbacks if callbacks else None,
-        may_raise=any(symbol.startswith(FAMILY) for symbol in module.symbols),
-    )
-    text = module.text()
-    clock.lap("emit")
-    kernels = Object(tuple(module.symbols), object_code(text, lap=clock.lap))
-    linked = _linked(kernels, entry, clock)
-    endless = may_not_end(plan)
+    made = generate(graph, entry, clock)
+    record, callbacks = made.record, tuple(made.stages.emission.callbacks)
+    linked = _linked(record, clock)
     disk = store()
     if disk is not None and parts is not None:
-        record = Record(entry, endless, kernels)
         disk.put(digest("graph", *parts), record.to_bytes())
-    return Program(graph, entry, linked, endless, seconds, callbacks, between)
+    endless = record.may_not_end
+    return Program(graph, record.entry, linked, endless, seconds, callbacks, made.stages)
 
 
 def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | None:
@@ -230,63 +200,15 @@ def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | 
     if found is None:
         return None
     record = Record.from_bytes(found, entry)
-    linked = _linked(record.kernels, record.entry, clock)
+    linked = _linked(record, clock)
     return Program(graph, record.entry, linked, record.may_not_end, clock.seconds)
 
 
-def _linked(kernels: Object, entry: Entry, clock: Clock) -> Linked:
+def _linked(record: Record, clock: Clock) -> Linked:
     """A program's code in memory: its kernels, and the entry point that calls them."""
-    code = entry_object(entry)
+    kernels, call = record.kernels, entry_object(record.entry)
     clock.lap("entry")
-    names = ("entry", CHECKED) if entry.expected else ("entry",)
-    linked = load([kernels.code, code.code], resolve({*kernels.symbols, *code.symbols}), names)
+    names = ("entry", CHECKED) if record.entry.expected else ("entry",)
+    linked = load([kernels.code, call.code], resolve({*kernels.symbols, *call.symbols}), names)
     clock.lap("link")
     return linked
-
-
-def _lower(graph: Graph, clock: Clock) -> Lowered:
-    low = lowered(graph)
-    clock.lap("lower")
-    fusion = fuse(low)
-    clock.lap("fuse")
-    plan = bufferize(fusion)
-    clock.lap("bufferize")
-    emission = emit(plan, vector_bytes())
-    clock.lap("emit")
-    return Lowered(low, plan, emission)
-
-
-PYTHON_WORK = 1000
-"""What calling Python costs, without what the function does."""
-
-TURNS = 1000
-"""How often a loop of unknown length may go round."""
-
-
-def work(plan: Plan) -> int:
-    """A rough count of the steps that a call takes."""
-    return sum(map(_kernel_work, plan.kernels))
-
-
-def _kernel_work(kernel: Kernel) -> int:
-    match kernel:
-        case LoopKernel():
-            return elements(kernel.extents) * (len(kernel.steps) + len(kernel.sinks))
-        case Product():
-            return kernel.batch * kernel.m * kernel.n * kernel.k
-        case Routine():
-            return routine_work(kernel.node)
-        case PythonCall():
-            return PYTHON_WORK
-        case Repeat():
-            length = TURNS if kernel.length is None else kernel.length
-            return length * (10 + work(kernel.plan))
-        case Reversal():
-            again = work(kernel.forward) * kernel.length.bit_length() // 2
-            return kernel.length * (10 + again + work(kernel.plan))
-        case While():
-            return TURNS * (10 + work(kernel.test) + work(kernel.plan))
-        case Choice():
-            return max(map(work, kernel.plans))
-        case Fill() | Copy():
-            return 0

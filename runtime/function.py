@@ -9,13 +9,21 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from pullback.codegen.call import CHECKED
-from pullback.codegen.entry import Applied, Argument, Constant, Entry, Group, Leaf, Table, Tree
-from pullback.codegen.kernel import Plan
+from pullback.codegen.entry import (
+    CHECKED,
+    Applied,
+    Argument,
+    Constant,
+    Entry,
+    Group,
+    Leaf,
+    Table,
+    Tree,
+)
 from pullback.tracer import tree
 from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.interpret import find_nan
@@ -50,6 +58,9 @@ from .signature import (
     take_apart,
 )
 from .writing import check_targets, write_back
+
+if TYPE_CHECKING:
+    from pullback.codegen.kernel import Plan
 
 CHAIN_LIMIT = 64
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""

@@ -23,8 +23,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 
 from pullback.codegen import layout
-from pullback.codegen.entry import Constant, Entry, objects_needed
-from pullback.codegen.support import DISPATCH, DISPATCH_UNLESS_TRACING, SLOW
+from pullback.codegen.entry import (
+    DISPATCH,
+    DISPATCH_UNLESS_TRACING,
+    SLOW,
+    Constant,
+    Entry,
+    objects_needed,
+)
 from pullback.tracer.types import DTYPES
 
 from .libraries import ABSENT

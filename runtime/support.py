@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
-from pullback.codegen.assembly import Module
-from pullback.codegen.math.per_lane import per_lane_module
-from pullback.codegen.support import SUPPORT, support_module
+from pullback.codegen.entry import SUPPORT
 
-from .cache import kept
 from .libraries import resolve
-from .link import Linked, load, object_code
+from .link import Linked, load
+from .objects import Source, kept
 
 
 @cache
 def support() -> Linked:
     """What all entry points use (3 ms; less if it has been compiled before and is on disk)."""
-    return _loaded(support_module(), SUPPORT)
+
+    def make() -> Source:
+        from pullback.codegen.support import support_module
+
+        module = support_module()
+        return tuple(module.symbols), module.text()
+
+    return _loaded("support", make, SUPPORT)
 
 
 @cache
 def per_lane(name: str) -> Linked:
-    """A function that goes through the lanes."""
-    return _loaded(per_lane_module(name), [name])
+    """A function that goes through the lanes of vectors."""
+
+    def make() -> Source:
+        from pullback.codegen.math.per_lane import per_lane_module
+
+        module = per_lane_module(name)
+        return tuple(module.symbols), module.text()
+
+    return _loaded(name, make, [name])
 
 
-def _loaded(module: Module, entries: Sequence[str]) -> Linked:
-    text = module.text()
-    code = kept(text, lambda: object_code(text, level=0))
-    return load([code], resolve(module.symbols), entries)
+def _loaded(name: str, make: Callable[[], Source], entries: Sequence[str]) -> Linked:
+    code = kept("shared", name, make, level=0)
+    return load([code.code], resolve(code.symbols), entries)

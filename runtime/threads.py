@@ -23,8 +23,8 @@ from pullback.codegen.pool import (
 from pullback.tracer.errors import at
 from pullback.tracer.location import user_location
 
-from .cache import kept
-from .link import Linked, load, object_code
+from .link import Linked, load
+from .objects import kept
 
 VARIABLE = "PULLBACK_NUM_THREADS"
 HAS_THREADS: Final = sys.platform != "win32"
@@ -74,8 +74,8 @@ def pool() -> Linked:
     """Compile and load what shares the parts of a loop; no thread is started yet."""
     entries = (SHARE_PARTS, PREPARE, STOP) if HAS_THREADS else (SHARE_PARTS,)
     symbols = {THREADS: int(threads.ctypes.data)} if HAS_THREADS else {}
-    text = pool_module(HAS_THREADS)
-    linked = load([kept(text, lambda: object_code(text))], symbols, entries)
+    code = kept("shared", "pool", lambda: ((), pool_module(HAS_THREADS)))
+    linked = load([code.code], symbols, entries)
     if HAS_THREADS:
         prepare, stop = (ctypes.CFUNCTYPE(None)(linked.address(name)) for name in (PREPARE, STOP))
         prepare()

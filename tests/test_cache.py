@@ -20,11 +20,11 @@ from pullback.runtime.cache import Store
 PROGRAM = """
 import numpy as np
 import pullback as pb
-from pullback.runtime import compiler
+from pullback.runtime import generate
 
 lowered = []
-original = compiler._lower
-compiler._lower = lambda *args: lowered.append(1) or original(*args)
+original = generate.lower
+generate.lower = lambda *args: lowered.append(1) or original(*args)
 
 
 @pb.value_and_grad
