@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -25,6 +24,7 @@ from pullback.codegen.entry import (
     Tree,
 )
 from pullback.tracer import tree
+from pullback.tracer.data import dataclass, replace
 from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.interpret import find_nan
 from pullback.tracer.ir import Graph, Node, reachable

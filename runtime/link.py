@@ -9,11 +9,12 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pullback.tracer.data import dataclass
 
 from .errors import InternalError
 from .target import host, level_for, machine

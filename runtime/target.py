@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
+
+from pullback.tracer.data import dataclass
 
 if TYPE_CHECKING:
     from llvmlite.binding import TargetMachine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pullback.tracer.data import dataclass
 
 from ..assembly import FunctionWriter, Value
 from .exponential import (
