@@ -53,7 +53,7 @@ class Items:
             return False
         body, before, known = self.body, len(self.body.steps), len(self.body.numbers)
         inside = body.inside
-        body.inside = inside | set(group.roots)
+        body.make_inside(inside | set(group.roots))
         try:
             sinks = [s for root in group.roots for s in _sinks(root, body, self.count)]
         except NotAlongError:
@@ -61,7 +61,7 @@ class Items:
         cost = sum(weight(s.node) if s.kind == "apply" else 1 for s in body.steps[before:])
         sums = sum(s.kind == "reduce" for s in (*self.sinks, *sinks))
         if not sinks or self.cost + cost > LARGEST_BODY or sums > MOST_SUMS:
-            body.inside = inside
+            body.make_inside(inside)
             del body.steps[before:]
             for key in list(body.numbers)[known:]:
                 del body.numbers[key]

@@ -161,24 +161,33 @@ class Unrolled:
     loops: int = 0
     steps: list[Step] = field(default_factory=list)
     numbers: dict[Place, int] = field(default_factory=dict)
+    followed: dict[Place, Place] = field(default_factory=dict)
 
     def value(self, node: Node, index: Index) -> int:
         """The step that computes one element; iterates, never recurses."""
         wanted = self._follow((node, index))
         stack = [wanted]
+        needed: dict[Place, list[Place]] = {}
         while stack:
             place = stack[-1]
             if place in self.numbers:
                 stack.pop()
                 continue
-            needs = [self._follow(p) for p in self._needs(place)]
-            waiting = [p for p in needs if p not in self.numbers]
-            if waiting:
-                stack.extend(reversed(waiting))
-            else:
-                self.numbers[place] = self._make(place, [self.numbers[p] for p in needs])
-                stack.pop()
+            needs = needed.get(place)
+            if needs is None:
+                needs = needed[place] = [self._follow(p) for p in self._needs(place)]
+                waiting = [p for p in needs if p not in self.numbers]
+                if waiting:
+                    stack.extend(reversed(waiting))
+                    continue
+            self.numbers[place] = self._make(place, [self.numbers[p] for p in needs])
+            stack.pop()
         return self.numbers[wanted]
+
+    def make_inside(self, nodes: AbstractSet[Node]) -> None:
+        """Compute these nodes here, and none but these of those that have memory."""
+        self.inside = nodes
+        self.followed.clear()
 
     def _in_memory(self, node: Node) -> bool:
         memory = base(node)
@@ -186,11 +195,16 @@ class Unrolled:
 
     def _follow(self, place: Place) -> Place:
         """Through everything that only moves elements, to where the element is made."""
+        known = self.followed.get(place)
+        if known is not None:
+            return known
+        start = place
         while not self._in_memory(place[0]):
             moved = _source(*place)
             if moved is None:
                 break
             place = moved
+        self.followed[start] = place
         return place
 
     def _needs(self, place: Place) -> list[Place]:

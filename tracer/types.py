@@ -154,6 +154,7 @@ def is_unsigned(dtype: DType) -> bool:
     return dtype.kind in "ub"
 
 
+@lru_cache(maxsize=4096)
 def row_major_strides(shape: Shape) -> Shape:
     """Strides, in elements, of a C-contiguous array."""
     strides: list[int] = []
