@@ -11,9 +11,9 @@ from pullback.tracer.data import dataclass
 if TYPE_CHECKING:
     from llvmlite.binding import TargetMachine
 
-# Above so many instructions in one function LLVM's optimising code generator, whose cost grows
-# faster than the size, takes seconds; then the fast one makes the code.
 LARGE_FUNCTION = 6000
+"""Instructions in one function above which LLVM's optimising code generator, whose cost grows
+faster than the size, takes too long; then the fast one makes the code."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,14 @@ def vector_bytes() -> int:
 def level_for(text: str) -> int:
     """How hard the code generator should work (0 to 3) on a module, by its longest function.
 
-    Those that are not optimised in any case do not count.
+    Those that are not optimised in any case do not count. Level 2 makes the same instructions as
+    level 1, in another order, which out-of-order processors do not mind (the table is in
+    ``docs/architecture.md``).
     """
-    functions = text.split("\ndefine ")
+    _, *functions = f"\n{text}".split("\ndefine ")
     optimised = [body for body in functions if " optnone {" not in body.partition("\n")[0]]
     longest = max((body.count("\n") for body in optimised), default=0)
-    return 2 if longest < LARGE_FUNCTION else 0
+    return 1 if 0 < longest < LARGE_FUNCTION else 0
 
 
 @cache
