@@ -112,7 +112,11 @@ else:
         exec(text, names)
         made = names["__init__"]
         made.__qualname__ = f"{cls.__qualname__}.__init__"
-        made.__annotations__ = {**vars(cls).get("__annotations__", {}), "return": None}
+        annotations = vars(cls).get("__annotations__", {})
+        made.__annotations__ = {
+            **{name: annotations[name] for name in fields if name in annotations},
+            "return": None,
+        }
         return made
 
     def _comparisons(fields: dict[str, field], frozen: bool) -> dict[str, Any]:
