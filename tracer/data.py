@@ -93,6 +93,8 @@ else:
         names: dict[str, Any] = {"set_": object.__setattr__, "nothing_": _NOTHING}
         parameters, lines = ["self"], []
         for name, each in fields.items():
+            if not each.init:
+                continue
             value = name
             if each.default_factory is not _NOTHING:
                 names[f"make_{name}"] = each.default_factory
@@ -101,10 +103,8 @@ else:
             elif each.default is not _NOTHING:
                 names[f"default_{name}"] = each.default
                 parameters.append(f"{name}=default_{name}")
-            elif each.init:
-                parameters.append(name)
             else:
-                continue
+                parameters.append(name)
             lines.append(f" set_(self, {name!r}, {value})" if frozen else f" self.{name} = {value}")
         if hasattr(cls, "__post_init__"):
             lines.append(" self.__post_init__()")
