@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import llvmlite
 import numpy as np
 
 from .target import host
@@ -154,8 +155,6 @@ def digest(kind: str, *parts: str) -> bytes:
 @cache
 def fingerprint() -> bytes:
     """What decides about code besides the graph: machine, versions, and our own source files."""
-    import llvmlite
-
     target = host()
     parts = [
         sys.version,

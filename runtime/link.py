@@ -10,17 +10,15 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
 
+import llvmlite.binding as llvm
 import numpy as np
+from llvmlite.binding import LLJIT, ModuleRef
 
 from pullback.tracer.data import dataclass
 
 from .errors import InternalError
 from .target import host, level_for, machine
-
-if TYPE_CHECKING:
-    from llvmlite.binding import LLJIT, ModuleRef
 
 CONTEXT_LINES = 4
 
@@ -87,8 +85,6 @@ def load(
     codes: Iterable[bytes], symbols: Mapping[str, int], entries: Iterable[str] = ("entry",)
 ) -> Linked:
     """Load object files that use each other into memory, in a name space of their own."""
-    import llvmlite.binding as llvm
-
     builder = llvm.JITLibraryBuilder().add_current_process()
     for code in codes:
         builder.add_object_img(code)
@@ -120,8 +116,6 @@ if hasattr(os, "register_at_fork"):
 @cache
 def _linker() -> LLJIT:
     """The one linker; kept, and with it the code, until the process ends."""
-    import llvmlite.binding as llvm
-
     host()
     return llvm.create_lljit_compiler(use_jit_link=sys.platform != "win32")
 
@@ -129,8 +123,6 @@ def _linker() -> LLJIT:
 @contextmanager
 def _parsed(text: str) -> Generator[ModuleRef]:
     """The module that the text describes, checked."""
-    import llvmlite.binding as llvm
-
     host()
     # What LLVM remembers of types and constants goes with the context, after the module.
     with ExitStack() as stack:

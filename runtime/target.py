@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from typing import TYPE_CHECKING
+
+import llvmlite.binding as llvm
+from llvmlite.binding import TargetMachine
 
 from pullback.tracer.data import dataclass
-
-if TYPE_CHECKING:
-    from llvmlite.binding import TargetMachine
 
 LARGE_FUNCTION = 6000
 """Instructions in one function above which LLVM's optimising code generator, whose cost grows
@@ -31,9 +30,7 @@ class Target:
 
 @cache
 def host() -> Target:
-    """This machine. The first call loads LLVM (0.1 s)."""
-    import llvmlite.binding as llvm
-
+    """This machine; the first call has LLVM set up what is for it."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
@@ -69,8 +66,6 @@ def machine(level: int) -> TargetMachine:
     Position-independent code reaches constants relative to itself, in one instruction, and
     outside symbols through a table, wherever in memory it is loaded.
     """
-    import llvmlite.binding as llvm
-
     target = host()
     model = "jitdefault" if sys.platform == "win32" else "small"
     return llvm.Target.from_triple(target.triple).create_target_machine(
