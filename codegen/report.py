@@ -31,12 +31,14 @@ def plan_text(plan: Plan) -> str:
     """A page: buffers, then kernels in order with the bytes they move."""
     kernels = [_kernel_lines(i, kernel) for i, kernel in enumerate(plan.kernels)]
     moved = sum(bytes_moved(k) for k in plan.kernels)
+    read = {b for k in plan.kernels for b in k.reads if b.kind == "input"}
+    least = sum(b.type.nbytes for b in (*read, *plan.outputs))
     head = [
         f"inputs    {_buffers(plan.inputs)}",
         f"outputs   {_buffers(plan.outputs)}",
         f"workspace {plan.workspace_bytes} bytes"
         + "".join(f", {b.name}: {b.type} at {at}" for b, at in plan.workspace.items()),
-        f"moved     {moved} bytes by {len(plan.kernels)} kernels",
+        f"moved     {moved} bytes by {len(plan.kernels)} kernels, {least} at least",
     ]
     return "\n".join([*head, *(line for lines in kernels for line in lines)])
 
