@@ -7,6 +7,8 @@ memory for so many rows only.
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,6 +27,9 @@ FEWEST_BYTES = 1 << 20
 """Bytes that go from one kernel to another for strips to be worth it."""
 
 FEWEST_STRIPS = 4
+
+MOST_KERNELS = 64
+"""How many kernels in a row are looked at for those that run over the same rows."""
 
 
 @dataclass(slots=True)
@@ -63,11 +68,7 @@ class Collected:
 
     def shared(self) -> int:
         """Bytes that one kernel touches after another."""
-        return sum(
-            b.type.nbytes
-            for b in self.touched
-            if sum(b in k.reads or b in k.writes for k in self.kernels) > 1
-        )
+        return sum(b.type.nbytes for b, count in _users(self.kernels).items() if count > 1)
 
     def height(self) -> int:
         """How many rows a strip has."""
@@ -75,6 +76,11 @@ class Collected:
         most = min(max(STRIP_BYTES // max(a_row, 1), 1), self.rows // FEWEST_STRIPS)
         even = [n for n in range(most, most // 2, -1) if self.rows % n == 0]
         return even[0] if even else most
+
+
+def _users(kernels: Iterable[Kernel]) -> Counter[Buffer]:
+    """How many kernels touch each buffer."""
+    return Counter(buffer for kernel in kernels for buffer in kernel.reads | kernel.writes)
 
 
 def _over_rows(kernel: Kernel, rows: int) -> LoopKernel | None:
@@ -108,18 +114,22 @@ def in_strips(kernels: Sequence[Kernel]) -> list[tuple[Kernel, list[LoopKernel]]
     kernels that combine the results of its parts.
     """
     result: list[tuple[Kernel, list[LoopKernel]]] = []
-    waiting = list(kernels)
+    users = _users(kernels)
+    waiting = deque(kernels)
     while waiting:
-        found = [_collected(rows, waiting) for rows in _rows(waiting)]
+        near = list(itertools.islice(waiting, MOST_KERNELS))
+        found = [_collected(rows, near) for rows in _rows(near)]
         best = max(found, key=lambda each: each[0].shared(), default=None)
         if best is None or best[0].shared() < FEWEST_BYTES:
-            result.append((waiting.pop(0), []))
+            result.append((waiting.popleft(), []))
             continue
         collected, before, behind = best
-        needed = {b for k in (*before, *behind) for b in k.reads | k.writes}
+        own = _users(collected.kernels)
         result += [(kernel, []) for kernel in before]
-        result.append(_joined(collected, needed))
-        waiting = behind
+        result.append(_joined(collected, {b for b in own if own[b] == users[b]}))
+        for _ in near:
+            waiting.popleft()
+        waiting.extendleft(reversed(behind))
     return result
 
 
@@ -127,6 +137,8 @@ def _rows(kernels: Sequence[Kernel]) -> Iterator[int]:
     """How many rows there may be, of which the first kernel makes some."""
     first = kernels[0]
     if not isinstance(first, LoopKernel) or not first.extents:
+        return
+    if sum(b.type.nbytes for b in first.reads | first.writes) < FEWEST_BYTES // 2:
         return
     if first.extents[0] >= FEWEST_STRIPS:
         yield first.extents[0]
@@ -164,8 +176,11 @@ def _collected(
     return collected, before, behind
 
 
-def _joined(collected: Collected, needed: set[Buffer]) -> tuple[Strips, list[LoopKernel]]:
-    """The kernels in strips, and those that combine the results of parts."""
+def _joined(collected: Collected, own: set[Buffer]) -> tuple[Strips, list[LoopKernel]]:
+    """The kernels in strips, and those that combine the results of parts.
+
+    No others touch the buffers that are their ``own``.
+    """
     kernels, height = collected.kernels, collected.height()
     strips = -(-collected.rows // height)
     count, size = 1, strips
@@ -173,7 +188,7 @@ def _joined(collected: Collected, needed: set[Buffer]) -> tuple[Strips, list[Loo
         several, shared = parts(strips, 1)
         if all(room_for_partial(kernel, several) for kernel in kernels):
             count, size = several, shared
-    held = {b: n for b, n in collected.strides.items() if b.kind == "workspace" and b not in needed}
+    held = {b: n for b, n in collected.strides.items() if b.kind == "workspace" and b in own}
     for kernel in kernels:
         for sink in kernel.sinks:
             if not reduces_in_registers(kernel, sink) and 0 not in sink.axes:

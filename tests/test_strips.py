@@ -79,6 +79,12 @@ def of_maxima(x: Array) -> Any:
     return softmax_of(x) * np.argmax(x, 1)[:, None]
 
 
+def rolled(x: Array) -> Any:
+    """Kernels inside and outside of strips write to one array."""
+    sums = np.roll(x, 1, 0) + np.roll(x, -1, 0) + np.roll(x, 1, 1) - 3.0 * x
+    return softmax_of(sums * sums)
+
+
 def chained(x: Array) -> Any:
     """Long bodies, of which each reads what the one before it has made."""
     for _ in range(30):
@@ -104,6 +110,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "counted": (counted, (draw(50, 33),)),
     "gathered": (gathered, (draw(50, 33), np.array([3, 1, 4, 1, 5]))),
     "of maxima": (of_maxima, (draw(50, 33),)),
+    "rolled": (rolled, (draw(50, 33),)),
     "chained": (chained, (draw(1000),)),
     "in a loop": (
         lambda x: pb.scan(lambda c, _: (softmax_of(c) + x, c[0]), x, None, length=3)[0],
