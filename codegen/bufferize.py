@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
-
-import numpy as np
 
 from pullback.tracer.ir import Graph, Node, literal_value
 from pullback.tracer.types import (
-    BOOL,
     FLOAT64,
     ArrayType,
-    DType,
-    is_float,
     row_major_strides,
 )
 
@@ -44,26 +39,21 @@ from .kernel import (
     Product,
     Routine,
     Sink,
+    Strips,
     combine,
-    reads,
-    writes,
 )
 from .python_call import python_kernel
+from .registers import identity, reduces_in_registers
 from .repeat import HANDLE, repeat_kernel, while_kernel
 from .reversal import reversal_kernel
 from .routines import routine_scratch
 from .schedule import schedule
-from .split import body_work, split
+from .split import split
 from .steps import Body, identity_rows
+from .strips import in_strips
 from .unroll import small_runs, unrolled_kernel
 
 ALIGNMENT = 64
-
-MOST_PLACES = 1 << 30
-"""Elements whose places are counted in 32 bits."""
-
-WRITTEN_OUT, SHORT_BODY = 1024, 12
-"""Bytes along the innermost loop, and the cost of its body, for which it is written out."""
 
 
 def bufferize(fusion: Fusion) -> Plan:
@@ -88,7 +78,7 @@ def bufferize(fusion: Fusion) -> Plan:
     stored = partial(_stored, {base(x) for x in graph.outputs}, _readers(fusion))
     for run in item_runs(small_runs(fusion), fusion, buffers, stored):
         if isinstance(run, Items):
-            kernels += _in_parts(items_kernel(run, stored(run.groups)))
+            kernels.append(items_kernel(run, stored(run.groups)))
             continue
         groups, small = run
         if small:
@@ -97,7 +87,7 @@ def bufferize(fusion: Fusion) -> Plan:
             kernels += [
                 k for group in groups for k in _group_kernels(group, buffers, stored([group]))
             ]
-    plan = Plan(tuple(inputs), tuple(outputs), [*kernels, *copies])
+    plan = Plan(tuple(inputs), tuple(outputs), [*_in_parts(kernels), *copies])
     _plan_workspace(plan)
     return plan
 
@@ -143,21 +133,27 @@ def _group_kernels(
     sinks = [sink for root in stored for sink in _sinks(root, body, rows)]
     kernel = schedule(group.space, body.steps, sinks)
     kernel.roots = tuple(group.roots)
-    return _in_parts(kernel)
+    return [kernel]
 
 
-def _in_parts(kernel: LoopKernel) -> list[Kernel]:
-    """A kernel that threads may share, if it is large, and what goes before and after it."""
-    return [each for part in split(kernel) for each in (*_fills(part), part)]
+def _in_parts(kernels: Sequence[Kernel]) -> Iterator[Kernel]:
+    """The kernels in strips, and in parts that threads may share, where they are large."""
+    for kernel, combining in in_strips(kernels):
+        parts = split(kernel) if isinstance(kernel, LoopKernel) else [kernel]
+        for part in (*parts, *combining):
+            yield from _fills(part)
+            yield part
 
 
-def _fills(kernel: LoopKernel) -> list[Kernel]:
+def _fills(kernel: Kernel) -> Iterator[Kernel]:
     """What reductions start from in memory."""
-    return [
-        Fill(s.buffer, identity(s.node.primitive.name, s.node.type.dtype))
-        for s in kernel.sinks
-        if s.kind == "reduce" and not reduces_in_registers(kernel, s)
-    ]
+    loops = kernel.kernels if isinstance(kernel, Strips) else [kernel]
+    for loop in loops:
+        if isinstance(loop, LoopKernel):
+            for sink in loop.sinks:
+                if sink.kind == "reduce" and not reduces_in_registers(loop, sink):
+                    name, dtype = sink.node.primitive.name, sink.node.type.dtype
+                    yield Fill(sink.buffer, identity(name, dtype))
 
 
 def _sinks(root: Node, body: Body, rows: tuple[Affine, ...]) -> list[Sink]:
@@ -186,72 +182,6 @@ def _sink(root: Node, body: Body, rows: tuple[Affine, ...]) -> Sink:
     return Sink("store", root, body.value(root, rows), body.buffers[root], index)
 
 
-def reduces_in_registers(kernel: LoopKernel, sink: Sink) -> bool:
-    """Whether the reduced axes are the innermost loops, so that no memory is needed between.
-
-    That is so as well if they are the loops around an innermost one that is written out.
-    """
-    count = len(kernel.extents) - int(keeps_row(kernel, sink))
-    return sink.axes == tuple(range(count - len(sink.axes), count))
-
-
-def register_depth(kernel: LoopKernel, sink: Sink) -> int:
-    """The depth of loops within which a reduction is kept in registers."""
-    depth = len(kernel.extents) - int(keeps_row(kernel, sink))
-    while depth and depth - 1 in sink.axes:
-        depth -= 1
-    return depth
-
-
-def keeps_row(kernel: LoopKernel, sink: Sink) -> bool:
-    """Whether a reduction has a result for each place of an innermost loop that is written out."""
-    count = len(kernel.extents)
-    along = count - 2 in sink.axes and count - 1 not in sink.axes
-    return sink.kind == "reduce" and along and is_written_out(kernel)
-
-
-def is_written_out(kernel: LoopKernel) -> bool:
-    """Whether the innermost loop is short enough to be instructions in a row."""
-    if len(kernel.extents) < 2 or kernel.sequential or body_work(kernel) > SHORT_BODY:
-        return False
-    plain = all(s.kind in ("store", "reduce") for s in kernel.sinks)
-    return plain and kernel.extents[-1] * widest(kernel) <= WRITTEN_OUT
-
-
-def widest(kernel: LoopKernel) -> int:
-    """Bytes of the widest element, of four at least, that the innermost loop works on."""
-    found = [4, *(_sink_bytes(kernel, sink) for sink in kernel.sinks)]
-    for step in kernel.steps:
-        if step.depth == len(kernel.extents):
-            found.append(8 if step.kind == "gather" else step.node.type.dtype.itemsize)
-    return max(found)
-
-
-def identity(name: str, dtype: DType, empty: bool = False) -> float | int | bool:
-    """What a reduction starts from; the sum of no elements is +0, though -0 adds nothing."""
-    if name in ("reduce_sum", "cumsum", "recurrence"):
-        return -0.0 if is_float(dtype) and not empty else 0
-    if name in ("reduce_max", "argmax", "cummax"):
-        return -np.inf if is_float(dtype) else _integer_limits(dtype)[0]
-    if name in ("reduce_min", "argmin", "cummin"):
-        return np.inf if is_float(dtype) else _integer_limits(dtype)[1]
-    return {"reduce_prod": 1, "cumprod": 1, "reduce_any": False, "reduce_all": True}.get(name, 0)
-
-
-def _integer_limits(dtype: DType) -> tuple[int, int]:
-    if dtype == BOOL:
-        return 0, 1
-    info = np.iinfo(dtype)
-    return int(info.min), int(info.max)
-
-
-def _sink_bytes(kernel: LoopKernel, sink: Sink) -> int:
-    """Bytes of an element that a sink works on: places are as wide as they need to be."""
-    if sink.node.primitive.name in ARG_REDUCTIONS and kernel.extents[-1:] < (MOST_PLACES,):
-        return sink.node.operands[0].type.dtype.itemsize
-    return sink.node.type.dtype.itemsize
-
-
 # -- groups of one root ----------------------------------------------------------------------
 
 
@@ -263,7 +193,7 @@ def _arg_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     sink = _sink(root, body, identity_rows(body.axes))
     kernel = schedule(space, body.steps, [sink])
     kernel.roots = (root,)
-    return [*split(kernel)]
+    return [kernel]
 
 
 def _write_region(
@@ -278,7 +208,7 @@ def _write_region(
     index = combine(rows, row_major_strides(root.type.shape), body.axes)
     kernel = schedule(space, body.steps, [Sink("store", root, value, buffers[root], index)])
     kernel.roots = (root,)
-    return [*split(kernel)]
+    return [kernel]
 
 
 def _write_everywhere(root: Node, source: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
@@ -291,7 +221,7 @@ def _write_everywhere(root: Node, source: Node, buffers: dict[Node, Buffer]) -> 
     index = combine(identity_rows(body.axes), row_major_strides(space), body.axes)
     kernel = schedule(space, body.steps, [Sink("store", root, value, buffers[root], index)])
     kernel.roots = (root,)
-    return [*split(kernel)]
+    return [kernel]
 
 
 def _concatenate_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
@@ -381,7 +311,7 @@ def _scan_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     kernel = schedule(space, body.steps, [sink])
     kernel.roots = (root,)
     kernel.sequential = kernel.sinks[0].axes == (len(kernel.extents) - 1,)
-    return [*split(kernel)]
+    return [kernel]
 
 
 def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
@@ -453,8 +383,8 @@ def _plan_workspace(plan: Plan) -> None:
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for i, kernel in enumerate(plan.kernels):
-        written = writes(kernel)
-        for buffer in sorted(written | reads(kernel), key=lambda b: (b.number, b.name)):
+        written = kernel.writes
+        for buffer in sorted(written | kernel.reads, key=lambda b: (b.number, b.name)):
             if buffer.kind == "workspace":
                 # Nothing writes the elements of an empty array, but kernels may name it.
                 known = buffer in first or buffer in written or not buffer.type.size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from pullback.tracer.data import dataclass, field
 from pullback.tracer.primitives.callback import Callback
@@ -31,14 +31,13 @@ from .kernel import (
     Repeat,
     Reversal,
     Routine,
+    Strips,
     While,
-    inner_plans,
-    reads,
+    plans_of,
     takes_memory,
     takes_memory_within,
-    writes,
 )
-from .loops import emit_loops
+from .loops import emit_loops, turns_of
 from .pool import SHARE_PARTS
 from .python_call import emit_python_call
 from .repeat import emit_repeat, emit_while
@@ -118,12 +117,20 @@ def _applied(plan: Plan) -> Counter[str]:
     """How often the plan's kernels apply each primitive; sine and cosine of a value are one."""
     uses: Counter[str] = Counter()
     for kernel in plan.kernels:
-        for inner in inner_plans(kernel):
+        for inner in plans_of(kernel):
             uses += _applied(inner)
         if isinstance(kernel, LoopKernel):
-            uses.update(s.node.primitive.name for s in kernel.steps if s.kind == "apply")
+            uses.update(_applied_once(kernel))
+        if isinstance(kernel, Strips):
+            for each in kernel.kernels:
+                uses.update(_applied_once(each))
     uses["sincos"] = max(uses["sin"], uses["cos"])
     return uses
+
+
+def _applied_once(kernel: LoopKernel) -> Iterator[str]:
+    """The primitives that a kernel applies."""
+    return (s.node.primitive.name for s in kernel.steps if s.kind == "apply")
 
 
 def _outline(kernel: Kernel) -> Hashable:
@@ -139,8 +146,8 @@ def _stand_alone(kernels: Sequence[Kernel], alike: Sequence[bool]) -> bool:
     if len(kernels) > FEW_KERNELS or not any(isinstance(k, LoopKernel) for k in kernels):
         return False
     return not any(
-        isinstance(kernel, Routine | PythonCall | Control)
-        or (isinstance(kernel, LoopKernel) and (again or kernel.last is not None))
+        isinstance(kernel, Strips | Routine | PythonCall | Control)
+        or (isinstance(kernel, LoopKernel) and (again or kernel.cut))
         for kernel, again in zip(kernels, alike, strict=True)
     )
 
@@ -170,8 +177,8 @@ class _Calls:
             self._begin_part(f"calls.{name}")
         joins = self.joined is not None
         if isinstance(kernel, LoopKernel):
-            joins = kernel.last is None and not alike
-        if joins and not isinstance(kernel, Routine | PythonCall | Control):
+            joins = not kernel.cut and not alike
+        if joins and not isinstance(kernel, Strips | Routine | PythonCall | Control):
             self._join(name, kernel)
         else:
             self._end_joined()
@@ -253,7 +260,7 @@ def _write_run(emission: Emission, parameters: list[tuple[str, str]]) -> None:
 
 
 def _used(kernel: Kernel) -> list[Buffer]:
-    return sorted(reads(kernel) | writes(kernel), key=lambda b: (b.kind, b.number, b.name))
+    return sorted(kernel.reads | kernel.writes, key=lambda b: (b.kind, b.number, b.name))
 
 
 def _emit_kernel(
@@ -264,12 +271,12 @@ def _emit_kernel(
     pointers: dict[Buffer, Value],
 ) -> None:
     """Do what a kernel does, in the function that runs it or by calling one of its own."""
-    if not isinstance(kernel, LoopKernel | Routine | PythonCall | Control):
+    if not isinstance(kernel, LoopKernel | Strips | Routine | PythonCall | Control):
         _emit_inline(run, emission, name, kernel, pointers)
         return
     used = _used(kernel)
     arguments = [pointers[b] for b in used]
-    if isinstance(kernel, LoopKernel) and kernel.last is not None:
+    if isinstance(kernel, Strips) or (isinstance(kernel, LoopKernel) and kernel.cut):
         _call_parts(run, emission, name, kernel, used, arguments)
         return
     parameters = [(PTR, b.name) for b in used]
@@ -287,7 +294,7 @@ def _call_parts(
     run: FunctionWriter,
     emission: Emission,
     name: str,
-    kernel: LoopKernel,
+    kernel: LoopKernel | Strips,
     buffers: Sequence[Buffer],
     arguments: Sequence[Value],
 ) -> None:
@@ -298,7 +305,10 @@ def _call_parts(
     table, part, status = w.parameters
     pointers = {b: w.load(PTR, w.address(table, i, PTR), 8) for i, b in enumerate(buffers)}
     before = len(emission.sites)
-    emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes, part)
+    if isinstance(kernel, Strips):
+        _emit_strips(w, emission, kernel, pointers, status, part)
+    else:
+        emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes, [part])
     w.ret(constant(I64, 0))
     called = emission.share(w)
     if called == name:
@@ -306,11 +316,27 @@ def _call_parts(
     given = run.alloca(PTR, len(buffers))
     for i, argument in enumerate(arguments):
         run.store(argument, run.address(given, i, PTR), 8)
-    count = constant(I64, kernel.extents[0])
+    first = kernel.kernels[0] if isinstance(kernel, Strips) else kernel
+    count = constant(I64, first.extents[0])
     function = Value(PTR, f"@{called}")
     result = run.call(SHARE_PARTS, I64, [function, given, count, run.parameters[-1]])
     if len(emission.sites) > before:
         _leave_if_failed(run, result)
+
+
+def _emit_strips(
+    w: FunctionWriter,
+    emission: Emission,
+    kernel: Strips,
+    pointers: dict[Buffer, Value],
+    status: Value,
+    part: Value,
+) -> None:
+    """Run the kernels of a part for a strip of rows, then for the next."""
+    with w.loop(0, turns_of(w, kernel.kernels[0], [part], 1), 1) as loop:
+        for each in kernel.kernels:
+            around = [part, loop.index]
+            emit_loops(w, each, pointers, emission.sites, status, emission.vector_bytes, around)
 
 
 def _call(run: FunctionWriter, name: str, arguments: Sequence[Value], may_fail: bool) -> None:
@@ -347,6 +373,8 @@ def _emit_inline(
             w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
         case Product():
             _product(w, kernel, pointers)
+        case Strips():
+            raise TypeError("strips have a function of their own")
 
 
 def _pointer(w: FunctionWriter, plan: Plan, buffer: Buffer) -> Value:
@@ -419,7 +447,7 @@ def _emit_in_turn(
     elif isinstance(kernel, Copy) and not held.buffers.isdisjoint((kernel.source, kernel.target)):
         copy_held(w, kernel, pointers, held)
     else:
-        whole = isinstance(kernel, LoopKernel) and kernel.last is None
+        whole = isinstance(kernel, LoopKernel) and not kernel.cut
         write = _emit_inline if whole and w.length < LARGEST_FUNCTION else _emit_kernel
         write(w, emission, name, kernel, pointers)
 

@@ -12,7 +12,7 @@ from pullback.tracer.data import dataclass, field
 
 from .assembly import FunctionWriter, Value
 from .elements import from_memory, memory_element, to_memory
-from .kernel import Affine, Buffer, Copy, Kernel, LoopKernel, Plan, reads, writes
+from .kernel import Affine, Buffer, Copy, Kernel, LoopKernel, Plan
 
 LARGEST = 16
 """Elements of a buffer that is held in registers."""
@@ -51,7 +51,7 @@ def held_buffers(plan: Plan) -> frozenset[Buffer]:
     small: set[Buffer] = set()
     others: set[Buffer] = set()
     for kernel in plan.kernels:
-        touched = reads(kernel) | writes(kernel)
+        touched = kernel.reads | kernel.writes
         if is_straight(kernel) or isinstance(kernel, Copy):
             small.update(b for b in touched if 0 < b.type.size <= LARGEST)
         else:

@@ -6,6 +6,7 @@ function of the loop indices; broadcasts, permutations, slices and flips are not
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeAlias
 
 from pullback.tracer.data import dataclass, field
@@ -95,8 +96,9 @@ class Sink:
 class LoopKernel:
     """A loop nest: extents from outermost to innermost, steps, sinks.
 
-    With ``last`` the turns of the outermost loop are parts that threads may share; the next loop
-    has so many turns in the last of them.
+    The first ``cut`` loops are one over ``whole`` places in parts, and in parts of these; the last
+    parts have fewer turns where the others do not come out even. All of these loops but the last
+    are written around the kernel.
     """
 
     extents: tuple[int, ...]
@@ -104,12 +106,53 @@ class LoopKernel:
     sinks: list[Sink]
     sequential: bool = False
     roots: tuple[Node, ...] = ()
-    last: int | None = None
+    cut: int = 0
+    whole: int = 0
 
     @property
-    def nodes(self) -> tuple[Node, ...]:
-        """The nodes that the kernel makes."""
-        return self.roots
+    def around(self) -> int:
+        """The number of loops that are written around the kernel."""
+        return max(self.cut - 1, 0)
+
+    @property
+    def points(self) -> int:
+        """How often the innermost body runs."""
+        return (self.whole if self.cut else 1) * math.prod(self.extents[self.cut :])
+
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return {s.buffer for s in self.steps if s.buffer is not None}
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return {s.buffer for s in self.sinks}
+
+
+@dataclass(slots=True)
+class Strips:
+    """Kernels over the same rows: all of them run for a few rows, then for the next few.
+
+    The rows are in parts, which threads may share, and these in strips.
+    """
+
+    kernels: tuple[LoopKernel, ...]
+
+    @property
+    def roots(self) -> tuple[Node, ...]:
+        """The nodes that the kernels make."""
+        return tuple(root for kernel in self.kernels for root in kernel.roots)
+
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return {buffer for kernel in self.kernels for buffer in kernel.reads}
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return {buffer for kernel in self.kernels for buffer in kernel.writes}
 
 
 @dataclass(slots=True)
@@ -119,6 +162,16 @@ class Fill:
     buffer: Buffer
     value: float | int | bool
 
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return set()
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return {self.buffer}
+
 
 @dataclass(slots=True)
 class Copy:
@@ -126,6 +179,16 @@ class Copy:
 
     source: Buffer
     target: Buffer
+
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return {self.source}
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return {self.target}
 
 
 @dataclass(slots=True)
@@ -146,6 +209,16 @@ class Product:
     x_transposed: bool
     y_transposed: bool
 
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return {self.x, self.y}
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return {self.target}
+
 
 @dataclass(slots=True)
 class Routine:
@@ -158,6 +231,16 @@ class Routine:
     operands: tuple[Buffer, ...]
     target: Buffer
     scratch: Buffer | None = None
+
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return set(self.operands)
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return {self.target} | ({self.scratch} if self.scratch is not None else set())
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +280,22 @@ class Repeat:
     written: tuple[tuple[Buffer, Buffer], ...]
     scratch: Buffer
 
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        counts = {self.count} if self.count is not None else set()
+        return _inits(self.carried) | counts | _outer(*self.fixed, *self.read)
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return {self.scratch} | _kept(self.carried) | _outer(*self.written)
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The plans that it is made of."""
+        return (self.plan,)
+
 
 @dataclass(slots=True)
 class Reversal:
@@ -223,6 +322,23 @@ class Reversal:
     written: tuple[tuple[Buffer, Buffer], ...]
     scratch: Buffer
 
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        pairs = (*self.forward_fixed, *self.forward_read, *self.fixed, *self.read)
+        return _inits(self.states, self.carried) | _outer(*pairs)
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        last = {c.last for c in self.carried if c.last is not None}
+        return {self.scratch} | last | _outer(*self.written)
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The plans that it is made of."""
+        return self.forward, self.plan
+
 
 @dataclass(slots=True)
 class While:
@@ -242,6 +358,22 @@ class While:
     turns: Buffer | None
     scratch: Buffer
 
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return _inits(self.carried) | _outer(*self.test_fixed, *self.fixed)
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        turns = {self.turns} if self.turns is not None else set()
+        return {self.scratch} | _kept(self.carried) | turns
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The plans that it is made of."""
+        return self.test, self.plan
+
 
 @dataclass(slots=True)
 class Choice:
@@ -256,6 +388,16 @@ class Choice:
     operands: tuple[Buffer, ...]
     targets: tuple[Buffer, ...]
     scratch: Buffer
+
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return {self.index, *self.operands}
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return {self.scratch, *self.targets}
 
 
 @dataclass(slots=True)
@@ -272,11 +414,33 @@ class PythonCall:
     targets: dict[int, Buffer]
     unused: tuple[Buffer, ...]
 
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return set(self.operands)
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return {*self.targets.values(), *self.unused}
+
+
+def _outer(*pairs: tuple[Buffer, Buffer]) -> set[Buffer]:
+    return {outer for outer, _ in pairs}
+
+
+def _inits(*carried: tuple[Carried, ...]) -> set[Buffer]:
+    return {c.init for each in carried for c in each}
+
+
+def _kept(carried: tuple[Carried, ...]) -> set[Buffer]:
+    return {b for c in carried for b in (c.last, c.history) if b is not None}
+
 
 Control: TypeAlias = Repeat | Reversal | While | Choice
 """Kernels made of plans."""
 
-Kernel: TypeAlias = LoopKernel | Fill | Copy | Product | Routine | PythonCall | Control
+Kernel: TypeAlias = LoopKernel | Strips | Fill | Copy | Product | Routine | PythonCall | Control
 
 
 @dataclass(slots=True)
@@ -299,34 +463,6 @@ class Plan:
         return self.text()
 
 
-def reads(kernel: Kernel) -> set[Buffer]:
-    """The buffers a kernel reads."""
-    match kernel:
-        case LoopKernel():
-            return {s.buffer for s in kernel.steps if s.buffer is not None}
-        case Product():
-            return {kernel.x, kernel.y}
-        case Copy():
-            return {kernel.source}
-        case Routine() | PythonCall():
-            return set(kernel.operands)
-        case Repeat():
-            inits = {c.init for c in kernel.carried}
-            counts = {kernel.count} if kernel.count is not None else set()
-            return inits | counts | {outer for outer, _ in (*kernel.fixed, *kernel.read)}
-        case Reversal():
-            inits = {c.init for c in (*kernel.states, *kernel.carried)}
-            pairs = (*kernel.forward_fixed, *kernel.forward_read, *kernel.fixed, *kernel.read)
-            return inits | {outer for outer, _ in pairs}
-        case While():
-            inits = {c.init for c in kernel.carried}
-            return inits | {outer for outer, _ in (*kernel.test_fixed, *kernel.fixed)}
-        case Choice():
-            return {kernel.index, *kernel.operands}
-        case Fill():
-            return set()
-
-
 def takes_memory(kernel: Kernel) -> bool:
     """Whether a kernel makes stacks, which live until their memory is freed."""
     match kernel:
@@ -343,7 +479,7 @@ def takes_memory(kernel: Kernel) -> bool:
 def takes_memory_within(plan: Plan) -> bool:
     """Whether a kernel does, of the plan or of those inside it."""
     return any(
-        takes_memory(kernel) or any(map(takes_memory_within, inner_plans(kernel)))
+        takes_memory(kernel) or any(map(takes_memory_within, plans_of(kernel)))
         for kernel in plan.kernels
     )
 
@@ -351,48 +487,11 @@ def takes_memory_within(plan: Plan) -> bool:
 def may_not_end(plan: Plan) -> bool:
     """Whether a loop of the plan goes on as long as values say."""
     return any(
-        isinstance(kernel, While) or any(map(may_not_end, inner_plans(kernel)))
+        isinstance(kernel, While) or any(map(may_not_end, plans_of(kernel)))
         for kernel in plan.kernels
     )
 
 
-def inner_plans(kernel: Kernel) -> tuple[Plan, ...]:
+def plans_of(kernel: Kernel) -> tuple[Plan, ...]:
     """The plans that a kernel is made of."""
-    match kernel:
-        case Repeat():
-            return (kernel.plan,)
-        case Reversal():
-            return kernel.forward, kernel.plan
-        case While():
-            return kernel.test, kernel.plan
-        case Choice():
-            return kernel.plans
-        case _:
-            return ()
-
-
-def writes(kernel: Kernel) -> set[Buffer]:
-    """The buffers a kernel writes."""
-    match kernel:
-        case LoopKernel():
-            return {s.buffer for s in kernel.sinks}
-        case Product() | Copy():
-            return {kernel.target}
-        case Routine():
-            return {kernel.target} | ({kernel.scratch} if kernel.scratch is not None else set())
-        case Repeat():
-            kept = {b for c in kernel.carried for b in (c.last, c.history) if b is not None}
-            return {kernel.scratch} | kept | {outer for outer, _ in kernel.written}
-        case Reversal():
-            kept = {c.last for c in kernel.carried if c.last is not None}
-            return {kernel.scratch} | kept | {outer for outer, _ in kernel.written}
-        case While():
-            kept = {b for c in kernel.carried for b in (c.last, c.history) if b is not None}
-            counts = {kernel.turns} if kernel.turns is not None else set()
-            return {kernel.scratch} | kept | counts
-        case Choice():
-            return {kernel.scratch, *kernel.targets}
-        case PythonCall():
-            return {*kernel.targets.values(), *kernel.unused}
-        case Fill():
-            return {kernel.buffer}
+    return kernel.plans if isinstance(kernel, Control) else ()

@@ -6,23 +6,17 @@ accumulator each, so that sums do not wait for one another), then over the rest 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
 from pullback.tracer.data import dataclass, field
 from pullback.tracer.ir import Node
-from pullback.tracer.types import INT64, is_float
+from pullback.tracer.types import INT64, is_float, row_major_strides
 
 from .access import Access, Place
 from .assembly import I64, FunctionWriter, Value, constant, lanes, vector
-from .bufferize import (
-    identity,
-    keeps_row,
-    reduces_in_registers,
-    register_depth,
-    widest,
-)
 from .combine import (
     combine_across_lanes,
     combine_next,
@@ -37,6 +31,13 @@ from .fuse import MOVES, SCANS
 from .held import Held
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .positions import Positions
+from .registers import (
+    identity,
+    keeps_row,
+    reduces_in_registers,
+    register_depth,
+    widest,
+)
 from .rows import reduce_rows, rows_together
 from .scalar import literal_value, lower, multiply_add, sine_and_cosine
 from .split import WHOLE, body_work
@@ -54,16 +55,40 @@ def emit_loops(
     sites: list[Site],
     status: Value,
     vector_bytes: int,
-    part: Value | None = None,
+    around: Sequence[Value] = (),
     held: Held | None = None,
 ) -> None:
     """Write a kernel into a function: to the end of the loops, without the return.
 
     ``sites`` gets the places where the kernel can fail; it then returns the number of one, counted
-    from 1, with what it found in ``status``. Of a kernel in parts, the one with this number.
+    from 1, with what it found in ``status``. ``around`` are the indices of the loops around it.
     """
-    access = Access(w, kernel, pointers, held or Held())
-    Nest(access, Positions(access, sites, status), vector_bytes, part).emit()
+    access = Access(w, kernel, pointers, held or Held(), list(around))
+    Nest(access, Positions(access, sites, status), vector_bytes).emit()
+
+
+def turns_of(
+    w: FunctionWriter, kernel: LoopKernel, indices: Sequence[Value], depth: int
+) -> int | Value:
+    """How many turns a loop has; those of which others are parts may have fewer in the end."""
+    extent = kernel.extents[depth]
+    if is_even(kernel, depth):
+        return extent
+    strides = row_major_strides(kernel.extents[: kernel.cut])
+    begun = constant(I64, 0)
+    for index, stride in zip(indices[:depth], strides, strict=False):
+        begun = w.add_index(w.scale_index(index, stride), begun)
+    left = w.op("sub", constant(I64, kernel.whole + strides[depth] - 1), begun)
+    if strides[depth] > 1:
+        left = w.op("udiv", left, constant(I64, strides[depth]))
+    return w.select(w.compare("slt", left, constant(I64, extent)), left, constant(I64, extent))
+
+
+def is_even(kernel: LoopKernel, depth: int) -> bool:
+    """Whether a loop always has the same number of turns."""
+    if not 0 < depth < kernel.cut:
+        return True
+    return kernel.whole % math.prod(kernel.extents[depth : kernel.cut]) == 0
 
 
 def _applies(step: Step, name: str) -> bool:
@@ -86,7 +111,6 @@ class Nest:
     access: Access
     positions: Positions
     vector_bytes: int
-    part: Value | None = None
     outer: Env = field(default_factory=dict)
     accumulators: dict[int, list[list[Value]]] = field(default_factory=dict)
     turned: dict[Value, tuple[Value, Value]] = field(default_factory=dict)
@@ -109,8 +133,10 @@ class Nest:
     # -- the nest ------------------------------------------------------------------------------
 
     def emit(self) -> None:
-        """Write the whole kernel."""
-        self._level(0)
+        """Write the whole kernel, within the loops around it."""
+        for depth in range(self.kernel.around):
+            self.steps_at(depth, self.outer)
+        self._level(self.kernel.around)
 
     def _level(self, depth: int) -> None:
         if depth < self.depth or self.depth == 0:
@@ -124,10 +150,6 @@ class Nest:
             write_tiles(self, depth)
         elif depth == self.depth - 1:
             self._innermost()
-        elif depth == 0 and self.part is not None:
-            self.access.indices.append(self.part)
-            self._level(1)
-            self.access.indices.pop()
         else:
             with self.counted(0, self._turns(depth), 1) as index:
                 self.access.indices.append(index)
@@ -138,13 +160,7 @@ class Nest:
             self._close(number, depth)
 
     def _turns(self, depth: int) -> int | Value:
-        """How many turns a loop has; the last part of a kernel may have fewer than the others."""
-        extent, last = self.kernel.extents[depth], self.kernel.last
-        if depth != 1 or self.part is None or last in (None, extent):
-            return extent
-        assert last is not None
-        is_last = self.w.compare("eq", self.part, constant(I64, self.kernel.extents[0] - 1))
-        return self.w.select(is_last, constant(I64, last), constant(I64, extent))
+        return turns_of(self.w, self.kernel, self.access.indices, depth)
 
     def steps_at(self, depth: int, outer: Env) -> None:
         """The steps that depend on so many loops, all of which are around the innermost one."""
@@ -220,10 +236,11 @@ class Nest:
             turn(Place(index, width, mask))
 
     def _whole_blocks(self, extent: int | Value, block: int) -> int | Value:
-        """The turns that make whole blocks; a part has at least one block."""
+        """The turns that make whole blocks; a part has at least one, a strip may have none."""
         if isinstance(extent, int):
             return extent - extent % block
         assert block <= WHOLE, "a part may be shorter"
+        assert self.depth < 3, "a strip may be shorter"
         assert block & (block - 1) == 0, "no power of two"
         return self.w.op("and", extent, constant(I64, -block))
 
@@ -262,9 +279,9 @@ class Nest:
 
     @property
     def _has_rows(self) -> bool:
-        """Whether the loop around the innermost one has the same number of turns in every part."""
-        around, last = self.depth - 2, self.kernel.last
-        return last is None or around > 1 or (around == 1 and last == self.kernel.extents[1])
+        """Whether the loop around the innermost one is the kernel's, always of as many turns."""
+        around = self.depth - 2
+        return around >= self.kernel.around and is_even(self.kernel, around)
 
     @cached_property
     def unroll(self) -> int:
@@ -279,11 +296,14 @@ class Nest:
 
     @property
     def _masked_throughout(self) -> bool:
-        """Whether a long body is written once, under a mask, rather than again for the rest."""
-        uneven = self.kernel.extents[-1] % self.width != 0 or (
-            self.depth == 2 and self.kernel.last not in (None, self.kernel.extents[-1])
-        )
-        return body_work(self.kernel) > 24 and uneven
+        """Whether a body is written once, under a mask, rather than again for the rest.
+
+        That is so if it is long, and for rows that a strip may have few of.
+        """
+        even = is_even(self.kernel, self.depth - 1)
+        if even and self.kernel.extents[-1] % self.width == 0:
+            return False
+        return body_work(self.kernel) > 24 or not (even or self.kernel.around < 2)
 
     def parts(self) -> Iterator[Place]:
         """The vectors of an innermost loop that is written out, one after the other."""

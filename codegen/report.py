@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pullback.tracer.ir import Node
 
-from .fuse import elements
 from .kernel import (
     Affine,
     Buffer,
@@ -22,10 +21,9 @@ from .kernel import (
     Reversal,
     Routine,
     Step,
+    Strips,
     While,
-    inner_plans,
-    reads,
-    writes,
+    plans_of,
 )
 
 
@@ -33,12 +31,14 @@ def plan_text(plan: Plan) -> str:
     """A page: buffers, then kernels in order with the bytes they move."""
     kernels = [_kernel_lines(i, kernel) for i, kernel in enumerate(plan.kernels)]
     moved = sum(bytes_moved(k) for k in plan.kernels)
+    read = {b for k in plan.kernels for b in k.reads if b.kind == "input"}
+    least = sum(b.type.nbytes for b in (*read, *plan.outputs))
     head = [
         f"inputs    {_buffers(plan.inputs)}",
         f"outputs   {_buffers(plan.outputs)}",
         f"workspace {plan.workspace_bytes} bytes"
         + "".join(f", {b.name}: {b.type} at {at}" for b, at in plan.workspace.items()),
-        f"moved     {moved} bytes by {len(plan.kernels)} kernels",
+        f"moved     {moved} bytes by {len(plan.kernels)} kernels, {least} at least",
     ]
     return "\n".join([*head, *(line for lines in kernels for line in lines)])
 
@@ -49,16 +49,19 @@ def _buffers(buffers: tuple[Buffer, ...]) -> str:
 
 def bytes_moved(kernel: Kernel) -> int:
     """The size of all buffers that a kernel reads or writes, each counted once."""
-    inside = sum(bytes_moved(k) for plan in inner_plans(kernel) for k in plan.kernels)
+    inside = sum(bytes_moved(k) for plan in plans_of(kernel) for k in plan.kernels)
     if inside:
         return inside * ((kernel.length or 1) if isinstance(kernel, Repeat | Reversal) else 1)
-    return sum(b.type.nbytes for b in (*reads(kernel), *writes(kernel)))
+    return sum(b.type.nbytes for b in (*kernel.reads, *kernel.writes))
 
 
 def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
     head = f"kernel {number}: {_title(kernel)}, {bytes_moved(kernel)} bytes"
     if isinstance(kernel, Control):
         return [head, *(f"    {line}" for line in _control_lines(kernel))]
+    if isinstance(kernel, Strips):
+        inner = [line for i, k in enumerate(kernel.kernels) for line in _kernel_lines(i, k)]
+        return [head, *(f"    {line}" for line in inner)]
     if not isinstance(kernel, LoopKernel):
         return [head]
     lines = [head]
@@ -73,7 +76,7 @@ def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
 def _control_lines(kernel: Control) -> list[str]:
     """What stands for what in the plans of a kernel, and their kernels."""
     lines: list[str] = []
-    for number, plan in enumerate(inner_plans(kernel)):
+    for number, plan in enumerate(plans_of(kernel)):
         lines.append(f"plan {number}:")
         lines += [f"    {line}" for line in _meanings(kernel, number)]
         for i, inner in enumerate(plan.kernels):
@@ -103,7 +106,7 @@ def _meanings(kernel: Control, number: int) -> list[str]:
         lines += [_carried(c) for c in kernel.states]
     elif isinstance(kernel, Repeat | Reversal):
         lines += [f"{own} is {b}[i]" for b, own in (*kernel.read, *kernel.written)]
-    if not isinstance(kernel, Choice) and kernel.plan is inner_plans(kernel)[number]:
+    if not isinstance(kernel, Choice) and kernel.plan is plans_of(kernel)[number]:
         lines += [_carried(c) for c in kernel.carried]
     return lines
 
@@ -118,11 +121,12 @@ def _title(kernel: Kernel) -> str:
     match kernel:
         case LoopKernel():
             loops = " x ".join(map(str, kernel.extents)) or "one element"
-            if kernel.last is None:
-                return f"loop over {loops} ({elements(kernel.extents)} points)"
-            rest = elements(kernel.extents[1:]) * (kernel.extents[0] - 1)
-            points = rest + elements((kernel.last, *kernel.extents[2:]))
-            return f"loop over {loops} in parts ({points} points)"
+            parts = " in parts" if kernel.cut else ""
+            return f"loop over {loops}{parts} ({kernel.points} points)"
+        case Strips():
+            first = kernel.kernels[0]
+            count, strips, height = first.extents[:3]
+            return f"{first.whole} rows in {count} x {strips} strips of {height}"
         case Product():
             flags = f"{'T' if kernel.x_transposed else 'N'}{'T' if kernel.y_transposed else 'N'}"
             sizes = f"{kernel.m} x {kernel.k} by {kernel.k} x {kernel.n}"

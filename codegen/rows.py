@@ -14,11 +14,11 @@ from pullback.tracer.ir import Node
 
 from .access import Place
 from .assembly import I64, FunctionWriter, Value, constant, element, lanes, vector
-from .bufferize import SHORT_BODY, identity, widest
 from .combine import ARG, combine_pair, start_state
 from .elements import ELEMENTS
 from .fuse import elements
 from .kernel import LoopKernel
+from .registers import SHORT_BODY, identity, widest
 from .split import body_work
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ LONGEST_BLOCK = 512
 def rows_together(kernel: LoopKernel, width: int) -> int:
     """How many rows are reduced together; one if it is not worth it."""
     depth = len(kernel.extents)
-    if depth < 2 or kernel.sequential or body_work(kernel) > SHORT_BODY:
+    if depth < 2 + kernel.around or kernel.sequential or body_work(kernel) > SHORT_BODY:
         return 1
     if not all(s.kind == "reduce" and s.axes == (depth - 1,) for s in kernel.sinks):
         return 1
@@ -47,7 +47,7 @@ def rows_together(kernel: LoopKernel, width: int) -> int:
         return 1
     rows, row = kernel.extents[-2:]
     count = min(width, MOST_ROWS)
-    far = elements(kernel.extents) * widest(kernel) > NEAR_BYTES
+    far = elements(kernel.extents[kernel.around :]) * widest(kernel) > NEAR_BYTES
     if far and not is_short(kernel, width, count):
         return 1
     return count if count <= rows and width <= row <= LONGEST_ROW else 1

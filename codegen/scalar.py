@@ -270,6 +270,7 @@ LOWERINGS: dict[str, Lowering] = {
             "cbrt",
             "logistic",
             "logaddexp",
+            "log_of_sum",
             "sin",
             "cos",
             "tan",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pullback.tracer.data import replace
+
 from .kernel import Affine, LoopKernel, Sink, Step
 from .steps import dependence
 from .tiles import tile_axis
@@ -82,6 +84,34 @@ def _score(kernel: LoopKernel, axis: int) -> float:
         if any(index.coefs):
             score += share * {0: 0.2, 1: 1.0, -1: 0.8}.get(stride, -1.0)
     return score * min(kernel.extents[axis], 8) / 8 if score > 0 else score
+
+
+def dealt(kernel: LoopKernel, count: int) -> LoopKernel:
+    """The kernel with two loops for its outermost one, of which one has so many turns."""
+    first, *others = kernel.extents
+    size = first // count
+
+    def along(row: Affine) -> Affine:
+        return Affine(row.offset, (row.coefs[0] * size, *row.coefs)) if row.coefs else row
+
+    steps = [
+        replace(
+            step,
+            index=step.index and along(step.index),
+            mask=tuple((along(row), n) for row, n in step.mask),
+            depth=step.depth + (step.depth > 0),
+        )
+        for step in kernel.steps
+    ]
+    sinks = [
+        replace(
+            sink,
+            index=along(sink.index),
+            axes=(*((0,) if 0 in sink.axes else ()), *(a + 1 for a in sink.axes)),
+        )
+        for sink in kernel.sinks
+    ]
+    return replace(kernel, extents=(count, size, *others), steps=steps, sinks=sinks)
 
 
 def _joinable(kernel: LoopKernel) -> int | None:

@@ -6,7 +6,9 @@ in their order, so that results do not depend on the number of threads.
 
 from __future__ import annotations
 
-from pullback.tracer.types import ArrayType
+from collections.abc import Iterable
+
+from pullback.tracer.types import ArrayType, Shape, row_major_strides
 
 from .fuse import ARG_REDUCTIONS, elements, weight
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
@@ -29,19 +31,12 @@ GATHER_WORK = 20
 
 def split(kernel: LoopKernel) -> list[LoopKernel]:
     """The kernel in parts, then the kernels that combine partial results; or as it is."""
-    if not _worth_it(kernel) or any(_follows(sink) for sink in kernel.sinks):
+    if not worth_sharing([kernel]) or any(_follows(sink) for sink in kernel.sinks):
         return [kernel]
-    outermost = kernel.extents[0]
-    count, size = _parts(outermost, WHOLE if len(kernel.extents) == 1 else 1)
-    partial = [s for s in kernel.sinks if s.kind == "reduce" and 0 in s.axes]
-    room = elements(kernel.extents) // SHARE
-    if count < 2 or any(count * s.buffer.type.size > room for s in partial):
+    count, size = parts(kernel.extents[0], WHOLE if len(kernel.extents) == 1 else 1)
+    if count < 2 or not room_for_partial(kernel, count):
         return [kernel]
-    combining = [_combined(sink, count) for sink in partial]
-    _cut(kernel, size)
-    kernel.extents = (count, size, *kernel.extents[1:])
-    kernel.last = outermost - (count - 1) * size
-    return [kernel, *combining]
+    return [kernel, *cut(kernel, (count, size))]
 
 
 def body_work(kernel: LoopKernel) -> int:
@@ -51,9 +46,22 @@ def body_work(kernel: LoopKernel) -> int:
     return cost + GATHER_WORK * sum(s.kind == "gather" for s in inner)
 
 
-def _worth_it(kernel: LoopKernel) -> bool:
-    work = elements(kernel.extents) * (body_work(kernel) + len(kernel.sinks))
-    return bool(kernel.extents) and work >= LEAST_WORK
+def worth_sharing(kernels: Iterable[LoopKernel]) -> bool:
+    """Whether there is enough to do for several threads."""
+    looping = [k for k in kernels if k.extents]
+    work = (elements(k.extents) * (body_work(k) + len(k.sinks)) for k in looping)
+    return bool(looping) and sum(work) >= LEAST_WORK
+
+
+def room_for_partial(kernel: LoopKernel, count: int) -> bool:
+    """Whether the results of so many parts are little beside what they are made from."""
+    room = elements(kernel.extents) // SHARE
+    return all(count * s.buffer.type.size <= room for s in _partial(kernel))
+
+
+def _partial(kernel: LoopKernel) -> list[Sink]:
+    """The reductions along the outermost axis."""
+    return [s for s in kernel.sinks if s.kind == "reduce" and 0 in s.axes]
 
 
 def _follows(sink: Sink) -> bool:
@@ -63,7 +71,7 @@ def _follows(sink: Sink) -> bool:
     return sink.kind == "scatter" or (sink.kind == "scan" and 0 in sink.axes)
 
 
-def _parts(extent: int, multiple: int) -> tuple[int, int]:
+def parts(extent: int, multiple: int) -> tuple[int, int]:
     """How many parts, and how large all but the last are."""
     if extent < FEWEST * multiple:
         return (extent, 1) if multiple == 1 else (1, extent)
@@ -75,32 +83,54 @@ def _parts(extent: int, multiple: int) -> tuple[int, int]:
     return min(whole, key=lambda part: (lacking[part], abs(part[0] - USUAL)), default=(1, extent))
 
 
-def _cut(kernel: LoopKernel, size: int) -> None:
-    """Make two axes of the outermost one: the part, and the place in it."""
+def cut(kernel: LoopKernel, sizes: Shape) -> list[LoopKernel]:
+    """Make axes of so many turns of the outermost one; the kernels that combine partial results.
 
-    def cut(row: Affine) -> Affine:
-        return Affine(row.offset, (row.coefs[0] * size, *row.coefs)) if row.coefs else row
+    The first of the axes is the part, and of several parts each gives a result of its own.
+    """
+    count, *inner = sizes
+    added = len(inner)
+    partial = _partial(kernel)
+    combining = [_combined(sink, count, added) for sink in partial] if count > 1 else []
+    kernel.cut, kernel.whole = len(sizes), kernel.extents[0]
+    kernel.extents = (*sizes, *kernel.extents[1:])
+    strides = row_major_strides(sizes)
+
+    def along(row: Affine) -> Affine:
+        if not row.coefs:
+            return row
+        first, *rest = row.coefs
+        return Affine(row.offset, (*(first * stride for stride in strides), *rest))
 
     for step in kernel.steps:
         if step.index is not None:
-            step.index = cut(step.index)
-        step.mask = tuple((cut(row), n) for row, n in step.mask)
-        step.depth += step.depth > 0
+            step.index = along(step.index)
+        step.mask = tuple((along(row), n) for row, n in step.mask)
+        step.depth += added * (step.depth > 0)
     for sink in kernel.sinks:
-        if not (sink.kind == "reduce" and 0 in sink.axes):
-            sink.index = cut(sink.index)
-        sink.axes = tuple(a + 1 for a in sink.axes)
+        if sink in partial:
+            sink.axes = (*range(int(count > 1), added + 1), *(a + added for a in sink.axes if a))
+            if count > 1:
+                continue
+        else:
+            sink.axes = tuple(a + added for a in sink.axes)
+        sink.index = along(sink.index)
+    return combining
 
 
-def _combined(sink: Sink, count: int) -> LoopKernel:
-    """Let a sink give a partial result for each part; the kernel that reduces them."""
+def _combined(sink: Sink, count: int, added: int) -> LoopKernel:
+    """Let a sink give a result for each of the parts; the kernel that reduces them.
+
+    The axes of the sink are those after so many more than the part have been added.
+    """
     whole, type = sink.buffer, sink.buffer.type
     parts = ArrayType((count, type.size), type.dtype)
     partial = Buffer(f"p{whole.name}", parts, "workspace", whole.number)
     step = Step("load", sink.node, buffer=partial, index=Affine(0, (type.size, 1)))
     total = Sink("reduce", sink.node, 0, whole, Affine(0, (0, 1)), (0,))
     sink.buffer = partial
-    sink.index = Affine(sink.index.offset, (type.size, *sink.index.coefs))
+    inner = (0,) * (added - 1)
+    sink.index = Affine(sink.index.offset, (type.size, *inner, *sink.index.coefs))
     combining = schedule(parts.shape, [step], [total])
     combining.roots = (sink.node,)
     return combining

@@ -7,9 +7,10 @@ from __future__ import annotations
 from pullback.codegen.bufferize import bufferize
 from pullback.codegen.emit import Emission, emit
 from pullback.codegen.entry import Entry
-from pullback.codegen.fuse import elements, fuse
+from pullback.codegen.fuse import fuse
 from pullback.codegen.kernel import (
     Choice,
+    Control,
     Copy,
     Fill,
     Kernel,
@@ -20,6 +21,7 @@ from pullback.codegen.kernel import (
     Repeat,
     Reversal,
     Routine,
+    Strips,
     While,
     may_not_end,
 )
@@ -102,13 +104,23 @@ def work(plan: Plan) -> int:
 def _kernel_work(kernel: Kernel) -> int:
     match kernel:
         case LoopKernel():
-            return elements(kernel.extents) * (len(kernel.steps) + len(kernel.sinks))
+            return kernel.points * (len(kernel.steps) + len(kernel.sinks))
+        case Strips():
+            return sum(map(_kernel_work, kernel.kernels))
         case Product():
             return kernel.batch * kernel.m * kernel.n * kernel.k
         case Routine():
             return routine_work(kernel.node)
         case PythonCall():
             return PYTHON_WORK
+        case Fill() | Copy():
+            return 0
+        case Repeat() | Reversal() | While() | Choice():
+            return _control_work(kernel)
+
+
+def _control_work(kernel: Control) -> int:
+    match kernel:
         case Repeat():
             length = TURNS if kernel.length is None else kernel.length
             return length * (10 + work(kernel.plan))
@@ -119,5 +131,3 @@ def _kernel_work(kernel: Kernel) -> int:
             return TURNS * (10 + work(kernel.test) + work(kernel.plan))
         case Choice():
             return max(map(work, kernel.plans))
-        case Fill() | Copy():
-            return 0

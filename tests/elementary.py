@@ -15,6 +15,7 @@ from pullback.codegen.assembly import I64, PTR, FunctionWriter, Module, Value, e
 from pullback.codegen.math import FUNCTIONS
 from pullback.runtime import link
 from pullback.runtime.libraries import resolve
+from pullback.tracer.primitives.elementwise import log_of_sum
 
 Array = np.ndarray[Any, Any]
 Emit = Callable[..., Value]
@@ -23,7 +24,8 @@ ELEMENTS = {"f64": "double", "f32": "float"}
 DTYPES: dict[str, Any] = {"f64": np.float64, "f32": np.float32}
 NATIVE_LANES = {"f64": 8, "f32": 16}
 TWO_OPERANDS = {
-    "pow", "atan2", "logaddexp", "hypot", "copysign", "nextafter", "remainder", "floor_divide",
+    "pow", "atan2", "logaddexp", "log_of_sum", "hypot", "copysign", "nextafter", "remainder",
+    "floor_divide",
 }  # fmt: skip
 # Exact by definition: every bit is NumPy's.
 EXACT = {
@@ -107,7 +109,7 @@ def _logaddexp(x: Array, y: Array) -> Array:
 def ufunc(name: str) -> Callable[..., Array]:
     """The function as NumPy or SciPy has it."""
     special = {"erf": scipy.special.erf, "erfc": scipy.special.erfc}
-    own = {"logistic": _logistic, "logaddexp": _logaddexp}
+    own = {"logistic": _logistic, "logaddexp": _logaddexp, "log_of_sum": log_of_sum.reference}
     found: Any = own.get(name) or special.get(name)
     return found or getattr(np, NUMPY_NAMES.get(name, name))
 
@@ -127,6 +129,8 @@ def _exactly(name: str, operands: tuple[Any, ...]) -> Any:
             return 1 / (1 + mpmath.exp(-x))
         case "logaddexp":
             return mpmath.log(mpmath.exp(x) + mpmath.exp(others[0]))
+        case "log_of_sum":
+            return mpmath.log(abs(x + others[0]))
         case "erfc" if abs(x) > 40:
             return mpmath.mpf(0 if x > 0 else 2)
         case "cbrt":
@@ -154,7 +158,7 @@ def with_mpmath(name: str, operands: list[Array]) -> Array:
         return np.longdouble(high) + np.longdouble(rest)
 
     # erfc and the trigonometric functions of large numbers want digits to spare.
-    with mpmath.workprec(1200 if name in {"logaddexp", "sin", "cos", "tan"} else 170):
+    with mpmath.workprec(1200 if name in {"logaddexp", "log_of_sum", "sin", "cos", "tan"} else 170):
         return np.array([one(*v) for v in zip(*operands, strict=True)], dtype=np.longdouble)
 
 
@@ -241,6 +245,8 @@ def _pairs(name: str, rng: np.random.Generator, dtype: str, count: int) -> list[
             power = rng.uniform(-1, 1, count) * reach / np.log2(base.astype(np.float64))
         hard = np.array([base, np.where(np.isfinite(power), power, 1)]).astype(kind)
         near[1] = np.rint(near[1] * 4)
+    elif name == "log_of_sum":
+        hard = np.array([rng.uniform(0.5, 2, count), rng.uniform(-1, 1, count) ** 9]).astype(kind)
     elif name == "logaddexp":
         hard = np.array([rng.uniform(0, 1e-3, count), rng.uniform(-40, 0, count)]).astype(kind)
     elif name in {"remainder", "floor_divide"}:

@@ -14,7 +14,7 @@ import pytest
 
 import pullback as pb
 from pullback.codegen import split
-from pullback.codegen.kernel import LoopKernel
+from pullback.codegen.kernel import LoopKernel, Strips
 from pullback.runtime.threads import VARIABLE, _number_at_first, threads
 
 
@@ -31,7 +31,7 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def shares(function: Any, *args: Any) -> bool:
     kernels = function.plan(*args).kernels
-    return any(isinstance(k, LoopKernel) and k.last is not None for k in kernels)
+    return any(isinstance(k, Strips) or (isinstance(k, LoopKernel) and k.cut) for k in kernels)
 
 
 def draw(*shape: int) -> np.ndarray[Any, Any]:

@@ -10,7 +10,7 @@ from .exponential import exp, exp2, expm1, logistic
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .inverse_trigonometric import acos, asin, atan, atan2
 from .logarithm import log, log1p, log2, log10
-from .power import cbrt, hypot, logaddexp, pow, sqrt
+from .power import cbrt, hypot, log_of_sum, logaddexp, pow, sqrt
 from .rounding import ceil, copysign, floor, floor_divide, nextafter, remainder, round, trunc
 from .trigonometric import cos, sin, sincos, tan
 
@@ -44,6 +44,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "pow": pow,
     "atan2": atan2,
     "logaddexp": logaddexp,
+    "log_of_sum": log_of_sum,
     "hypot": hypot,
     "floor": floor,
     "ceil": ceil,

@@ -246,6 +246,31 @@ def _logaddexp_partials(out: Tracer, x: Tracer, y: Tracer) -> tuple[Tracer, Trac
 
 logaddexp = _row("logaddexp", np.logaddexp, _logaddexp_partials, 2)
 
+
+def _log_of_sum(x: Any, y: Any) -> Any:
+    """By Knuth's sum, which has what rounding loses as a second number."""
+    dtype = np.result_type(x, y)
+    with np.errstate(all="ignore"):
+        # Where that overflows, the logarithm is infinite too.
+        rounded = np.add(x, y, dtype=np.result_type(dtype, np.float32))
+        x, y = (np.asarray(v, np.float64) for v in (x, y))
+        total = np.where(np.isinf(rounded), rounded, x + y)
+        part = total - x
+        share = ((x - (total - part)) + (y - part)) / total
+        logarithm = np.log(np.abs(total)) + np.where(np.abs(share) < 1.0, share, 0.0)
+        return logarithm.astype(dtype)
+
+
+def _log_of_sum_partials(out: Tracer, x: Tracer, y: Tracer) -> tuple[Tracer, Tracer]:
+    slope = 1.0 / (x + y)
+    return slope, slope
+
+
+log_of_sum = _row(
+    "log_of_sum", _log_of_sum, _log_of_sum_partials, 2, low=(0.4, -0.3), high=(2.0, 1.0)
+)
+"""``log(abs(x + y))`` of the sum as it is, not as it is rounded: of 1 and 1e-20 it is 1e-20."""
+
 # -- trigonometric and hyperbolic ----------------------------------------------------------------
 
 sin = _row("sin", np.sin, lambda out, x: (cos(x),), 1, INEXACT)

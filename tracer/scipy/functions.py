@@ -75,7 +75,7 @@ def logsumexp(
     remainder, count = _sum(rest, axes), _sum(counted, axes)
     sign, logarithm = _signed_log(remainder, count)
     result = logarithm + top
-    if not return_sign:
+    if weights and not return_sign:
         result = where(sign < 0.0, math.nan, result)
     if not keepdims:
         shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
@@ -93,14 +93,9 @@ def _empty_sum(x: Tracer, axes: Axes, keepdims: bool, return_sign: bool) -> Any:
 def _signed_log(rest: Tracer, count: Tracer) -> tuple[Tracer, Tracer]:
     """Sign and logarithm of the size of ``count + rest``."""
     total = count + rest
-    empty, counts = total == 0.0, (count != 0.0) & basic.is_finite(total)
-    ratio = rest / where(counts, count, 1.0)
-    ratio = where(counts & (total != 0.0), ratio, 0.0)
-    ratio = where(ratio < -1.0, -ratio - 2.0, ratio)
-    near = basic.log1p(ratio) + basic.log(abs(where(counts, count, 1.0)))
-    far = basic.log(abs(where(empty | counts, 1.0, total)))
-    logarithm = where(empty, -math.inf, where(counts, near, far))
-    return basic.sign(total), logarithm
+    empty = total == 0.0
+    logarithm = basic.log_of_sum(where(empty, 1.0, count), where(empty, 0.0, rest))
+    return basic.sign(total), where(empty, -math.inf, logarithm)
 
 
 def softmax(x: Any, axis: Any = None) -> Tracer:
