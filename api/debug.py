@@ -180,7 +180,7 @@ def profile_compile(function: Callable[..., Any], /, *args: Any, **kwargs: Any) 
     ``entry`` (the function that Python calls, which functions that are called alike share) and
     ``link``, in this order. A function that has been called with such arguments already tells
     the times of that call; of an equal one, which it shares its code with, those of the first. Code
-    that comes from disk has no stages between ``trace`` and ``entry``.
+    that comes from disk has been traced and linked only.
 
     Args:
         function: what `pullback.jit`, `pullback.grad` or another transformation made.

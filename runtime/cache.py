@@ -1,10 +1,10 @@
 """Compiled code on disk, so that the next process need not compile it again.
 
-An entry is a file named by the digest of what it was made from: the graph or the LLVM text, and
-everything else that decides about the code (`fingerprint`). A file is written under another name
-and then renamed, so that nobody ever reads half of it, and holds a digest of its content, so that a
-damaged one counts as missing. Whatever goes wrong with the disk, code is compiled as if there were
-no cache.
+An entry is a file named by the digest of what it was made from, a graph or what programs share,
+and everything else that decides about the code (`fingerprint`). A file is written under another
+name and then renamed, so that nobody ever reads half of it, and holds a digest of its content, so
+that a damaged one counts as missing. Whatever goes wrong with the disk, code is compiled as if
+there were no cache.
 """
 
 from __future__ import annotations

@@ -206,8 +206,7 @@ def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | 
 
 def _linked(record: Record, clock: Clock) -> Linked:
     """A program's code in memory: its kernels, and the entry point that calls them."""
-    kernels, call = record.kernels, entry_object(record.entry)
-    clock.lap("entry")
+    kernels, call = record.kernels, record.call
     names = ("entry", CHECKED) if record.entry.expected else ("entry",)
     linked = load([kernels.code, call.code], resolve({*kernels.symbols, *call.symbols}), names)
     clock.lap("link")

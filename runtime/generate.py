@@ -32,7 +32,7 @@ from pullback.tracer.data import dataclass, replace
 from pullback.tracer.ir import Graph
 
 from .link import object_code
-from .objects import Clock, Object, Record
+from .objects import Clock, Object, Record, entry_object
 from .target import vector_bytes
 
 RELEASE_GIL_ABOVE = 20_000
@@ -73,7 +73,9 @@ def generate(graph: Graph, entry: Entry, clock: Clock) -> Generated:
     text = module.text()
     clock.lap("emit")
     kernels = Object(tuple(module.symbols), object_code(text, lap=clock.lap))
-    return Generated(Record(entry, may_not_end(plan), kernels), between)
+    call = entry_object(entry)
+    clock.lap("entry")
+    return Generated(Record(entry, may_not_end(plan), kernels, call), between)
 
 
 def lower(graph: Graph, clock: Clock) -> Lowered:

@@ -41,31 +41,34 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A program as it is kept on disk: its kernels, and what its entry says beyond what was asked.
+    """A program as it is kept on disk: its code, and what its entry says beyond what was asked.
 
-    The code of the entry is kept by itself, since other programs may have the same.
+    ``call`` is the code of the entry. It is in the record of each program that shares it, so that
+    a program is one file to read.
     """
 
     entry: Entry
     may_not_end: bool
     kernels: Object
+    call: Object
 
     def to_bytes(self) -> bytes:
-        """A line of JSON, then the kernels."""
-        entry = self.entry
+        """A line of JSON, then the objects."""
+        entry, kernels, call = self.entry, self.kernels.to_bytes(), self.call.to_bytes()
         head = {
             "workspace_bytes": entry.workspace_bytes,
             "sites": [[site.message, site.exception] for site in entry.sites],
             "release_gil": entry.release_gil,
             "may_raise": entry.may_raise,
             "may_not_end": self.may_not_end,
+            "kernels": len(kernels),
         }
-        return json.dumps(head).encode() + b"\n" + self.kernels.to_bytes()
+        return json.dumps(head).encode() + b"\n" + kernels + call
 
     @classmethod
     def from_bytes(cls, data: bytes, entry: Entry) -> Record:
         """Read what `to_bytes` has written of a program that is asked for by ``entry``."""
-        line, _, kernels = data.partition(b"\n")
+        line, _, objects = data.partition(b"\n")
         head = json.loads(line)
         whole = replace(
             entry,
@@ -74,7 +77,9 @@ class Record:
             release_gil=head["release_gil"],
             may_raise=head["may_raise"],
         )
-        return cls(whole, head["may_not_end"], Object.from_bytes(kernels))
+        size = head["kernels"]
+        kernels, call = Object.from_bytes(objects[:size]), Object.from_bytes(objects[size:])
+        return cls(whole, head["may_not_end"], kernels, call)
 
 
 class Clock:
