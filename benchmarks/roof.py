@@ -125,7 +125,7 @@ def _bandwidth(function: Any, arrays: Sequence[Any], threads: int, repeats: int)
 
 def measured(repeats: int = 9) -> list[tuple[str, str]]:
     """Names and rates."""
-    linked = load(object_code(streams() + chains()), {}, ["copy", "triad", "chains"])
+    linked = load([object_code(streams() + chains())], {}, ["copy", "triad", "chains"])
 
     def native(name: str, pointers: int) -> Any:
         kinds = (ctypes.c_int64, *([ctypes.c_void_p] * pointers))
