@@ -15,6 +15,7 @@ from pullback.tracer.types import (
 )
 
 from .choice import choice_kernel
+from .contract import in_blocks
 from .fuse import (
     ARG_REDUCTIONS,
     PYTHON,
@@ -324,6 +325,8 @@ def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     k = x.type.shape[x_contract]
     if k == 0:
         return [Fill(buffers[root], 0)]
+    m, n = root.type.shape[batched:]
+    y_transposed = y_contract == batched + 1
     return [
         Product(
             root,
@@ -331,11 +334,12 @@ def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
             buffers[base(y)],
             buffers[root],
             batch,
-            root.type.shape[batched],
-            root.type.shape[batched + 1],
+            m,
+            n,
             k,
             x_transposed=x_contract == batched,
-            y_transposed=y_contract == batched + 1,
+            y_transposed=y_transposed,
+            blocks=in_blocks(m, n, k) and not y_transposed,
         )
     ]
 

@@ -19,15 +19,24 @@ from pullback.tracer.types import is_float
 
 from .rewrite import rewritten
 
-SMALL = 16 * 16 * 16
-"""Multiplications below which a loop is faster than a call of BLAS."""
+TINY = 8 * 8 * 8
+"""Multiplications below which a product is part of loops, which may compute other things too."""
+
+SMALL = 128 * 128 * 128
+"""Multiplications up to which blocks of registers are faster than a call of BLAS."""
+
+THIN, VERY_THIN, WIDE = 48, 8, 4096
+"""Rows or columns up to which they are whatever the rest is: BLAS packs what is read once.
+
+Few rows of very many columns have to be fewer still: blocks read no more than a few columns of each
+row of the other operand at a time.
+"""
+
+FEWEST_COLUMNS = 8
+"""Columns from which on vectors along them are whole."""
 
 SHORT = 4
 """Terms of a sum that are written out rather than left to BLAS."""
-
-NARROW, WIDE = 3, 5
-"""Columns of two tall matrices, of the one at most and of the other at least, whose product over
-the rows is a loop: it reads both once, where BLAS packs them first."""
 
 Axes = tuple[int, ...]
 
@@ -48,32 +57,44 @@ def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:
     k, b = _extent(x, x_contract), _extent(x, x_batch)
     if k == 0:
         return zeros(node.type)
-    loops = not is_float(x.dtype) or min(m, n) == 1 or m * n * k <= SMALL or k <= SHORT
-    loops = loops or (
-        b == 1
-        and _is_tall(x, x_contract)
-        and _is_tall(y, y_contract)
-        and min(m, n) <= NARROW
-        and max(m, n) >= WIDE
-    )
+    loops = not is_float(x.dtype) or min(m, n) == 1 or m * n * k <= TINY or k <= SHORT
     if loops:
         return _multiply_and_sum(
             node, x, y, (x_batch, x_free, x_contract), (y_batch, y_free, y_contract)
         )
     x, x_transposed = _matrix(x, x_batch, x_free, x_contract)
     y, y_transposed = _matrix(y, y_batch, y_contract, y_free)
-    batched = int(b > 1)
+    turned = in_blocks(m, n, k) and _is_better_turned(m, n, k, x_transposed, y_transposed)
+    if turned:
+        x, y, m, n = y, x, n, m
+        x_transposed, y_transposed = not y_transposed, not x_transposed
+    # Without a batch, even of one, its permutation would be made a product turned back again.
+    batched = int(b > 1 or turned)
     x = reshape(x, shape=(b,) * batched + ((k, m) if x_transposed else (m, k)))
     y = reshape(y, shape=(b,) * batched + ((n, k) if y_transposed else (k, n)))
+    if y_transposed and in_blocks(m, n, k):
+        y, y_transposed = permute(y, axes=(*range(batched), batched + 1, batched)), False
     contract = (batched + (not x_transposed),), (batched + y_transposed,)
     batch = ((0,), (0,)) if batched else ((), ())
     product = dot(x, y, contract=contract, batch=batch)
+    if turned:
+        product = permute(product, axes=(*range(batched), batched + 1, batched))
     return reshape(product, shape=node.type.shape)
 
 
-def _is_tall(x: Tracer, contract: Axes) -> bool:
-    """Whether the axes that are summed over come first."""
-    return contract == tuple(range(len(contract)))
+def _is_better_turned(m: int, n: int, k: int, x_transposed: bool, y_transposed: bool) -> bool:
+    """Whether a product in blocks had better be made with rows for columns.
+
+    Blocks read ``y`` along the columns: what is not stored like that is copied before.
+    """
+    if y_transposed:
+        return m * n + (0 if x_transposed else m * k) < k * n
+    return x_transposed and n < FEWEST_COLUMNS < m
+
+
+def in_blocks(m: int, n: int, k: int) -> bool:
+    """Whether a product of matrices is made without BLAS."""
+    return m * n * k <= SMALL or m <= VERY_THIN or (min(m, n) <= THIN and n <= WIDE)
 
 
 def _extent(x: Tracer, axes: Axes) -> int:

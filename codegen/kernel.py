@@ -193,7 +193,7 @@ class Copy:
 
 @dataclass(slots=True)
 class Product:
-    """``target = x @ y`` by BLAS, for each of ``batch``.
+    """``target = x @ y``, for each of ``batch``: by BLAS, or in ``blocks`` of registers.
 
     A flag tells that an operand is stored transposed.
     """
@@ -208,6 +208,7 @@ class Product:
     k: int
     x_transposed: bool
     y_transposed: bool
+    blocks: bool
 
     @property
     def reads(self) -> set[Buffer]:
