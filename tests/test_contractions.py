@@ -126,4 +126,4 @@ def test_blocks_for_any_registers(vector_bytes: int):
 @pytest.mark.parametrize("text", FLAGS)
 def test_gradients_of_a_product(text: str):
     x, y = operands(text, (12, 40, 11), "f8")
-    pb.testing.check_grads(lambda x, y: np.sum(np.einsum(text, x, y) ** 2), x, y)
+    pb.testing.check_grads(lambda x, y: np.sum(np.einsum(text, x, y) ** 2), (x, y))
