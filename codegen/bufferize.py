@@ -320,13 +320,11 @@ def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     if root.type.size == 0:
         return []
     (x_contract,), (y_contract,) = root.params["contract"]
-    batched = len(root.params["batch"][0])
-    batch = x.type.shape[0] if batched else 1
     k = x.type.shape[x_contract]
     if k == 0:
         return [Fill(buffers[root], 0)]
-    m, n = root.type.shape[batched:]
-    y_transposed = y_contract == batched + 1
+    batch, m, n = root.type.shape
+    y_transposed = y_contract == 2
     return [
         Product(
             root,
@@ -337,7 +335,7 @@ def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
             m,
             n,
             k,
-            x_transposed=x_contract == batched,
+            x_transposed=x_contract == 1,
             y_transposed=y_transposed,
             blocks=in_blocks(m, n, k) and not y_transposed,
         )

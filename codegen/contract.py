@@ -1,7 +1,7 @@
 """Products of arrays: brought to matrix form for BLAS, or to multiply and sum for a loop kernel.
 
-A pass from graph to graph. What stays a `dot` afterwards has operands of two axes, or three with a
-batch axis first, each contiguous, and is worth a call of BLAS.
+A pass from graph to graph. What stays a `dot` afterwards has operands of three axes, the batch
+first, each contiguous, and is worth a call of BLAS or blocks of registers.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ import math
 from collections.abc import Sequence
 
 from pullback.tracer.ir import Graph, Node
+from pullback.tracer.primitives.call import barrier
 from pullback.tracer.primitives.contraction import dot
 from pullback.tracer.primitives.elementwise import mul
 from pullback.tracer.primitives.reduction import reduce_sum
 from pullback.tracer.primitives.structure import broadcast, permute, reshape, zeros
 from pullback.tracer.trace import Tracer
-from pullback.tracer.types import is_float
+from pullback.tracer.types import is_float, row_major_strides
 
+from .fuse import reshape_is_affine
+from .kernel import combine
 from .rewrite import rewritten
+from .steps import MOVE_ROWS, identity_rows
 
 TINY = 8 * 8 * 8
 """Multiplications below which a product is part of loops, which may compute other things too."""
@@ -38,6 +42,9 @@ FEWEST_COLUMNS = 8
 SHORT = 4
 """Terms of a sum that are written out rather than left to BLAS."""
 
+FARTHEST = 64
+"""Nodes that are looked at to see from which array an operand is computed."""
+
 Axes = tuple[int, ...]
 
 
@@ -49,8 +56,8 @@ def lower_products(graph: Graph) -> Graph:
 def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:
     x, y = operands
     (x_contract, y_contract), (x_batch, y_batch) = node.params["contract"], node.params["batch"]
-    x, x_contract, x_batch = _unpermuted(x, x_contract, x_batch)
-    y, y_contract, y_batch = _unpermuted(y, y_contract, y_batch)
+    x, x_contract, x_batch = _as_stored(x, x_contract, x_batch)
+    y, y_contract, y_batch = _as_stored(y, y_contract, y_batch)
     x_free = tuple(a for a in range(x.ndim) if a not in (*x_contract, *x_batch))
     y_free = tuple(a for a in range(y.ndim) if a not in (*y_contract, *y_batch))
     m, n = _extent(x, x_free), _extent(y, y_free)
@@ -68,17 +75,16 @@ def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:
     if turned:
         x, y, m, n = y, x, n, m
         x_transposed, y_transposed = not y_transposed, not x_transposed
-    # Without a batch, even of one, its permutation would be made a product turned back again.
-    batched = int(b > 1 or turned)
-    x = reshape(x, shape=(b,) * batched + ((k, m) if x_transposed else (m, k)))
-    y = reshape(y, shape=(b,) * batched + ((n, k) if y_transposed else (k, n)))
+    x = reshape(x, shape=(b, k, m) if x_transposed else (b, m, k))
+    y = reshape(y, shape=(b, n, k) if y_transposed else (b, k, n))
     if y_transposed and in_blocks(m, n, k):
-        y, y_transposed = permute(y, axes=(*range(batched), batched + 1, batched)), False
-    contract = (batched + (not x_transposed),), (batched + y_transposed,)
-    batch = ((0,), (0,)) if batched else ((), ())
-    product = dot(x, y, contract=contract, batch=batch)
+        y, y_transposed = permute(y, axes=(0, 2, 1)), False
+    contract = ((1 if x_transposed else 2,), (2 if y_transposed else 1,))
+    product = dot(x, y, contract=contract, batch=((0,), (0,)))
+    if in_blocks(m, n, k):
+        product = barrier(product)  # so that no permutation of it changes its operands again
     if turned:
-        product = permute(product, axes=(*range(batched), batched + 1, batched))
+        product = permute(product, axes=(0, 2, 1))
     return reshape(product, shape=node.type.shape)
 
 
@@ -101,17 +107,40 @@ def _extent(x: Tracer, axes: Axes) -> int:
     return math.prod(x.shape[a] for a in axes)
 
 
-def _unpermuted(x: Tracer, contract: Axes, batch: Axes) -> tuple[Tracer, Axes, Axes]:
-    """Look through a permutation of the operand, where that keeps the order of its free axes."""
-    source = x.node
-    if source.primitive is not permute:
-        return x, contract, batch
-    axes = source.params["axes"]
-    free = [axes[a] for a in range(x.ndim) if a not in (*contract, *batch)]
+def _as_stored(x: Tracer, contract: Axes, batch: Axes) -> tuple[Tracer, Axes, Axes]:
+    """The operand with its axes as memory has them, where that keeps the order of its free axes.
+
+    Of an operand that is computed, it is the array with most elements that is to be read in order.
+    """
+    order = _order_in_memory(x.node)
+    free = [a for a in order if a not in (*contract, *batch)]
     if free != sorted(free):
         return x, contract, batch
-    inner = Tracer(source.operands[0])
-    return inner, tuple(axes[a] for a in contract), tuple(axes[a] for a in batch)
+    stored = permute(x, axes=order)
+    return stored, tuple(order.index(a) for a in contract), tuple(order.index(a) for a in batch)
+
+
+def _order_in_memory(node: Node) -> Axes:
+    """The axes by how far apart the elements along them are in what a value is computed from."""
+    axes = tuple(range(node.type.ndim))
+    best, largest = (0,) * len(axes), 0
+    stack, seen = [(node, identity_rows(len(axes)))], 0
+    while stack and seen < FARTHEST:
+        x, rows = stack.pop()
+        seen += 1
+        name = x.primitive.name
+        if name in MOVE_ROWS and (name != "reshape" or _is_affine(x)):
+            stack.append((x.operands[0], MOVE_ROWS[name](x, rows)))
+        elif x.primitive.elementwise:
+            stack += [(operand, rows) for operand in x.operands]
+        elif x.type.size > largest:
+            largest = x.type.size
+            best = combine(rows, row_major_strides(x.type.shape), len(axes)).coefs
+    return tuple(sorted(axes, key=lambda a: (-abs(best[a]) if node.type.shape[a] > 1 else 0, a)))
+
+
+def _is_affine(x: Node) -> bool:
+    return reshape_is_affine(x.operands[0].type.shape, x.type.shape)
 
 
 def _matrix(x: Tracer, batch: Axes, rows: Axes, columns: Axes) -> tuple[Tracer, bool]:
