@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pullback.tracer.ir import Graph, Node
+from pullback.tracer.ir import PARAMETER, Graph, Node
 from pullback.tracer.primitives.call import barrier
 from pullback.tracer.primitives.contraction import dot
 from pullback.tracer.primitives.elementwise import mul
@@ -18,7 +18,7 @@ from pullback.tracer.primitives.structure import broadcast, permute, reshape, ze
 from pullback.tracer.trace import Tracer
 from pullback.tracer.types import is_float, row_major_strides
 
-from .fuse import reshape_is_affine
+from .fuse import ALWAYS_ROOTS, reshape_is_affine
 from .kernel import combine
 from .rewrite import rewritten
 from .steps import MOVE_ROWS, identity_rows
@@ -42,6 +42,9 @@ FEWEST_COLUMNS = 8
 SHORT = 4
 """Terms of a sum that are written out rather than left to BLAS."""
 
+LONGEST_ROW = 1024
+"""Bytes of a row up to which sums of rows are in registers when they are made by a loop."""
+
 FARTHEST = 64
 """Nodes that are looked at to see from which array an operand is computed."""
 
@@ -64,8 +67,8 @@ def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:
     k, b = _extent(x, x_contract), _extent(x, x_batch)
     if k == 0:
         return zeros(node.type)
-    loops = not is_float(x.dtype) or min(m, n) == 1 or m * n * k <= TINY or k <= SHORT
-    if loops:
+    loops = not is_float(x.dtype) or m * n * k <= TINY or k <= SHORT
+    if loops or (min(m, n) == 1 and not _sums_long_rows(x, x_contract, y, y_contract, m, n)):
         return _multiply_and_sum(
             node, x, y, (x_batch, x_free, x_contract), (y_batch, y_free, y_contract)
         )
@@ -86,6 +89,22 @@ def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:
     if turned:
         product = permute(product, axes=(0, 2, 1))
     return reshape(product, shape=node.type.shape)
+
+
+def _sums_long_rows(
+    x: Tracer, x_contract: Axes, y: Tracer, y_contract: Axes, m: int, n: int
+) -> bool:
+    """Whether a product with a vector is a sum of rows in memory, longer than registers hold."""
+    matrix, contract = (x, x_contract) if n == 1 else (y, y_contract)
+    last = matrix.ndim - 1
+    long = max(m, n) * matrix.dtype.itemsize > LONGEST_ROW and last not in contract
+    return long and _is_memory(matrix.node)
+
+
+def _is_memory(node: Node) -> bool:
+    while node.primitive in (reshape, permute):
+        node = node.operands[0]
+    return node.primitive is PARAMETER or node.primitive.name in ALWAYS_ROOTS
 
 
 def _is_better_turned(m: int, n: int, k: int, x_transposed: bool, y_transposed: bool) -> bool:
@@ -154,17 +173,38 @@ def _matrix(x: Tracer, batch: Axes, rows: Axes, columns: Axes) -> tuple[Tracer, 
 def _multiply_and_sum(
     node: Node, x: Tracer, y: Tracer, x_axes: Sequence[Axes], y_axes: Sequence[Axes]
 ) -> Tracer:
-    """A product as a loop: over batch, the free axes of both, and the contracted ones."""
-    (x_batch, x_free, x_contract), (y_batch, y_free, y_contract) = x_axes, y_axes
-    b, m, n = len(x_batch), len(x_free), len(y_free)
-    shape = (
-        *(x.shape[a] for a in (*x_batch, *x_free)),
-        *(y.shape[a] for a in y_free),
-        *(x.shape[a] for a in x_contract),
+    """A product as a loop: over batch, the free axes of both, and the contracted ones.
+
+    Where one operand has all of these axes, they are in its order, so that the loop can be one with
+    others over that operand.
+    """
+    (x_batch, x_free, x_contract), (_, y_free, _) = x_axes, y_axes
+    labels = [*range(len(x_batch) + len(x_free) + len(y_free) + len(x_contract))]
+    batch, rest = labels[: len(x_batch)], labels[len(x_batch) :]
+    free, contract = rest[: node.type.ndim - len(batch)], rest[node.type.ndim - len(batch) :]
+    of_x = _labelled(x, x_axes, (batch, free[: len(x_free)], contract))
+    of_y = _labelled(y, y_axes, (batch, free[len(x_free) :], contract))
+    order = next((o for o in (of_x, of_y) if _keeps(o, labels, contract)), labels)
+    extents = dict(zip((*of_x, *of_y), (*x.shape, *y.shape), strict=True))
+    shape = tuple(extents[label] for label in order)
+    factors = []
+    for operand, of_it in ((x, of_x), (y, of_y)):
+        places = [order.index(label) for label in of_it]
+        sorted_axes = tuple(sorted(range(operand.ndim), key=places.__getitem__))
+        moved = permute(operand, axes=sorted_axes)
+        factors.append(broadcast(moved, shape=shape, axes=tuple(sorted(places))))
+    return reduce_sum(mul(*factors), axes=tuple(sorted(order.index(c) for c in contract)))
+
+
+def _labelled(operand: Tracer, axes: Sequence[Axes], labels: Sequence[Sequence[int]]) -> list[int]:
+    """The label of each axis of an operand."""
+    known = dict(
+        zip((a for part in axes for a in part), (x for p in labels for x in p), strict=True)
     )
-    contracted = tuple(range(b + m + n, len(shape)))
-    of_x = (*range(b), *range(b, b + m), *contracted)
-    of_y = (*range(b), *range(b + m, b + m + n), *contracted)
-    spread_x = broadcast(permute(x, axes=(*x_batch, *x_free, *x_contract)), shape=shape, axes=of_x)
-    spread_y = broadcast(permute(y, axes=(*y_batch, *y_free, *y_contract)), shape=shape, axes=of_y)
-    return reduce_sum(mul(spread_x, spread_y), axes=contracted)
+    return [known[a] for a in range(operand.ndim)]
+
+
+def _keeps(order: Sequence[int], labels: Sequence[int], contract: Sequence[int]) -> bool:
+    """Whether an order has all axes, and those of the result in theirs."""
+    kept = [label for label in order if label not in contract]
+    return len(order) == len(labels) and kept == sorted(kept)
