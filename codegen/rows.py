@@ -31,7 +31,8 @@ NEAR_BYTES = 1 << 18
 """Bytes up to which all rows may be read side by side; farther away memory is read in order."""
 
 MOST_ROWS, STREAMS = 8, 4
-"""Rows side by side; long ones that are far away are so many streams, which memory keeps up with."""
+"""Rows side by side; long ones that are far away are so many streams, with which memory keeps up.
+"""
 
 STREAM_VECTORS = 32
 """Vectors of a row from which on it is a stream."""
