@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from .assembly import I64, FunctionWriter, Value, constant, vector
 from .elements import memory_element
@@ -92,10 +93,18 @@ class Blocks:
             most = max(NEAR_BYTES // row, STREAMS)
         count = _even(terms, max(most, 1))
         if count < terms:
-            size = constant(I64, rows * columns * self.size)
-            arguments = [self.target.start, constant("i8", 0), size, Value("i1", "false")]
-            self.w.call("llvm.memset.p0.i64", "void", arguments)
+            self._clear()
         yield from _parts(self.w, terms, count)
+
+    def _clear(self) -> None:
+        """Set the result to zero, to which the sums of some terms after others are added."""
+        rows, columns, _ = self.shape
+        whole = columns == self.target.row
+        size = constant(I64, (rows if whole else 1) * columns * self.size)
+        with self.w.batch(1 if whole else rows) as row:
+            place = self._at(self.target, row, constant(I64, 0), 0, 0)
+            arguments = [place, constant("i8", 0), size, Value("i1", "false")]
+            self.w.call("llvm.memset.p0.i64", "void", arguments)
 
     def _columns(self, across: int) -> Iterator[Columns]:
         """Vectors side by side; the last one is as narrow as it may be, and has a mask."""
@@ -155,7 +164,7 @@ class Blocks:
         for number, total in enumerate(sums):
             r, c = divmod(number, len(vectors))
             place = w.address(factors, r * self.x.row, self.kind)
-            factor = w.once(f"{place}", lambda at=place: w.load(self.kind, at, self.size))
+            factor = w.once(place.name, partial(w.load, self.kind, place, self.size))
             factor = w.splat(factor, vectors[c][0])
             result.append(w.intrinsic("fmuladd", factor, values[c], total))
         return result
@@ -198,30 +207,66 @@ def _parts(w: FunctionWriter, total: int, size: int) -> Iterator[Span]:
 
 
 def write_blocks(
-    w: FunctionWriter, kernel: Product, pointers: Mapping[Buffer, Value], vector_bytes: int
+    w: FunctionWriter,
+    kernel: Product,
+    pointers: Mapping[Buffer, Value],
+    vector_bytes: int,
+    part: Value | None = None,
 ) -> None:
-    """Write a product without BLAS; ``y`` is not stored transposed."""
+    """Write a product without BLAS, or one part of it; ``y`` is not stored transposed."""
     assert not kernel.y_transposed, "vectors are read along the columns"
+    extents = [kernel.batch, kernel.m, kernel.n]
+    starts = [constant(I64, 0)] * 3
+    if part is None:
+        _write(w, kernel, pointers, vector_bytes, starts, extents)
+        return
+    assert kernel.shared is not None, "the product has no parts"
+    axis, size = kernel.shared
+    starts[axis] = w.scale_index(part, size)
+    whole, rest = divmod(extents[axis], size)
+    for predicate, count in (("slt", size), ("eq", rest)):
+        if count:
+            with w.when(w.compare(predicate, part, constant(I64, whole))):
+                extents[axis] = count
+                _write(w, kernel, pointers, vector_bytes, starts, extents)
+
+
+def _write(
+    w: FunctionWriter,
+    kernel: Product,
+    pointers: Mapping[Buffer, Value],
+    vector_bytes: int,
+    starts: Sequence[Value],
+    extents: Sequence[int],
+) -> None:
+    """Write the product of some of a batch, of some rows by some columns."""
     kind, size = memory_element(kernel.node.type.dtype), kernel.node.type.dtype.itemsize
-    m, n, k = kernel.m, kernel.n, kernel.k
+    (batch, m, n), k = extents, kernel.k
     width = vector_bytes // size
     while width // 2 >= n:
         width //= 2
-    with w.batch(kernel.batch) as item:
-        x, y, target = (
-            w.address(pointers[buffer], w.scale_index(item, count), kind)
-            for buffer, count in ((kernel.x, m * k), (kernel.y, k * n), (kernel.target, m * n))
-        )
-        of_x = Matrix(x, 1, m) if kernel.x_transposed else Matrix(x, k, 1)
-        of_y, of_target = Matrix(y, n, 1), Matrix(target, n, 1)
+    of_x = (1, kernel.m) if kernel.x_transposed else (k, 1)
+    with w.batch(batch) as index:
+        item = w.add_index(index, starts[0])
+
+        def matrix(buffer: Buffer, count: int, row: int, column: int, *at: Value) -> Matrix:
+            start = w.address(pointers[buffer], w.scale_index(item, count), kind)
+            for place, step in zip(at, (row, column), strict=True):
+                start = w.address(start, w.scale_index(place, step), kind)
+            return Matrix(start, row, column)
+
+        zero = constant(I64, 0)
+        x = matrix(kernel.x, kernel.m * k, *of_x, starts[1], zero)
+        y = matrix(kernel.y, k * kernel.n, kernel.n, 1, zero, starts[2])
+        target = matrix(kernel.target, kernel.m * kernel.n, kernel.n, 1, *starts[1:])
         registers = 24 if vector_bytes == 64 else 12
         for span in _parts(w, m, _rows_at_once(m, n, k, size)):
             at_x, at_target = (
-                replace(x, start=w.address(x.start, w.scale_index(span.first, x.row), kind))
-                for x in (of_x, of_target)
+                replace(a, start=w.address(a.start, w.scale_index(span.first, a.row), kind))
+                for a in (x, target)
             )
             shape = span.count, n, k
-            Blocks(w, kind, size, width, registers, shape, at_x, of_y, at_target).write()
+            Blocks(w, kind, size, width, registers, shape, at_x, y, at_target).write()
 
 
 def _rows_at_once(m: int, n: int, k: int, size: int) -> int:

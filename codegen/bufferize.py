@@ -15,7 +15,7 @@ from pullback.tracer.types import (
 )
 
 from .choice import choice_kernel
-from .contract import in_blocks
+from .contract import in_blocks, shared_parts
 from .fuse import (
     ARG_REDUCTIONS,
     PYTHON,
@@ -325,6 +325,7 @@ def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
         return [Fill(buffers[root], 0)]
     batch, m, n = root.type.shape
     y_transposed = y_contract == 2
+    blocks = in_blocks(m, n, k, root.type.dtype.itemsize) and not y_transposed
     return [
         Product(
             root,
@@ -337,7 +338,8 @@ def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
             k,
             x_transposed=x_contract == 1,
             y_transposed=y_transposed,
-            blocks=in_blocks(m, n, k) and not y_transposed,
+            blocks=blocks,
+            shared=shared_parts(batch, m, n, k) if blocks else None,
         )
     ]
 

@@ -26,8 +26,9 @@ from .steps import MOVE_ROWS, identity_rows
 TINY = 8 * 8 * 8
 """Multiplications below which a product is part of loops, which may compute other things too."""
 
-SMALL = 128 * 128 * 128
-"""Multiplications up to which blocks of registers are faster than a call of BLAS."""
+NEAR_BYTES = 1 << 20
+"""Size of an operand up to which blocks of registers are faster than a call of BLAS: it stays near
+while all rows of the other one go by."""
 
 THIN, VERY_THIN, WIDE = 48, 8, 4096
 """Rows or columns up to which they are whatever the rest is: BLAS packs what is read once.
@@ -38,6 +39,12 @@ row of the other operand at a time.
 
 FEWEST_COLUMNS = 8
 """Columns from which on vectors along them are whole."""
+
+LEAST_SHARED = 1 << 21
+"""Multiplications that are worth the time to wake a thread."""
+
+FEWEST_PARTS, MOST_PARTS = 4, 16
+"""Parts of a product: of items of a batch, or of a multiple of the rows and columns of blocks."""
 
 SHORT = 4
 """Terms of a sum that are written out rather than left to BLAS."""
@@ -74,17 +81,19 @@ def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:
         )
     x, x_transposed = _matrix(x, x_batch, x_free, x_contract)
     y, y_transposed = _matrix(y, y_batch, y_contract, y_free)
-    turned = in_blocks(m, n, k) and _is_better_turned(m, n, k, x_transposed, y_transposed)
+    turned = in_blocks(m, n, k, x.dtype.itemsize) and _is_better_turned(
+        m, n, k, x_transposed, y_transposed
+    )
     if turned:
         x, y, m, n = y, x, n, m
         x_transposed, y_transposed = not y_transposed, not x_transposed
     x = reshape(x, shape=(b, k, m) if x_transposed else (b, m, k))
     y = reshape(y, shape=(b, n, k) if y_transposed else (b, k, n))
-    if y_transposed and in_blocks(m, n, k):
+    if y_transposed and in_blocks(m, n, k, x.dtype.itemsize):
         y, y_transposed = permute(y, axes=(0, 2, 1)), False
     contract = ((1 if x_transposed else 2,), (2 if y_transposed else 1,))
     product = dot(x, y, contract=contract, batch=((0,), (0,)))
-    if in_blocks(m, n, k):
+    if in_blocks(m, n, k, x.dtype.itemsize):
         product = barrier(product)  # so that no permutation of it changes its operands again
     if turned:
         product = permute(product, axes=(0, 2, 1))
@@ -117,9 +126,19 @@ def _is_better_turned(m: int, n: int, k: int, x_transposed: bool, y_transposed: 
     return x_transposed and n < FEWEST_COLUMNS < m
 
 
-def in_blocks(m: int, n: int, k: int) -> bool:
+def in_blocks(m: int, n: int, k: int, size: int) -> bool:
     """Whether a product of matrices is made without BLAS."""
-    return m * n * k <= SMALL or m <= VERY_THIN or (min(m, n) <= THIN and n <= WIDE)
+    return k * n * size <= NEAR_BYTES or m <= VERY_THIN or (min(m, n) <= THIN and n <= WIDE)
+
+
+def shared_parts(batch: int, m: int, n: int, k: int) -> tuple[int, int] | None:
+    """The axis, batch, rows or columns, that threads may share, and how much of it a part is."""
+    if batch * m * n * k < LEAST_SHARED:
+        return None
+    for axis, (extent, multiple) in enumerate(((batch, 1), (m, 24), (n, 256))):
+        if extent >= FEWEST_PARTS * multiple:
+            return axis, -(-extent // (MOST_PARTS * multiple)) * multiple
+    return None
 
 
 def _extent(x: Tracer, axes: Axes) -> int:

@@ -133,6 +133,18 @@ def _is_code(kernel: Kernel) -> bool:
     return isinstance(kernel, LoopKernel) or (isinstance(kernel, Product) and kernel.blocks)
 
 
+def _shared(kernel: Kernel) -> int | None:
+    """In how many parts threads may do what a kernel does; None if it has no parts."""
+    if isinstance(kernel, Strips):
+        return kernel.kernels[0].extents[0]
+    if isinstance(kernel, LoopKernel) and kernel.cut:
+        return kernel.extents[0]
+    if isinstance(kernel, Product) and kernel.shared is not None:
+        axis, size = kernel.shared
+        return -(-(kernel.batch, kernel.m, kernel.n)[axis] // size)
+    return None
+
+
 def _outline(kernel: Kernel) -> Hashable:
     """What kernels have in common that could be the same function of other memory."""
     if isinstance(kernel, Product):
@@ -168,7 +180,7 @@ class _Calls:
             self._begin_part(f"calls.{name}")
         joins = self.joined is not None
         if _is_code(kernel):
-            joins = not (isinstance(kernel, LoopKernel) and kernel.cut) and not alike
+            joins = _shared(kernel) is None and not alike
         if joins and not isinstance(kernel, Strips | Routine | PythonCall | Control):
             self._join(name, kernel)
         else:
@@ -265,8 +277,9 @@ def _emit_kernel(
         return
     used = _used(kernel)
     arguments = [pointers[b] for b in used]
-    if isinstance(kernel, Strips) or (isinstance(kernel, LoopKernel) and kernel.cut):
-        _call_parts(run, emission, name, kernel, used, arguments)
+    parts = _shared(kernel)
+    if parts is not None:
+        _call_parts(run, emission, name, kernel, parts, used, arguments)
         return
     parameters = [(PTR, b.name) for b in used]
     w = FunctionWriter(emission.module, name, I64, [*parameters, (PTR, STATUS)], linkage="internal")
@@ -283,7 +296,8 @@ def _call_parts(
     run: FunctionWriter,
     emission: Emission,
     name: str,
-    kernel: LoopKernel | Strips,
+    kernel: Kernel,
+    parts: int,
     buffers: Sequence[Buffer],
     arguments: Sequence[Value],
 ) -> None:
@@ -294,10 +308,15 @@ def _call_parts(
     table, part, status = w.parameters
     pointers = {b: w.load(PTR, w.address(table, i, PTR), 8) for i, b in enumerate(buffers)}
     before = len(emission.sites)
-    if isinstance(kernel, Strips):
-        _emit_strips(w, emission, kernel, pointers, status, part)
-    else:
-        emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes, [part])
+    match kernel:
+        case Strips():
+            _emit_strips(w, emission, kernel, pointers, status, part)
+        case Product():
+            write_blocks(w, kernel, pointers, emission.vector_bytes, part)
+        case LoopKernel():
+            emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes, [part])
+        case _:
+            raise TypeError(f"{type(kernel).__name__} has no parts")
     w.ret(constant(I64, 0))
     called = emission.share(w)
     if called == name:
@@ -305,8 +324,7 @@ def _call_parts(
     given = run.alloca(PTR, len(buffers))
     for i, argument in enumerate(arguments):
         run.store(argument, run.address(given, i, PTR), 8)
-    first = kernel.kernels[0] if isinstance(kernel, Strips) else kernel
-    count = constant(I64, first.extents[0])
+    count = constant(I64, parts)
     function = Value(PTR, f"@{called}")
     result = run.call(SHARE_PARTS, I64, [function, given, count, run.parameters[-1]])
     if len(emission.sites) > before:
@@ -435,7 +453,7 @@ def _emit_in_turn(
     elif isinstance(kernel, Copy) and not held.buffers.isdisjoint((kernel.source, kernel.target)):
         copy_held(w, kernel, pointers, held)
     else:
-        whole = isinstance(kernel, LoopKernel) and not kernel.cut
+        whole = _is_code(kernel) and _shared(kernel) is None
         write = _emit_inline if whole and w.length < LARGEST_FUNCTION else _emit_kernel
         write(w, emission, name, kernel, pointers)
 

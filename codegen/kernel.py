@@ -195,7 +195,8 @@ class Copy:
 class Product:
     """``target = x @ y``, for each of ``batch``: by BLAS, or in ``blocks`` of registers.
 
-    A flag tells that an operand is stored transposed.
+    A flag tells that an operand is stored transposed. With ``shared`` threads may share parts of
+    one of the axes batch, m and n: its number, and how much of it a part is.
     """
 
     node: Node
@@ -209,6 +210,7 @@ class Product:
     x_transposed: bool
     y_transposed: bool
     blocks: bool
+    shared: tuple[int, int] | None = None
 
     @property
     def reads(self) -> set[Buffer]:
