@@ -260,7 +260,7 @@ def _write(
         y = matrix(kernel.y, k * kernel.n, kernel.n, 1, zero, starts[2])
         target = matrix(kernel.target, kernel.m * kernel.n, kernel.n, 1, *starts[1:])
         registers = 24 if vector_bytes == 64 else 12
-        for span in _parts(w, m, _rows_at_once(m, n, k, size)):
+        for span in _parts(w, m, _rows_at_once(m, n, k, size, kernel.x_transposed)):
             at_x, at_target = (
                 replace(a, start=w.address(a.start, w.scale_index(span.first, a.row), kind))
                 for a in (x, target)
@@ -269,9 +269,12 @@ def _write(
             Blocks(w, kind, size, width, registers, shape, at_x, y, at_target).write()
 
 
-def _rows_at_once(m: int, n: int, k: int, size: int) -> int:
-    """How many rows are made of all columns before the next ones are: so many as are near."""
-    if m * k * size <= FAR_BYTES:
+def _rows_at_once(m: int, n: int, k: int, size: int, in_columns: bool) -> int:
+    """How many rows are made of all columns before the next ones are: so many as are near.
+
+    Where the factors of all rows are side by side, terms are read once if the result is near.
+    """
+    if m * (n if in_columns else k) * size <= FAR_BYTES:
         return m
     rows = FAR_BYTES // 2 // ((k + n) * size)
-    return _even(m, max(rows - rows % CHUNK, CHUNK))
+    return min(m, max(rows - rows % CHUNK, CHUNK))
