@@ -23,7 +23,7 @@ from .kernel import combine
 from .rewrite import rewritten
 from .steps import MOVE_ROWS, identity_rows
 
-TINY = 8 * 8 * 8
+TINY = 4 * 4 * 4
 """Multiplications below which a product is part of loops, which may compute other things too."""
 
 NEAR_BYTES = 1 << 20
