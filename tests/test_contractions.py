@@ -14,6 +14,7 @@ from pullback.codegen.emit import emit
 from pullback.codegen.kernel import Product
 from pullback.codegen.lowering import lowered
 from pullback.runtime.link import assembly
+from pullback.runtime.threads import threads
 
 FLAGS = ("ij,jk->ik", "ji,jk->ik", "ij,kj->ik", "ji,kj->ik")
 
@@ -56,6 +57,28 @@ def test_a_product_is_numpys(size: tuple[int, int, int]):
         assert ours.dtype == dtype
         close = 1e-13 if dtype == "f8" else 1e-5
         assert_allclose(ours, theirs, atol=close * np.abs(theirs).max())
+
+
+def test_threads_share_items_rows_or_columns():
+    rng = np.random.default_rng(0)
+    shapes: dict[tuple[int, int], Any] = {
+        (0, 1): [(9, 60, 70), (9, 70, 61)],
+        (1, 24): [(301, 90), (90, 95)],
+        (2, 256): [(2, 600), (600, 2001)],
+    }
+    before = int(threads[0])
+    for shared, (of_x, of_y) in shapes.items():
+        x, y = rng.normal(size=of_x), rng.normal(size=of_y)
+        (kernel,) = products(np.matmul, x, y)
+        assert kernel.shared == shared
+        product = pb.jit(np.matmul)
+        results = []
+        for count in (1, 3):
+            pb.set_num_threads(count)
+            results.append(product(x, y))
+        pb.set_num_threads(before)
+        assert_array_equal(*results)
+        assert_allclose(results[0], x @ y, atol=1e-11)
 
 
 @pytest.mark.parametrize("batch", [(5,), (2, 3)], ids=str)
