@@ -1,4 +1,4 @@
-"""Products of arrays: brought to matrix form for BLAS, or to multiply and sum for a loop kernel.
+"""Products of arrays: brought to matrix form, or to multiply and sum for a loop kernel.
 
 A pass from graph to graph. What stays a `dot` afterwards has operands of three axes, the batch
 first, each contiguous, and is worth a call of BLAS or blocks of registers.
@@ -59,7 +59,7 @@ Axes = tuple[int, ...]
 
 
 def lower_products(graph: Graph) -> Graph:
-    """The graph with every product in one of the two forms."""
+    """The graph with every product as a loop, or as one of matrices."""
     return rewritten(graph, {dot: _lower})
 
 
@@ -81,23 +81,28 @@ def _lower(node: Node, operands: Sequence[Tracer]) -> Tracer:
         )
     x, x_transposed = _matrix(x, x_batch, x_free, x_contract)
     y, y_transposed = _matrix(y, y_batch, y_contract, y_free)
-    turned = in_blocks(m, n, k, x.dtype.itemsize) and _is_better_turned(
-        m, n, k, x_transposed, y_transposed
-    )
-    if turned:
-        x, y, m, n = y, x, n, m
-        x_transposed, y_transposed = not y_transposed, not x_transposed
     x = reshape(x, shape=(b, k, m) if x_transposed else (b, m, k))
     y = reshape(y, shape=(b, n, k) if y_transposed else (b, k, n))
-    if y_transposed and in_blocks(m, n, k, x.dtype.itemsize):
+    size = x.dtype.itemsize
+    if in_blocks(m, n, k, size) and _is_better_turned(m, n, k, x_transposed, y_transposed):
+        turned = _product(y, not y_transposed, x, not x_transposed)
+        product = permute(turned, axes=(0, 2, 1))
+    else:
+        product = _product(x, x_transposed, y, y_transposed)
+    return reshape(product, shape=node.type.shape)
+
+
+def _product(x: Tracer, x_transposed: bool, y: Tracer, y_transposed: bool) -> Tracer:
+    """A product of two stacks of matrices, stored transposed or not."""
+    k, m = x.shape[1:] if x_transposed else x.shape[:0:-1]
+    n = y.shape[1 if y_transposed else 2]
+    blocks = in_blocks(m, n, k, x.dtype.itemsize)
+    if blocks and y_transposed:
         y, y_transposed = permute(y, axes=(0, 2, 1)), False
     contract = ((1 if x_transposed else 2,), (2 if y_transposed else 1,))
     product = dot(x, y, contract=contract, batch=((0,), (0,)))
-    if in_blocks(m, n, k, x.dtype.itemsize):
-        product = barrier(product)  # so that no permutation of it changes its operands again
-    if turned:
-        product = permute(product, axes=(0, 2, 1))
-    return reshape(product, shape=node.type.shape)
+    # Behind a barrier no permutation of the result changes its operands again.
+    return barrier(product) if blocks else product
 
 
 def _sums_long_rows(
