@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ def test_nan_and_infinity_reach_their_rows_and_columns_alone():
     assert np.isfinite(got[np.arange(20) != 3][:, :20]).all()
 
 
-LAYOUTS = {
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
     "in columns": np.asfortranarray,
     "every other": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
     "backwards": lambda x: x[::-1].copy()[::-1],
