@@ -342,6 +342,15 @@ class FunctionWriter:
         self.start_block(after)
 
     @contextmanager
+    def batch(self, count: int) -> Generator[Value]:
+        """A loop over the items of a batch, written out where there is one; gives its index."""
+        if count == 1:
+            yield constant(I64, 0)
+        else:
+            with self.loop(0, count) as loop:
+                yield loop.index
+
+    @contextmanager
     def repeat(self, carried: Sequence[Value]) -> Generator[Repetition]:
         """A loop that is run at least once, and again while ``more`` says so."""
         body, after = self.label("body"), self.label("after")

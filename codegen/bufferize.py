@@ -15,6 +15,7 @@ from pullback.tracer.types import (
 )
 
 from .choice import choice_kernel
+from .contract import in_blocks, shared_parts
 from .fuse import (
     ARG_REDUCTIONS,
     PYTHON,
@@ -319,11 +320,12 @@ def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
     if root.type.size == 0:
         return []
     (x_contract,), (y_contract,) = root.params["contract"]
-    batched = len(root.params["batch"][0])
-    batch = x.type.shape[0] if batched else 1
     k = x.type.shape[x_contract]
     if k == 0:
         return [Fill(buffers[root], 0)]
+    batch, m, n = root.type.shape
+    y_transposed = y_contract == 2
+    blocks = in_blocks(m, n, k, root.type.dtype.itemsize) and not y_transposed
     return [
         Product(
             root,
@@ -331,11 +333,13 @@ def _product_kernels(root: Node, buffers: dict[Node, Buffer]) -> list[Kernel]:
             buffers[base(y)],
             buffers[root],
             batch,
-            root.type.shape[batched],
-            root.type.shape[batched + 1],
+            m,
+            n,
             k,
-            x_transposed=x_contract == batched,
-            y_transposed=y_contract == batched + 1,
+            x_transposed=x_contract == 1,
+            y_transposed=y_transposed,
+            blocks=blocks,
+            shared=shared_parts(batch, m, n, k) if blocks else None,
         )
     ]
 

@@ -9,10 +9,11 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from pullback.tracer.data import dataclass, field
 from pullback.tracer.primitives.callback import Callback
-from pullback.tracer.types import is_float
 
 from . import arena
 from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
+from .blas import write_product
+from .blocks import write_blocks
 from .choice import emit_choice
 from .elements import memory_constant, memory_element
 from .entry import Site
@@ -133,8 +134,28 @@ def _applied_once(kernel: LoopKernel) -> Iterator[str]:
     return (s.node.primitive.name for s in kernel.steps if s.kind == "apply")
 
 
+def _is_code(kernel: Kernel) -> bool:
+    """Whether a kernel is loops of its own, not a call of what others have written."""
+    return isinstance(kernel, LoopKernel) or (isinstance(kernel, Product) and kernel.blocks)
+
+
+def _shared(kernel: Kernel) -> int | None:
+    """In how many parts threads may do what a kernel does; None if it has no parts."""
+    if isinstance(kernel, Strips):
+        return kernel.kernels[0].extents[0]
+    if isinstance(kernel, LoopKernel) and kernel.cut:
+        return kernel.extents[0]
+    if isinstance(kernel, Product) and kernel.shared is not None:
+        axis, size = kernel.shared
+        return -(-(kernel.batch, kernel.m, kernel.n)[axis] // size)
+    return None
+
+
 def _outline(kernel: Kernel) -> Hashable:
     """What kernels have in common that could be the same function of other memory."""
+    if isinstance(kernel, Product):
+        sizes = kernel.batch, kernel.m, kernel.n, kernel.k
+        return kernel.node.type.dtype, sizes, kernel.x_transposed, kernel.blocks
     if not isinstance(kernel, LoopKernel):
         return type(kernel).__name__
     steps = tuple((step.kind, step.node.primitive.name) for step in kernel.steps)
@@ -143,11 +164,11 @@ def _outline(kernel: Kernel) -> Hashable:
 
 def _stand_alone(kernels: Sequence[Kernel], alike: Sequence[bool]) -> bool:
     """Whether the function that runs the kernels need not call any: they are few loops."""
-    if len(kernels) > FEW_KERNELS or not any(isinstance(k, LoopKernel) for k in kernels):
+    if len(kernels) > FEW_KERNELS or not any(map(_is_code, kernels)):
         return False
     return not any(
         isinstance(kernel, Strips | Routine | PythonCall | Control)
-        or (isinstance(kernel, LoopKernel) and (again or kernel.cut))
+        or (_is_code(kernel) and (again or _shared(kernel) is not None))
         for kernel, again in zip(kernels, alike, strict=True)
     )
 
@@ -176,8 +197,8 @@ class _Calls:
         if self.run.length > LONGEST_CALLS and self.joined is None:
             self._begin_part(f"calls.{name}")
         joins = self.joined is not None
-        if isinstance(kernel, LoopKernel):
-            joins = not kernel.cut and not alike
+        if _is_code(kernel):
+            joins = _shared(kernel) is None and not alike
         if joins and not isinstance(kernel, Strips | Routine | PythonCall | Control):
             self._join(name, kernel)
         else:
@@ -271,20 +292,21 @@ def _emit_kernel(
     pointers: dict[Buffer, Value],
 ) -> None:
     """Do what a kernel does, in the function that runs it or by calling one of its own."""
-    if not isinstance(kernel, LoopKernel | Strips | Routine | PythonCall | Control):
+    if not (_is_code(kernel) or isinstance(kernel, Strips | Routine | PythonCall | Control)):
         _emit_inline(run, emission, name, kernel, pointers)
         return
     used = _used(kernel)
     arguments = [pointers[b] for b in used]
-    if isinstance(kernel, Strips) or (isinstance(kernel, LoopKernel) and kernel.cut):
-        _call_parts(run, emission, name, kernel, used, arguments)
+    parts = _shared(kernel)
+    if parts is not None:
+        _call_parts(run, emission, name, kernel, parts, used, arguments)
         return
     parameters = [(PTR, b.name) for b in used]
     w = FunctionWriter(emission.module, name, I64, [*parameters, (PTR, STATUS)], linkage="internal")
     before = len(emission.sites)
     _emit_inline(w, emission, name, kernel, dict(zip(used, w.parameters, strict=False)))
     w.ret(constant(I64, 0))
-    called = emission.share(w) if isinstance(kernel, LoopKernel) else name
+    called = emission.share(w) if _is_code(kernel) else name
     if called == name:
         w.finish()
     _call(run, called, arguments, len(emission.sites) > before)
@@ -294,7 +316,8 @@ def _call_parts(
     run: FunctionWriter,
     emission: Emission,
     name: str,
-    kernel: LoopKernel | Strips,
+    kernel: Kernel,
+    parts: int,
     buffers: Sequence[Buffer],
     arguments: Sequence[Value],
 ) -> None:
@@ -305,10 +328,15 @@ def _call_parts(
     table, part, status = w.parameters
     pointers = {b: w.load(PTR, w.address(table, i, PTR), 8) for i, b in enumerate(buffers)}
     before = len(emission.sites)
-    if isinstance(kernel, Strips):
-        _emit_strips(w, emission, kernel, pointers, status, part)
-    else:
-        emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes, [part])
+    match kernel:
+        case Strips():
+            _emit_strips(w, emission, kernel, pointers, status, part)
+        case Product():
+            write_blocks(w, kernel, pointers, emission.vector_bytes, part)
+        case LoopKernel():
+            emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes, [part])
+        case _:
+            raise TypeError(f"{type(kernel).__name__} has no parts")
     w.ret(constant(I64, 0))
     called = emission.share(w)
     if called == name:
@@ -316,8 +344,7 @@ def _call_parts(
     given = run.alloca(PTR, len(buffers))
     for i, argument in enumerate(arguments):
         run.store(argument, run.address(given, i, PTR), 8)
-    first = kernel.kernels[0] if isinstance(kernel, Strips) else kernel
-    count = constant(I64, first.extents[0])
+    count = constant(I64, parts)
     function = Value(PTR, f"@{called}")
     result = run.call(SHARE_PARTS, I64, [function, given, count, run.parameters[-1]])
     if len(emission.sites) > before:
@@ -372,7 +399,10 @@ def _emit_inline(
             arguments = [pointers[kernel.target], pointers[kernel.source], size, no]
             w.call("llvm.memcpy.p0.p0.i64", "void", arguments)
         case Product():
-            _product(w, kernel, pointers)
+            if kernel.blocks:
+                write_blocks(w, kernel, pointers, emission.vector_bytes)
+            else:
+                write_product(w, kernel, pointers)
         case Strips():
             raise TypeError("strips have a function of their own")
 
@@ -447,7 +477,7 @@ def _emit_in_turn(
     elif isinstance(kernel, Copy) and not held.buffers.isdisjoint((kernel.source, kernel.target)):
         copy_held(w, kernel, pointers, held)
     else:
-        whole = isinstance(kernel, LoopKernel) and not kernel.cut
+        whole = _is_code(kernel) and _shared(kernel) is None
         write = _emit_inline if whole and w.length < LARGEST_FUNCTION else _emit_kernel
         write(w, emission, name, kernel, pointers)
 
@@ -496,51 +526,3 @@ def _store_all(
             width //= 2
         w.store(w.splat(value, width), w.address(pointer, start, value.type), size)
         start += width
-
-
-def _product(w: FunctionWriter, kernel: Product, pointers: dict[Buffer, Value]) -> None:
-    """Call ``gemm``. BLAS counts by columns, so the operands change places."""
-    dtype = kernel.node.type.dtype
-    assert is_float(dtype)
-    kind = memory_element(dtype)
-    name = "blas.dgemm" if kind == "double" else "blas.sgemm"
-    sizes = {x: _integer(w, x) for x in {kernel.m, kernel.n, kernel.k}}
-    one, zero = _number(w, kind, 1.0), _number(w, kind, 0.0)
-    flags = [
-        w.module.bytes(b"T" if flag else b"N")
-        for flag in (kernel.y_transposed, kernel.x_transposed)
-    ]
-    leading_y = sizes[kernel.k if kernel.y_transposed else kernel.n]
-    leading_x = sizes[kernel.m if kernel.x_transposed else kernel.k]
-
-    def call(index: Value) -> None:
-        x, y, target = (
-            w.address(pointers[b], w.scale_index(index, size), kind)
-            for b, size in (
-                (kernel.x, kernel.m * kernel.k),
-                (kernel.y, kernel.k * kernel.n),
-                (kernel.target, kernel.m * kernel.n),
-            )
-        )
-        shape = [sizes[kernel.n], sizes[kernel.m], sizes[kernel.k]]
-        operands = [one, y, leading_y, x, leading_x, zero, target, sizes[kernel.n]]
-        w.call(name, "void", [*flags, *shape, *operands])
-
-    if kernel.batch == 1:
-        call(constant(I64, 0))
-        return
-    with w.loop(0, kernel.batch) as loop:
-        call(loop.index)
-
-
-def _integer(w: FunctionWriter, value: int) -> Value:
-    """BLAS takes integers by address; of 64 bits, of which some libraries read the lower 32."""
-    slot = w.alloca(I64)
-    w.store(constant(I64, value), slot, 8)
-    return slot
-
-
-def _number(w: FunctionWriter, kind: str, value: float) -> Value:
-    slot = w.alloca(kind)
-    w.store(constant(kind, value), slot, 8 if kind == "double" else 4)
-    return slot

@@ -193,9 +193,10 @@ class Copy:
 
 @dataclass(slots=True)
 class Product:
-    """``target = x @ y`` by BLAS, for each of ``batch``.
+    """``target = x @ y``, for each of ``batch``: by BLAS, or in ``blocks`` of registers.
 
-    A flag tells that an operand is stored transposed.
+    A flag tells that an operand is stored transposed. With ``shared`` threads may share parts of
+    one of the axes batch, m and n: its number, and how much of it a part is.
     """
 
     node: Node
@@ -208,6 +209,8 @@ class Product:
     k: int
     x_transposed: bool
     y_transposed: bool
+    blocks: bool
+    shared: tuple[int, int] | None = None
 
     @property
     def reads(self) -> set[Buffer]:

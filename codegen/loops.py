@@ -31,6 +31,7 @@ from .fuse import MOVES, SCANS
 from .held import Held
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .positions import Positions
+from .records import Window, read_window, read_windows, write_window, written_windows
 from .registers import (
     identity,
     keeps_row,
@@ -268,6 +269,16 @@ class Nest:
         return square and not self.kernel.sequential and axis == self.depth - 2
 
     @cached_property
+    def read_windows(self) -> dict[int, Window]:
+        """What is read as records: the window of each step that is part of one."""
+        return read_windows(self.kernel, self.width)
+
+    @cached_property
+    def written_windows(self) -> dict[int, Window]:
+        """What is written as records: the window of each sink that is part of one."""
+        return written_windows(self.kernel, self.width)
+
+    @cached_property
     def places(self) -> str:
         """The type in which places along the innermost loop are counted."""
         return I64 if widest(self.kernel) > 4 else "i32"
@@ -327,9 +338,13 @@ class Nest:
     def turn(self, place: Place, copy: int, outer: Env) -> None:
         """One turn of the innermost loop, given what is computed outside of it."""
         env = dict(outer)
+        whole = place.mask is None and place.width == self.width
         for i, step in enumerate(self.kernel.steps):
             if step.depth == self.depth and i not in env:
-                env[i] = self._step(step, place, env)
+                if whole and i in self.read_windows:
+                    env.update(read_window(self, self.read_windows[i], place))
+                else:
+                    env[i] = self._step(step, place, env)
         self._sinks(place, env, copy)
 
     # -- steps -----------------------------------------------------------------------------------
@@ -437,10 +452,17 @@ class Nest:
     # -- sinks -----------------------------------------------------------------------------------
 
     def _sinks(self, place: Place, env: Env, copy: int) -> None:
+        windows = self.written_windows if place.mask is None and place.width == self.width else {}
+        waiting: dict[int, Value] = {}
         for number, sink in enumerate(self.kernel.sinks):
             value = env[sink.step]
             if place.width > 1 and lanes(value.type) == 1:
                 value = self.w.splat(value, place.width)
+            if number in windows:
+                waiting[number] = value
+                if number == max(windows[number].fields.values()):
+                    write_window(self, windows[number], place, waiting)
+                continue
             match sink.kind:
                 case "store":
                     self._store(sink, sink.index, value, place)

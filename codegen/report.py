@@ -131,7 +131,8 @@ def _title(kernel: Kernel) -> str:
             flags = f"{'T' if kernel.x_transposed else 'N'}{'T' if kernel.y_transposed else 'N'}"
             sizes = f"{kernel.m} x {kernel.k} by {kernel.k} x {kernel.n}"
             buffers = f"{kernel.x}, {kernel.y} -> {kernel.target}"
-            return f"gemm {flags} {sizes}, {kernel.batch} times, {buffers}"
+            by = "blocks" if kernel.blocks else "gemm"
+            return f"{by} {flags} {sizes}, {kernel.batch} times, {buffers}"
         case Copy():
             return f"copy {kernel.source} -> {kernel.target}"
         case Fill():

@@ -28,9 +28,14 @@ LONGEST_ROW = 1024
 """Elements of a row above which its own sum across lanes does not count."""
 
 NEAR_BYTES = 1 << 18
-"""Bytes up to which rows may be read side by side; from farther away memory is read in order."""
+"""Bytes up to which all rows may be read side by side; farther away memory is read in order."""
 
-MOST_ROWS = 8
+MOST_ROWS, STREAMS = 8, 4
+"""Rows side by side; long ones that are far away are so many streams, with which memory keeps up.
+"""
+
+STREAM_VECTORS = 32
+"""Vectors of a row from which on it is a stream."""
 
 LONGEST_BLOCK = 512
 """Instructions of all rows together up to which they are written out, one after the other."""
@@ -48,9 +53,17 @@ def rows_together(kernel: LoopKernel, width: int) -> int:
     rows, row = kernel.extents[-2:]
     count = min(width, MOST_ROWS)
     far = elements(kernel.extents[kernel.around :]) * widest(kernel) > NEAR_BYTES
-    if far and not is_short(kernel, width, count):
-        return 1
-    return count if count <= rows and width <= row <= LONGEST_ROW else 1
+    if row > LONGEST_ROW or (far and not is_short(kernel, width, count)):
+        count = min(count, STREAMS)
+        worth_it = row >= STREAM_VECTORS * width and _share(kernel)
+        return count if count <= rows and worth_it else 1
+    return count if count <= rows and width <= row else 1
+
+
+def _share(kernel: LoopKernel) -> bool:
+    """Whether rows read the same memory."""
+    indices = [s.index.coefs[-2:] for s in kernel.steps if s.kind == "load" and s.index is not None]
+    return any(around == 0 and inner for around, inner in indices)
 
 
 def is_short(kernel: LoopKernel, width: int, rows: int) -> bool:

@@ -82,7 +82,7 @@ def _score(kernel: LoopKernel, axis: int) -> float:
         assert index is not None
         stride = index.coefs[axis]
         if any(index.coefs):
-            score += share * {0: 0.2, 1: 1.0, -1: 0.8}.get(stride, -1.0)
+            score += share * {0: 0.2, 1: 1.0, -1: 0.8, 2: 0.4}.get(stride, -1.0)
     return score * min(kernel.extents[axis], 8) / 8 if score > 0 else score
 
 

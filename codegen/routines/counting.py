@@ -30,7 +30,7 @@ def emit_counting(r: RoutineWriter, dtype: DType, extent: int, count: int) -> No
     """The stable order of each row."""
     w, keys = r.w, Keys(dtype, zeros_equal=True)
     counts = w.alloca(I64, 256)
-    with r.batch(count) as row:
+    with r.w.batch(count) as row:
         place = w.scale_index(row, extent)
         source = w.address(r.operands[0], place, keys.memory)
         target = w.address(r.target, place, I64)

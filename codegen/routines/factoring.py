@@ -36,7 +36,7 @@ def _emit_cholesky(r: RoutineWriter) -> None:
     """Our lower triangle is LAPACK's upper one."""
     *batch, n, _ = r.node.type.shape
     r.copy(r.target, r.operands[0], r.node.type.nbytes)
-    with r.batch(math.prod(batch)) as index:
+    with r.w.batch(math.prod(batch)) as index:
         a = r.item(r.target, index, n * n, r.node.type)
         r.lapack("potrf", "U", n, a, n, failure="Matrix is not positive definite")
         r.clear_behind_diagonal(a, n, n)
@@ -55,7 +55,7 @@ def _emit_lu(r: RoutineWriter) -> None:
     w = r.w
     *batch, n, m = r.node.operands[0].type.shape
     count = min(m, n)
-    with r.batch(math.prod(batch)) as index:
+    with r.w.batch(math.prod(batch)) as index:
         a = r.item(r.target, index, (n + 1) * m, r.node.type)
         r.copy(a, r.item(r.operands[0], index, n * m, r.node.type), bytes_of(r.node, n * m))
         r.lapack("getrf", m, n, a, m, r.scratch_at(0))
@@ -83,7 +83,7 @@ def _emit_lu_solve(r: RoutineWriter) -> None:
     w = r.w
     *batch, count, n = r.node.type.shape
     r.copy(r.target, r.operands[1], r.node.type.nbytes)
-    with r.batch(math.prod(batch)) as index:
+    with r.w.batch(math.prod(batch)) as index:
         factors = r.item(r.operands[0], index, (n + 1) * n, r.node.type)
         b = r.item(r.target, index, count * n, r.node.type)
         with w.loop(0, n) as loop:
@@ -126,7 +126,7 @@ def _emit_permutation(r: RoutineWriter) -> None:
     w, integer = r.w, memory_element(r.node.type.dtype)
     align = r.node.type.dtype.itemsize
     size, count = r.node.type.shape[-1], r.node.operands[0].type.shape[-1]
-    with r.batch(math.prod(r.node.type.shape[:-1])) as index:
+    with r.w.batch(math.prod(r.node.type.shape[:-1])) as index:
         pivots = r.item(r.operands[0], index, count, r.node.type)
         rows = r.item(r.target, index, size, r.node.type)
         with w.loop(0, size) as loop:
@@ -167,7 +167,7 @@ def _emit_qr(r: RoutineWriter) -> None:
     m, n, columns = _qr_extents(r.node)
     count = min(m, n)
     tau, work, lwork = r.scratch_at(0), r.scratch_at(count), BLOCK * max(n, columns)
-    with r.batch(math.prod(r.node.type.shape[:-2])) as index:
+    with r.w.batch(math.prod(r.node.type.shape[:-2])) as index:
         q = r.item(r.target, index, (columns + n) * m, r.node.type)
         factors = r.element(q, columns * m)
         a = r.item(r.operands[0], index, n * m, r.node.type)
@@ -235,7 +235,7 @@ def _emit_eigh(r: RoutineWriter) -> None:
     work, rwork = r.scratch_at(start), r.scratch_at(start + numbers)
     iwork = r.scratch_at(start + numbers + -(-reals // 2))
     flags = "V" if vectors else "N", "L" if r.node.params["lower"] else "U"
-    with r.batch(math.prod(batch)) as index:
+    with r.w.batch(math.prod(batch)) as index:
         values = r.item(r.target, index, rows * n, r.node.type)
         a = r.element(values, n) if vectors else r.scratch_at(0)
         r.copy(a, r.item(r.operands[0], index, n * n, r.node.type), bytes_of(r.node, n * n))
@@ -278,7 +278,7 @@ def _emit_svd(r: RoutineWriter) -> None:
     a, work, rwork = r.scratch_at(0), r.scratch_at(n * m), r.scratch_at(n * m + numbers)
     iwork = r.scratch_at(n * m + numbers + -(-reals // 2))
     room = work, numbers, *((rwork,) if r.complex else ()), iwork
-    with r.batch(math.prod(r.node.type.shape[:-1])) as index:
+    with r.w.batch(math.prod(r.node.type.shape[:-1])) as index:
         values = r.item(r.target, index, r.node.type.shape[-1], r.node.type)
         u = r.element(values, count) if of_u else values
         v = r.element(values, count + of_u * m) if of_u else values
@@ -307,7 +307,7 @@ def _emit_squared(r: RoutineWriter) -> None:
     *batch, n, _ = r.node.type.shape
     size = bytes_of(r.node, n * n)
     r.copy(r.target, r.operands[0], r.node.type.nbytes)
-    with r.batch(math.prod(batch)) as index:
+    with r.w.batch(math.prod(batch)) as index:
         x = r.item(r.target, index, n * n, r.node.type)
         times = w.load(I64, w.address(r.operands[1], index, I64), 8)
         with w.when(w.compare("sgt", times, constant(I64, 0))), w.loop(0, times):

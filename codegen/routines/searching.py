@@ -21,7 +21,7 @@ def _emit_search(r: RoutineWriter) -> None:
     table, queries = (x.type for x in r.node.operands)
     *batch, count = queries.shape
     kind, size = memory_element(table.dtype), table.dtype.itemsize
-    with r.batch(math.prod(batch)) as row:
+    with r.w.batch(math.prod(batch)) as row:
         values = r.item(r.operands[0], row, table.shape[-1], table)
         wanted = r.item(r.operands[1], row, count, queries)
         found = r.item(r.target, row, count, r.node.type)

@@ -170,7 +170,7 @@ def _emit_short(r: RoutineWriter, s: Sorting, count: int) -> None:
         together *= 2
     bits = math.ceil(math.log2(s.extent)) if s.extent > 1 else 0
     turns = -(-count // together)
-    with r.batch(turns) as turn:
+    with r.w.batch(turns) as turn:
         first = w.scale_index(turn, together)
         if turns * together > count:
             # The last turn goes back a little: some rows are sorted twice.
@@ -300,7 +300,7 @@ def _emit_long(r: RoutineWriter, s: Sorting, count: int) -> None:
     size = s.padded * s.itemsize
     parts = [w.address(r.scratch, k * size, "i8") for k in range(2 * len(s.types))]
     even, odd = (_Runs(s, tuple(parts[k::2])) for k in range(2))
-    with r.batch(count) as row:
+    with r.w.batch(count) as row:
         place = w.scale_index(row, s.extent)
         source = w.address(r.operands[0], place, s.keys.memory)
         target = w.address(r.target, place, _stored(s))

@@ -28,7 +28,7 @@ def _emit_geev(r: RoutineWriter) -> None:
     *batch, rows, n = r.node.type.shape
     numbers, vectors = _geev_room(r.node), r.node.params["vectors"]
     a, work, rwork = (r.scratch_at(x) for x in (0, n * n, n * n + numbers))
-    with r.batch(math.prod(batch)) as index:
+    with r.w.batch(math.prod(batch)) as index:
         values = r.item(r.target, index, rows * n, r.node.type)
         last = r.element(values, (rows - 1) * n)
         r.copy(a, r.item(r.operands[0], index, n * n, r.node.type), bytes_of(r.node, n * n))
@@ -58,7 +58,7 @@ def _emit_schur(r: RoutineWriter) -> None:
     numbers = _geev_room(r.node)
     values, work, more = (r.scratch_at(x) for x in (0, 2 * n, 2 * n + numbers))
     selected = w.alloca("i32")
-    with r.batch(math.prod(r.node.type.shape[:-2])) as index:
+    with r.w.batch(math.prod(r.node.type.shape[:-2])) as index:
         form = r.item(r.target, index, 2 * n * n, r.node.type)
         basis = r.element(form, n * n)
         r.copy(form, r.item(r.operands[0], index, n * n, r.node.type), bytes_of(r.node, n * n))
@@ -116,7 +116,7 @@ def _emit_sylvester(r: RoutineWriter) -> None:
     *batch, n, m = r.node.type.shape
     r.copy(r.target, r.operands[2], r.node.type.nbytes)
     letter = "C" if r.node.params["transposed"] else "N"
-    with r.batch(math.prod(batch)) as index:
+    with r.w.batch(math.prod(batch)) as index:
         a = r.item(r.operands[0], index, 2 * m * m, r.node.type)
         b = r.item(r.operands[1], index, 2 * n * n, r.node.type)
         c = r.item(r.target, index, n * m, r.node.type)
@@ -138,7 +138,7 @@ def _emit_root(r: RoutineWriter) -> None:
     """
     w, n = r.w, r.node.type.shape[-1]
     r.copy(r.target, r.operands[1], r.node.type.nbytes)
-    with r.batch(math.prod(r.node.type.shape[:-2])) as index:
+    with r.w.batch(math.prod(r.node.type.shape[:-2])) as index:
         form = r.item(r.operands[0], index, 2 * n * n, r.node.type)
         root = r.item(r.target, index, n * n, r.node.type)
         with w.loop(0, n, carried=[Value("i1", "false")]) as loop:

@@ -20,7 +20,7 @@ def _emit_solve(r: RoutineWriter) -> None:
     trans = "T" if params["transposed"] else "N"
     diagonal = "U" if params["unit_diagonal"] else "N"
     r.copy(r.target, r.operands[1], r.node.type.nbytes)
-    with r.batch(math.prod(batch)) as index:
+    with r.w.batch(math.prod(batch)) as index:
         a = r.item(r.operands[0], index, n * n, r.node.type)
         b = r.item(r.target, index, n * columns, r.node.type)
         r.fortran("blas.?trsm", "R", uplo, trans, diagonal, columns, n, 1.0, a, n, b, columns)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from pullback.tracer.data import dataclass
 from pullback.tracer.ir import Node
@@ -60,15 +59,6 @@ class RoutineWriter:
         self.sites.append(Site(message + where, exception))
         w.ret(constant(I64, len(self.sites)))
         w.start_block(fine)
-
-    @contextmanager
-    def batch(self, count: int) -> Generator[Value]:
-        """A loop over the items of a batch, written out where there is one; gives its index."""
-        if count == 1:
-            yield constant(I64, 0)
-        else:
-            with self.w.loop(0, count) as loop:
-                yield loop.index
 
     @property
     def complex(self) -> bool:

@@ -285,14 +285,15 @@ def _permute(builder: Builder, operands: tuple[Node, ...], params: Params) -> No
 @_rule("permute", "(x y)^T = y^T x^T: the operands of a product change places")
 def _permuted_product(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (product,) = operands
-    if product.primitive.name != "dot" or product.params["batch"] != ((), ()):
+    if product.primitive.name != "dot":
         return None
     x, y = product.operands
-    of_x, of_y = product.params["contract"]
+    (of_x, of_y), (batch_x, batch_y) = product.params["contract"], product.params["batch"]
+    batch = len(batch_x)
     split = x.type.ndim - len(of_x)
-    if params["axes"] != (*range(split, product.type.ndim), *range(split)):
+    if params["axes"] != (*range(batch), *range(split, product.type.ndim), *range(batch, split)):
         return None
-    return _add(builder, "dot", (y, x), contract=(of_y, of_x), batch=((), ()))
+    return _add(builder, "dot", (y, x), contract=(of_y, of_x), batch=(batch_y, batch_x))
 
 
 @_rule("slice", "a slice of everything, of a number")
