@@ -10,13 +10,16 @@ from .held import Held
 from .kernel import Affine, Buffer, Condition, LoopKernel
 from .vectors import (
     LARGEST_STRIDE,
+    Masks,
     both,
+    first_lanes,
     lane_numbers,
     masked_gather,
     masked_load,
     masked_scatter,
     masked_store,
     reverse,
+    spread,
     strided_load,
     strided_store,
 )
@@ -24,11 +27,15 @@ from .vectors import (
 
 @dataclass(slots=True)
 class Place:
-    """One turn of the innermost loop: its index, its lanes, and which of them count."""
+    """One turn of the innermost loop: its index, its lanes, and which of them count.
+
+    With a mask, those before the place ``stop`` do.
+    """
 
     index: Value
     width: int
     mask: Value | None = None
+    stop: int | Value = 0
 
 
 @dataclass
@@ -119,7 +126,8 @@ class Access:
         elif stride == 1:
             value = masked_load(w, vector(kind, width), pointer, size, mask)
         elif 2 <= abs(stride) <= LARGEST_STRIDE:
-            value = strided_load(w, vector(kind, width), pointer, stride, size, mask)
+            masks = self._spread(mask, place, stride)
+            value = strided_load(w, vector(kind, width), pointer, stride, size, masks)
         else:
             pointers = self.lane_pointers(pointer, kind, stride, width)
             value = masked_gather(w, vector(kind, width), pointers, size, mask)
@@ -141,6 +149,15 @@ class Access:
         self.w.store(constant(kind, 0), zero, size)
         return self.w.load(kind, self.w.select(condition, pointer, zero), size)
 
+    def _spread(self, mask: Value | None, place: Place, stride: int) -> Masks | None:
+        """The mask for each of the vectors that lanes some elements apart span."""
+        if mask is None:
+            return None
+        if mask is not place.mask:
+            return spread(self.w, mask, stride)
+        stop = place.stop if isinstance(place.stop, Value) else constant(I64, place.stop)
+        return first_lanes(self.w, self.w.op("sub", stop, place.index), stride, place.width)
+
     def lane_pointers(self, pointer: Value, kind: str, stride: int, width: int) -> Value:
         numbers = lane_numbers(self.w, constant(I64, 0), stride, width)
         type = vector(PTR, width)
@@ -158,7 +175,8 @@ class Access:
             assert place.mask is not None
             masked_store(w, value, pointer, size, place.mask)
         elif 2 <= abs(stride) <= LARGEST_STRIDE:
-            strided_store(w, value, pointer, stride, size, place.mask)
+            masks = self._spread(place.mask, place, stride)
+            strided_store(w, value, pointer, stride, size, masks)
         else:
             pointers = self.lane_pointers(pointer, kind, stride, place.width)
             masked_scatter(w, value, pointers, size, place.mask)

@@ -233,7 +233,7 @@ class Nest:
         with self.counted(start, extent, width) as index:
             uneven = isinstance(extent, Value) or extent % width
             mask = self._lane_mask(index, extent, width) if uneven else None
-            turn(Place(index, width, mask))
+            turn(Place(index, width, mask, extent))
 
     def _whole_blocks(self, extent: int | Value, block: int) -> int | Value:
         """The turns that make whole blocks; a part has at least one, a strip may have none."""
@@ -314,7 +314,7 @@ class Nest:
         extent, width = self.kernel.extents[-1], self.width
         at = constant(I64, copy * width)
         inside = (copy + 1) * width <= extent
-        return Place(at, width, None if inside else self._lane_mask(at, extent, width))
+        return Place(at, width, None if inside else self._lane_mask(at, extent, width), extent)
 
     def _lane_mask(self, index: Value, extent: int | Value, width: int) -> Value | None:
         if width == 1:

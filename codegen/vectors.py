@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .assembly import (
     I1,
+    I64,
     FunctionWriter,
     Value,
     constant,
@@ -60,18 +61,42 @@ def _positions(width: int, stride: int) -> list[int]:
     return [(0 if stride > 0 else span) + k * stride for k in range(width)]
 
 
-def _spread(w: FunctionWriter, mask: Value, stride: int, chunk: int) -> Value:
-    """The mask of lanes for the elements of one vector among those that they span."""
+Masks = list[Value]
+"""Of the vectors that lanes a few elements apart span, one each."""
+
+
+def spread(w: FunctionWriter, mask: Value, stride: int) -> Masks:
+    """The mask of lanes as masks of the elements of each vector that the lanes span."""
     width = lanes(mask.type)
     lane_at = {position: lane for lane, position in enumerate(_positions(width, stride))}
-    order = [lane_at.get(chunk * width + k, width) for k in range(width)]
-    return shuffle(w, mask, constant(mask.type, False), order)
+    none = constant(mask.type, False)
+    return [
+        shuffle(w, mask, none, [lane_at.get(chunk * width + k, width) for k in range(width)])
+        for chunk in range(abs(stride))
+    ]
+
+
+def first_lanes(w: FunctionWriter, count: Value, stride: int, width: int) -> Masks:
+    """The same for so many lanes from the first on, at least one: all between them count too.
+
+    Each mask is one comparison, where those of arbitrary lanes are moved element by element.
+    """
+    first = _positions(width, stride)[0]
+    last = w.add_index(w.scale_index(w.add_index(count, -1), stride), first)
+    masks = []
+    for chunk in range(abs(stride)):
+        numbers = lane_numbers(w, constant(I64, chunk * width), 1, width)
+        mask = w.compare("sle" if stride > 0 else "sge", numbers, w.splat(last, width))
+        if stride < 0:
+            mask = both(w, mask, w.compare("sle", numbers, constant(numbers.type, first)))
+        masks.append(mask)
+    return masks
 
 
 def strided_load(
-    w: FunctionWriter, type: str, pointer: Value, stride: int, align: int, mask: Value | None
+    w: FunctionWriter, type: str, pointer: Value, stride: int, align: int, masks: Masks | None
 ) -> Value:
-    """Lanes a few elements apart; zeros where the mask is false, and no access there.
+    """Lanes a few elements apart; zeros where a mask is false, and no access there.
 
     Whole vectors are read and shuffled; the last one ends with the last lane.
     """
@@ -81,9 +106,8 @@ def strided_load(
     result = constant(type, 0)
     for chunk in range(abs(stride)):
         start = chunk * width
-        if mask is not None:
-            spread = _spread(w, mask, stride, chunk)
-            part = masked_load(w, type, w.address(first, start, kind), align, spread)
+        if masks is not None:
+            part = masked_load(w, type, w.address(first, start, kind), align, masks[chunk])
         else:
             start = min(start, max(positions) + 1 - width)
             part = w.load(type, w.address(first, start, kind), align)
@@ -94,19 +118,20 @@ def strided_load(
 
 
 def strided_store(
-    w: FunctionWriter, value: Value, pointer: Value, stride: int, align: int, mask: Value | None
+    w: FunctionWriter, value: Value, pointer: Value, stride: int, align: int, masks: Masks | None
 ) -> None:
     """Write the lanes to places a few elements apart, and nothing between them."""
     width, kind = lanes(value.type), element(value.type)
     positions = _positions(width, stride)
     first = w.address(pointer, -positions[0], kind)
     lane_at = {position: lane for lane, position in enumerate(positions)}
-    mask = mask or _all_lanes(value.type)
+    own = spread(w, _all_lanes(value.type), stride)
+    masks = own if masks is None else [both(w, a, b) for a, b in zip(own, masks, strict=True)]
     for chunk in range(abs(stride)):
         order = [lane_at.get(chunk * width + k) for k in range(width)]
         part = shuffle(w, value, value, order)
         target = w.address(first, chunk * width, kind)
-        masked_store(w, part, target, align, _spread(w, mask, stride, chunk))
+        masked_store(w, part, target, align, masks[chunk])
 
 
 def _all_lanes(type: str) -> Value:
