@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .assembly import I64, PTR, FunctionWriter, Value, constant, lanes, vector
@@ -40,7 +42,10 @@ class Place:
 
 @dataclass
 class Access:
-    """Memory as one kernel sees it: ``indices`` are those of the loops around the innermost."""
+    """Memory as one kernel sees it: ``indices`` are those of the loops around the innermost.
+
+    Of some conditions it may be ``known`` whether they hold where the kernel is being written.
+    """
 
     w: FunctionWriter
     kernel: LoopKernel
@@ -48,6 +53,7 @@ class Access:
     held: Held = field(default_factory=Held)
     indices: list[Value] = field(default_factory=list)
     bases: dict[tuple[Buffer, Affine], Value] = field(default_factory=dict)
+    known: dict[Condition, bool] = field(default_factory=dict)
 
     @property
     def depth(self) -> int:
@@ -67,13 +73,26 @@ class Access:
         return lane_numbers(self.w, total, inner, place.width)
 
     def condition(self, mask: tuple[Condition, ...], place: Place) -> Value | None:
-        """Where all of the conditions hold: scalar, or by lane."""
+        """Where all of the conditions hold: scalar, or by lane; None if they do everywhere."""
         result: Value | None = None
         for row, extent in mask:
+            if self.known.get((row, extent), False):
+                continue
             number = self.row(row, place)
             holds = self.w.compare("ult", number, constant(number.type, extent))
             result = holds if result is None else both(self.w, result, holds)
         return result
+
+    def never(self, mask: tuple[Condition, ...]) -> bool:
+        """Whether it is known that the conditions do not hold."""
+        return any(not self.known.get(condition, True) for condition in mask)
+
+    @contextmanager
+    def knowing(self, known: Mapping[Condition, bool]) -> Generator[None]:
+        """What is written meanwhile is where these conditions are known."""
+        before, self.known = self.known, {**self.known, **known}
+        yield
+        self.known = before
 
     def hoist_bases(self) -> None:
         """Compute outside the innermost loop what of each address does not depend on it."""

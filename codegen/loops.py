@@ -41,6 +41,7 @@ from .registers import (
 from .rows import reduce_rows, rows_together
 from .scalar import literal_value, lower, multiply_add, sine_and_cosine
 from .split import WHOLE, body_work
+from .stretches import Stretch, stretch, turn_stretched, visit_stretched
 from .tiles import tile_axis, write_tiles
 from .vectors import lane_numbers, level
 
@@ -114,6 +115,7 @@ class Nest:
     outer: Env = field(default_factory=dict)
     accumulators: dict[int, list[list[Value]]] = field(default_factory=dict)
     turned: dict[Value, tuple[Value, Value]] = field(default_factory=dict)
+    at_end: bool = False
 
     @property
     def w(self) -> FunctionWriter:
@@ -151,13 +153,29 @@ class Nest:
         elif depth == self.depth - 1:
             self._innermost()
         else:
-            with self.counted(0, self._turns(depth), 1) as index:
-                self.access.indices.append(index)
-                self._level(depth + 1)
-                self.access.indices.pop()
+            self._outer(depth)
         self.access.bases.clear()
         for number in opened:
             self._close(number, depth)
+
+    def _outer(self, depth: int) -> None:
+        """A loop that is not the innermost one."""
+        found = self._stretch(depth) if self.part is None or depth > 1 else None
+        if found is not None:
+            visit_stretched(self, found, lambda index: self._at(index, depth))
+            return
+        with self.counted(0, self._turns(depth), 1) as index:
+            self._at(index, depth)
+
+    def _at(self, index: Value, depth: int) -> None:
+        """What is done at a place of the loop at the depth."""
+        self.access.indices.append(index)
+        self._level(depth + 1)
+        self.access.indices.pop()
+
+    def _stretch(self, depth: int) -> Stretch | None:
+        """Where to leave out conditions of a loop: not at the ends of those around it."""
+        return None if self.at_end else stretch(self.kernel, depth)
 
     def _turns(self, depth: int) -> int | Value:
         return turns_of(self.w, self.kernel, self.access.indices, depth)
@@ -199,13 +217,21 @@ class Nest:
                 self.turn(self._part(copy), copy, self.outer)
             return
         extent, block = self._turns(self.depth - 1), width * unroll
-        full = 0 if self._masked_throughout else self._whole_blocks(extent, block)
+        found = self._stretch(self.depth - 1)
+        if found is not None and turn_stretched(self, found, extent, block):
+            return
+        masked = self._masked_throughout or self.at_end
+        full = 0 if masked else self._whole_blocks(extent, block)
         if full:
-            with self.counted(0, full, block) as index:
-                for copy in range(unroll):
-                    at = self.w.add_index(index, copy * width) if copy else index
-                    self.turn(Place(at, width), copy, self.outer)
+            self.blocks(0, full, block)
         self.rest(full, extent, lambda place: self.turn(place, 0, self.outer))
+
+    def blocks(self, start: int | Value, stop: int | Value, block: int) -> None:
+        """The innermost loop over whole blocks of vectors."""
+        with self.counted(start, stop, block) as index:
+            for copy in range(block // self.width):
+                at = self.w.add_index(index, copy * self.width) if copy else index
+                self.turn(Place(at, self.width), copy, self.outer)
 
     def row(self, depth: int, index: Value) -> Row:
         """What a place of the loop at the depth, that around the innermost one, has of its own."""
@@ -232,7 +258,7 @@ class Nest:
             return
         with self.counted(start, extent, width) as index:
             uneven = isinstance(extent, Value) or extent % width
-            mask = self._lane_mask(index, extent, width) if uneven else None
+            mask = self.lane_mask(index, extent, width) if uneven else None
             turn(Place(index, width, mask, extent))
 
     def _whole_blocks(self, extent: int | Value, block: int) -> int | Value:
@@ -314,9 +340,9 @@ class Nest:
         extent, width = self.kernel.extents[-1], self.width
         at = constant(I64, copy * width)
         inside = (copy + 1) * width <= extent
-        return Place(at, width, None if inside else self._lane_mask(at, extent, width), extent)
+        return Place(at, width, None if inside else self.lane_mask(at, extent, width), extent)
 
-    def _lane_mask(self, index: Value, extent: int | Value, width: int) -> Value | None:
+    def lane_mask(self, index: Value, extent: int | Value, width: int) -> Value | None:
         if width == 1:
             return None
         numbers = lane_numbers(self.w, index, 1, width)
@@ -348,6 +374,8 @@ class Nest:
                 return convert(w, number, INT64, step.node.type.dtype)
             case "select":
                 inside, outside = (env[i] for i in step.operands)
+                if self.access.never(step.mask):
+                    return outside
                 condition = self.access.condition(step.mask, place)
                 if condition is None:
                     return inside
@@ -429,6 +457,8 @@ class Nest:
         known = self.access.held.get(step.buffer, index)
         if known is not None:
             return known
+        if self.access.never(step.mask):
+            return constant(ELEMENTS[step.node.type.dtype], 0)
         condition = self.access.condition(step.mask, place)
         pointer = self.access.address(step.buffer, index, place)
         inner = index.coefs[-1] if index.coefs and step.depth == self.depth else 0

@@ -46,3 +46,47 @@ def test_slices_are_read_within_their_array(step: int, ends: bool, rng: np.rando
         expected, s = np.zeros_like(x), x[::step]
         expected[::step] = (1 - np.tanh(s) ** 2) * np.sin(s) + np.tanh(s) * np.cos(s)
         assert_allclose(slope, expected, rtol=1e-12, atol=1e-15)
+
+
+def framed(x: Any) -> Any:
+    """Something at both ends of each axis, which a loop along the others need not ask for."""
+    inside = x[1:-1, 1:-1] * x[:-2, 1:-1] - np.sin(x[1:-1, 2:])
+    middle = np.concatenate([x[1:-1, :1] * 2.0, inside, x[1:-1, -1:]], axis=1)
+    return np.concatenate([x[:1], middle, -x[-1:]], axis=0)
+
+
+def shifted(x: Any) -> Any:
+    """Joined values that several read, elsewhere than at their own place too."""
+    for _ in range(3):
+        rate = np.concatenate([x[:, :1], x[:, 1:] * x[:, :-1]], axis=1)
+        x = x + 0.1 * np.concatenate([rate[:, :2], rate[:, 1:-1] * rate[:, 2:]], axis=1)
+    return x
+
+
+def ending(x: Any) -> Any:
+    return np.concatenate([x[:, ::-1] * x, x[:, :3], x[:, 4:5]], axis=1)
+
+
+def padded(x: Any) -> Any:
+    return np.pad(np.exp(x), ((0, 2), (3, 1))) * np.pad(x, ((2, 0), (0, 4)), constant_values=1.5)
+
+
+@pytest.mark.parametrize("shape", [(3, 64), (65, 3), (67, 71), (64, 5), (2, 200), (300, 301)])
+@pytest.mark.parametrize("f", [framed, shifted, ending, padded])
+def test_ends_of_loops(f: Any, shape: tuple[int, int], rng: np.random.Generator):
+    """Values, sums along both axes, and derivatives, as the graph means them."""
+    x = rng.uniform(0.5, 1.5, shape)
+
+    def g(x: Any) -> Any:
+        y = f(x)
+        return y, np.sum(y, axis=0), np.max(y, axis=1), np.argmax(y, axis=0)
+
+    def loss(x: Any) -> Any:
+        return np.sum(np.cos(f(x)))
+
+    for program in (g, pb.grad(loss), pb.jit(lambda x: pb.jvp(pb.grad(loss), (x,), (x * x,))[1])):
+        found = pb.jit(program)(x)
+        expected = pb.trace(program, x).evaluate(x)
+        found = found if isinstance(found, tuple) else (found,)
+        for a, b in zip(found, expected, strict=True):
+            assert_allclose(a, b, rtol=1e-11, atol=1e-12)
