@@ -43,9 +43,9 @@ ALWAYS_ROOTS = (
 WIDEST_STACK = 4
 """How many values one kernel puts side by side."""
 
-LONG_JOIN, MAIN_SHARE, MOST_JOINED = 64, 0.75, 4
-"""Of values joined inside kernels: the least extent, the part of it that one of them has at least,
-and how many there are at most."""
+LEAST_JOINED, MOST_ADDED, MOST_JOINED = 64, 16, 4
+"""Of values joined inside kernels: the least extent, how much of it others than the longest have at
+most, since these are read under masks, and how many values there are at most."""
 
 ALIASES = frozenset({"reshape", "stop_gradient", "barrier"})
 
@@ -178,7 +178,7 @@ def is_thin(node: Node) -> bool:
     if node.primitive.name != "concatenate" or len(node.operands) > MOST_JOINED:
         return False
     extents = [x.type.shape[node.params["axis"]] for x in node.operands]
-    return sum(extents) >= LONG_JOIN and max(extents) >= MAIN_SHARE * sum(extents)
+    return sum(extents) >= LEAST_JOINED and sum(extents) - max(extents) <= MOST_ADDED
 
 
 def reshape_is_affine(source: Shape, target: Shape) -> bool:

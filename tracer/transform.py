@@ -19,6 +19,7 @@ from .errors import UnsupportedTypeError, at
 from .ir import LITERAL, Graph, Node, reachable, replay
 from .location import user_location
 from .passes import adjoint, tangent
+from .passes.pick import pick
 from .passes.roll import roll
 from .trace import (
     Storage,
@@ -94,7 +95,7 @@ def trace_function(
         leaves, spec = tree.flatten(function(*parameters))
         outputs = [as_leaf(x) for x in leaves]
         graph = trace.builder.graph([operand_node(x) for x in outputs])
-    graph, numbers = roll(graph) if loops else (graph, ())
+    graph, numbers = roll(pick(graph)) if loops else (graph, ())
     captures = (*trace.captures, *numbers)
     return Flat(graph, captures, spec, tuple(x.weak for x in outputs))
 
