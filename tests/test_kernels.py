@@ -90,3 +90,19 @@ def test_ends_of_loops(f: Any, shape: tuple[int, int], rng: np.random.Generator)
         found = found if isinstance(found, tuple) else (found,)
         for a, b in zip(found, expected, strict=True):
             assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.uint8])
+def test_places_of_extremes(dtype: Any, rng: np.random.Generator):
+    """The first of equal ones, and of NaNs, wherever it is among the lanes."""
+    x = rng.integers(0, 4, (40, 29)).astype(dtype)
+    if np.issubdtype(dtype, np.floating):
+        x[::2, 20], x[::3, 5], x[::4, 28] = np.nan, np.nan, -np.inf
+        x[1], x[2], x[3] = np.inf, -np.inf, -0.0
+        x[3, 7] = 0.0
+    found = pb.jit(lambda x: [f(x, axis=a) for f in (np.argmax, np.argmin) for a in (0, 1, None)])(
+        x
+    )
+    expected = [f(x, axis=a) for f in (np.argmax, np.argmin) for a in (0, 1, None)]
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
