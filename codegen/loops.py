@@ -160,11 +160,11 @@ class Nest:
 
     def _outer(self, depth: int) -> None:
         """A loop that is not the innermost one."""
-        found = self._stretch(depth) if self.part is None or depth > 1 else None
+        found = self._stretch(depth)
         if found is not None:
-            visit_stretched(self, found, lambda index: self._at(index, depth))
+            visit_stretched(self, depth, found, lambda index: self._at(index, depth))
             return
-        with self.counted(0, self._turns(depth), 1) as index:
+        with self.counted(0, self.turns_at(depth), 1) as index:
             self._at(index, depth)
 
     def _at(self, index: Value, depth: int) -> None:
@@ -177,7 +177,7 @@ class Nest:
         """Where to leave out conditions of a loop: not at the ends of those around it."""
         return None if self.at_end else stretch(self.kernel, depth)
 
-    def _turns(self, depth: int) -> int | Value:
+    def turns_at(self, depth: int) -> int | Value:
         return turns_of(self.w, self.kernel, self.access.indices, depth)
 
     def steps_at(self, depth: int, outer: Env) -> None:
@@ -187,13 +187,15 @@ class Nest:
                 outer[i] = self._step(step, Place(constant(I64, 0), 1), outer)
 
     @contextmanager
-    def counted(self, start: int | Value, stop: int | Value, step: int) -> Generator[Value]:
+    def counted(
+        self, start: int | Value, stop: int | Value, step: int, *, empty: bool = False
+    ) -> Generator[Value]:
         """A loop that carries every open accumulator; straight-line where there is one turn."""
         if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
             yield constant(I64, start)
             return
         flat = [v for states in self.accumulators.values() for state in states for v in state]
-        with self.w.loop(start, stop, step, flat) as loop:
+        with self.w.loop(start, stop, step, flat, empty=empty) as loop:
             self._replace(loop.carried)
             yield loop.index
             loop.carried = [
@@ -216,7 +218,7 @@ class Nest:
             for copy in range(unroll):
                 self.turn(self._part(copy), copy, self.outer)
             return
-        extent, block = self._turns(self.depth - 1), width * unroll
+        extent, block = self.turns_at(self.depth - 1), width * unroll
         found = self._stretch(self.depth - 1)
         if found is not None and turn_stretched(self, found, extent, block):
             return

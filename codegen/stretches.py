@@ -99,16 +99,43 @@ def _in_any_order(kernel: LoopKernel) -> bool:
 # -- emission --------------------------------------------------------------------------------
 
 
-def visit_stretched(nest: Nest, found: Stretch, visit: Callable[[Value], None]) -> None:
+def visit_stretched(nest: Nest, depth: int, found: Stretch, visit: Callable[[Value], None]) -> None:
     """A loop that is not the innermost one, along its stretch and then over the ends."""
-    with nest.access.knowing(found.known), nest.counted(found.start, found.stop, 1) as index:
+    start, stop, extent = found.start, found.stop, found.extent
+    if nest.part is not None and depth == 1:
+        _visit_part(nest, found, visit)
+        return
+    with nest.access.knowing(found.known), nest.counted(start, stop, 1) as index:
         visit(index)
-    if found.length < found.extent:
+    if found.length < extent:
         nest.at_end = True
-        start, length = constant(I64, found.start), constant(I64, found.length)
-        with nest.counted(0, found.extent - found.length, 1) as number:
-            visit(_outside(nest.w, number, start, length))
+        with nest.counted(0, extent - found.length, 1) as number:
+            visit(_outside(nest.w, number, constant(I64, start), constant(I64, found.length)))
         nest.at_end = False
+
+
+def _visit_part(nest: Nest, found: Stretch, visit: Callable[[Value], None]) -> None:
+    """The same for the loop of a part, which may be all stretch, or all end."""
+    w, part = nest.w, nest.part
+    assert part is not None
+    extent = nest.turns_at(1)
+    whole = extent if isinstance(extent, Value) else constant(I64, extent)
+    before = w.scale_index(part, nest.kernel.extents[1])
+    start, stop = (_within(w, place, before, whole) for place in (found.start, found.stop))
+    length = w.op("sub", stop, start)
+    with nest.access.knowing(found.known), nest.counted(start, stop, 1, empty=True) as index:
+        visit(index)
+    nest.at_end = True
+    with nest.counted(constant(I64, 0), w.op("sub", whole, length), 1, empty=True) as number:
+        visit(w.select(w.compare("slt", number, start), number, w.op("add", number, length)))
+    nest.at_end = False
+
+
+def _within(w: FunctionWriter, place: int, before: Value, extent: Value) -> Value:
+    """A place of the whole loop as one of a part, at whose beginning or end if it is not in it."""
+    zero, at = constant(I64, 0), w.op("sub", constant(I64, place), before)
+    at = w.select(w.compare("slt", at, zero), zero, at)
+    return w.select(w.compare("slt", at, extent), at, extent)
 
 
 def turn_stretched(nest: Nest, found: Stretch, extent: int | Value, block: int) -> bool:

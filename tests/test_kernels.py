@@ -71,8 +71,15 @@ def padded(x: Any) -> Any:
     return np.pad(np.exp(x), ((0, 2), (3, 1))) * np.pad(x, ((2, 0), (0, 4)), constant_values=1.5)
 
 
+def chained(x: Any) -> Any:
+    """Along one axis, which may be long."""
+    y = x.ravel()
+    y = np.concatenate([y[:2], np.tanh(y[2:] * y[1:-1] - y[:-2])])
+    return np.concatenate([y[1:] * y[:-1] + y[1:] ** 2, y[-1:]]).reshape(x.shape)
+
+
 @pytest.mark.parametrize("shape", [(3, 64), (65, 3), (67, 71), (64, 5), (2, 200), (300, 301)])
-@pytest.mark.parametrize("f", [framed, shifted, ending, padded])
+@pytest.mark.parametrize("f", [framed, shifted, ending, padded, chained])
 def test_ends_of_loops(f: Any, shape: tuple[int, int], rng: np.random.Generator):
     """Values, sums along both axes, and derivatives, as the graph means them."""
     x = rng.uniform(0.5, 1.5, shape)
