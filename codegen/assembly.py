@@ -311,7 +311,7 @@ class FunctionWriter:
         *,
         empty: bool = False,
     ) -> Generator[Loop]:
-        """``for index in range(start, stop, step)``, which is known not to be ``empty`` or may be."""
+        """``for index in range(start, stop, step)``; that may be ``empty`` only if it is said."""
         first = start if isinstance(start, Value) else constant(I64, start)
         last = stop if isinstance(stop, Value) else constant(I64, stop)
         body, after = self.label("body"), self.label("after")
