@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .assembly import I64, PTR, FunctionWriter, Value, constant, lanes, vector
 from .elements import from_memory, memory_element, to_memory
 from .held import Held
+from .interleaved import first_among
 from .kernel import Affine, Buffer, Condition, LoopKernel
 from .vectors import (
     LARGEST_STRIDE,
     Masks,
+    Parts,
     both,
     first_lanes,
     lane_numbers,
+    load_span,
     masked_gather,
     masked_load,
     masked_scatter,
     masked_store,
+    pick_lanes,
     reverse,
     spread,
+    store_interleaved,
     strided_load,
     strided_store,
 )
@@ -54,6 +59,7 @@ class Access:
     indices: list[Value] = field(default_factory=list)
     bases: dict[tuple[Buffer, Affine], Value] = field(default_factory=dict)
     known: dict[Condition, bool] = field(default_factory=dict)
+    spans: dict[tuple[Buffer, Affine, Value], Parts] = field(default_factory=dict)
 
     @property
     def depth(self) -> int:
@@ -174,8 +180,43 @@ class Access:
             return None
         if mask is not place.mask:
             return spread(self.w, mask, stride)
+        return self._first_lanes(place, stride)
+
+    def _first_lanes(self, place: Place, stride: int, reach: int = 0) -> Masks | None:
+        if place.mask is None:
+            return None
         stop = place.stop if isinstance(place.stop, Value) else constant(I64, place.stop)
-        return first_lanes(self.w, self.w.op("sub", stop, place.index), stride, place.width)
+        count = self.w.op("sub", stop, place.index)
+        return first_lanes(self.w, count, stride, place.width, reach)
+
+    def read_among(self, buffer: Buffer, index: Affine, reach: int, place: Place) -> Value:
+        """Lanes of one of several interleaved values, up to ``reach`` behind the first of them.
+
+        What all of them span is read once.
+        """
+        w, stride, width = self.w, index.coefs[-1], place.width
+        kind, size = memory_element(buffer.type.dtype), buffer.type.dtype.itemsize
+        first, number = first_among(index)
+        key = (buffer, first, place.index)
+        parts = self.spans.get(key)
+        if parts is None:
+            pointer, masks = self.address(buffer, first, place), None
+            masks = self._first_lanes(place, stride, reach)
+            count = (width - 1) * stride + reach + 1
+            parts = load_span(w, vector(kind, width), pointer, count, size, masks)
+            self.spans[key] = parts
+        value = pick_lanes(w, parts, [number + k * stride for k in range(width)])
+        return from_memory(w, value, buffer.type.dtype)
+
+    def write_all(
+        self, buffer: Buffer, index: Affine, values: Sequence[Value], place: Place
+    ) -> None:
+        """Lanes of interleaved values that leave nothing out; ``index`` is that of the first."""
+        w, dtype = self.w, buffer.type.dtype
+        stored = [to_memory(w, value, dtype) for value in values]
+        pointer = self.address(buffer, index, place)
+        masks = self._first_lanes(place, len(values), len(values) - 1)
+        store_interleaved(w, stored, pointer, dtype.itemsize, masks)
 
     def lane_pointers(self, pointer: Value, kind: str, stride: int, width: int) -> Value:
         numbers = lane_numbers(self.w, constant(I64, 0), stride, width)

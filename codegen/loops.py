@@ -29,6 +29,7 @@ from .elements import ELEMENTS, convert, memory_element
 from .entry import Site
 from .fuse import MOVES, SCANS
 from .held import Held
+from .interleaved import first_among, read_together, written_together
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .positions import Positions
 from .registers import (
@@ -296,6 +297,16 @@ class Nest:
         return square and not self.kernel.sequential and axis == self.depth - 2
 
     @cached_property
+    def read_together(self) -> dict[tuple[Buffer, Affine], int]:
+        """Interleaved values that are read, by the first of them."""
+        return read_together(self.kernel)
+
+    @cached_property
+    def written_together(self) -> list[tuple[int, ...]]:
+        """Interleaved values that are written, by the numbers of their sinks."""
+        return written_together(self.kernel)
+
+    @cached_property
     def places(self) -> str:
         """The type in which places along the innermost loop are counted."""
         return I64 if widest(self.kernel) > 4 else "i32"
@@ -355,6 +366,7 @@ class Nest:
     def turn(self, place: Place, copy: int, outer: Env) -> None:
         """One turn of the innermost loop, given what is computed outside of it."""
         env = dict(outer)
+        self.access.spans.clear()
         for i, step in enumerate(self.kernel.steps):
             if step.depth == self.depth and i not in env:
                 env[i] = self._step(step, place, env)
@@ -461,6 +473,10 @@ class Nest:
             return known
         if self.access.never(step.mask):
             return constant(ELEMENTS[step.node.type.dtype], 0)
+        if place.width > 1 and step.depth == self.depth and not step.mask and index.coefs[-1] > 1:
+            reach = self.read_together.get((step.buffer, first_among(index)[0]))
+            if reach is not None:
+                return self.access.read_among(step.buffer, index, reach, place)
         condition = self.access.condition(step.mask, place)
         pointer = self.access.address(step.buffer, index, place)
         inner = index.coefs[-1] if index.coefs and step.depth == self.depth else 0
@@ -469,10 +485,11 @@ class Nest:
     # -- sinks -----------------------------------------------------------------------------------
 
     def _sinks(self, place: Place, env: Env, copy: int) -> None:
+        together = self._write_together(place, env) if place.width > 1 else set()
         for number, sink in enumerate(self.kernel.sinks):
-            value = env[sink.step]
-            if place.width > 1 and lanes(value.type) == 1:
-                value = self.w.splat(value, place.width)
+            if number in together:
+                continue
+            value = self._lanes_of(sink, place, env)
             match sink.kind:
                 case "store":
                     self._store(sink, sink.index, value, place)
@@ -482,6 +499,24 @@ class Nest:
                     self._scan(number, sink, value, place, env)
                 case "scatter":
                     self._scatter(sink, value, place, env)
+
+    def _lanes_of(self, sink: Sink, place: Place, env: Env) -> Value:
+        value = env[sink.step]
+        if place.width > 1 and lanes(value.type) == 1:
+            return self.w.splat(value, place.width)
+        return value
+
+    def _write_together(self, place: Place, env: Env) -> set[int]:
+        """Write what takes turns in memory; gives the numbers of these sinks."""
+        written: set[int] = set()
+        for numbers in self.written_together:
+            sinks = [self.kernel.sinks[number] for number in numbers]
+            first = sinks[0]
+            if first.buffer not in self.access.held.buffers:
+                values = [self._lanes_of(sink, place, env) for sink in sinks]
+                self.access.write_all(first.buffer, first.index, values, place)
+                written.update(numbers)
+        return written
 
     def _store(self, sink: Sink, index: Affine, value: Value, place: Place) -> None:
         held = self.access.held

@@ -48,6 +48,29 @@ def test_slices_are_read_within_their_array(step: int, ends: bool, rng: np.rando
         assert_allclose(slope, expected, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is protected by Linux's mprotect")
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int16])
+@pytest.mark.parametrize("columns", [2, 3, 4])
+def test_columns_are_read_together(columns: int, dtype: Any, ends: bool, rng: np.random.Generator):
+    """All of them, or all but the last, in short bodies and long ones, and written so."""
+    memory: list[Any] = []
+    wholes = [rng.integers(1, 9, n * columns).astype(dtype) for n in (1, 2, 4, 7, 8, 21, 67)]
+    arrays = [between_guards(memory, x, ends).reshape(-1, columns) for x in wholes]
+
+    def f(x: Any) -> Any:
+        some = [x[:, k] * (k + 2) for k in range(max(columns - 1, 1))]
+        turned = np.stack([x[:, (k + 1) % columns] + x[:, k] for k in range(columns)], axis=1)
+        long = np.stack([np.sqrt(np.abs(np.tanh(np.cos(x[:, k])))) for k in (1, 0)], axis=1)
+        return sum(some), turned, long
+
+    tolerance = {np.float64: 1e-14, np.float32: 1e-6, np.int16: 2e-7}[dtype]
+    results = pb.jit(lambda xs: [f(x) for x in xs])(arrays)
+    for array, found in zip(arrays, results, strict=True):
+        for a, b in zip(found, f(np.array(array)), strict=True):
+            assert_allclose(a, b, rtol=tolerance)
+
+
 def framed(x: Any) -> Any:
     """Something at both ends of each axis, which a loop along the others need not ask for."""
     inside = x[1:-1, 1:-1] * x[:-2, 1:-1] - np.sin(x[1:-1, 2:])
