@@ -118,20 +118,20 @@ class _Rows:
         if node in self.picked:
             return
         if node.primitive is gather and node.operands[0] in self.picked:
-            self.made[node] = self._rows_of(node.operands[0])
+            self.made[node] = self._rows_of(node.operands[0], node)
         elif node.primitive is LITERAL:
             self.made[node] = self.builder.literal(node.params["value"], node.params["dtype"])
         else:
-            self._like(node, node)
+            self._like(node)
             operands = tuple([self.made[x] for x in node.operands])
             self.made[node] = self.builder.add(node.primitive, operands, node.params)
 
-    def _like(self, node: Node, source: Node) -> None:
+    def _like(self, node: Node) -> None:
         self.builder.where = node.where
-        self.builder.primal = self.made.get(source.primal or source)
+        self.builder.primal = self.made.get(node.primal or node)
 
-    def _rows_of(self, wanted: Node) -> Node:
-        """The rows of a picked value; iterates, never recurses."""
+    def _rows_of(self, wanted: Node, by: Node) -> Node:
+        """The rows of a picked value that a gather reads; iterates, never recurses."""
         stack = [wanted]
         while stack:
             node = stack[-1]
@@ -141,21 +141,22 @@ class _Rows:
                 continue
             stack.pop()
             if node not in self.rows:
-                self.rows[node] = self._row(node)
+                self.rows[node] = self._row(node, by)
         return self.rows[wanted]
 
     def _through(self, node: Node) -> Iterable[Node]:
         return [node.operands[number] for number in row_operands(node) or ()]
 
-    def _row(self, node: Node) -> Node:
+    def _row(self, node: Node, by: Node) -> Node:
         """A node's rows, of those of its operands."""
         index = self.made[self.picked[node]]
-        self._like(node, node)
         through = row_operands(node) or ()
+        self._like(by)
         operands = [
             self._operand(x, index) if number in through else self.made[x]
             for number, x in enumerate(node.operands)
         ]
+        self._like(node)
         params = _params(node, index.type.shape, operands)
         return self.builder.add(node.primitive, tuple(operands), params)
 
