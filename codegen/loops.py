@@ -229,9 +229,11 @@ class Nest:
             self.blocks(0, full, block)
         self.rest(full, extent, lambda place: self.turn(place, 0, self.outer))
 
-    def blocks(self, start: int | Value, stop: int | Value, block: int) -> None:
+    def blocks(
+        self, start: int | Value, stop: int | Value, block: int, *, empty: bool = False
+    ) -> None:
         """The innermost loop over whole blocks of vectors."""
-        with self.counted(start, stop, block) as index:
+        with self.counted(start, stop, block, empty=empty) as index:
             for copy in range(block // self.width):
                 at = self.w.add_index(index, copy * self.width) if copy else index
                 self.turn(Place(at, self.width), copy, self.outer)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pullback.tracer.types import row_major_strides
+
 from .access import Place
 from .assembly import I64, FunctionWriter, Value, constant
 from .combine import ARG
@@ -41,7 +43,7 @@ class Stretch:
 def stretch(kernel: LoopKernel, axis: int) -> Stretch | None:
     """The stretch of a loop; None where there are no conditions, or none is long.
 
-    That of the loop next to the parts of a kernel is of all parts, one behind the other.
+    That of the last of the loops that a kernel is cut into is of all parts, one behind the other.
     """
     bounds = {
         (row, extent): _bounds(row, extent, axis)
@@ -51,10 +53,7 @@ def stretch(kernel: LoopKernel, axis: int) -> Stretch | None:
     }
     if not bounds or not _in_any_order(kernel):
         return None
-    extent = kernel.extents[axis]
-    if _is_cut(kernel, axis):
-        assert kernel.last is not None
-        extent = (kernel.extents[0] - 1) * extent + kernel.last
+    extent = kernel.whole if _is_cut(kernel, axis) else kernel.extents[axis]
     cuts = {min(max(place, 0), extent) for pair in bounds.values() for place in pair}
     start, stop = max(pairwise(sorted({0, extent, *cuts})), key=lambda pair: pair[1] - pair[0])
     if stop - start < LEAST_SHARE * extent:
@@ -64,18 +63,21 @@ def stretch(kernel: LoopKernel, axis: int) -> Stretch | None:
 
 
 def _is_cut(kernel: LoopKernel, axis: int) -> bool:
-    """Whether a loop is what parts are of."""
-    return axis == 1 and kernel.last is not None
+    """Whether a loop is along what parts are of."""
+    return axis == kernel.cut - 1
 
 
 def _is_along(kernel: LoopKernel, row: Affine, axis: int) -> bool:
-    """Whether a row depends on this axis alone."""
-    if not row.coefs:
+    """Whether a row depends on this axis alone, and the parts of it."""
+    coefs = list(row.coefs)
+    if not coefs or not coefs[axis]:
         return False
-    others = [c for a, c in enumerate(row.coefs) if a != axis]
+    step, strides = coefs[axis], [1]
     if _is_cut(kernel, axis):
-        others[0] -= row.coefs[1] * kernel.extents[1]
-    return row.coefs[axis] != 0 and not any(others)
+        strides = list(row_major_strides(kernel.extents[: kernel.cut]))
+    parts = range(axis + 1 - len(strides), axis + 1)
+    alike = all(coefs[a] == step * n for a, n in zip(parts, strides, strict=True))
+    return alike and not any(c for a, c in enumerate(coefs) if a not in parts)
 
 
 def _bounds(row: Affine, extent: int, axis: int) -> tuple[int, int]:
@@ -100,53 +102,45 @@ def _in_any_order(kernel: LoopKernel) -> bool:
 
 
 def visit_stretched(nest: Nest, depth: int, found: Stretch, visit: Callable[[Value], None]) -> None:
-    """A loop that is not the innermost one, along its stretch and then over the ends."""
-    start, stop, extent = found.start, found.stop, found.extent
-    if nest.part is not None and depth == 1:
-        _visit_part(nest, found, visit)
+    """A loop that is not the innermost one, along its stretch and then over the ends.
+
+    A part of a loop may be all stretch, or all end.
+    """
+    if not _is_cut(nest.kernel, depth):
+        start, length, count = found.start, found.length, found.extent - found.length
+        with nest.access.knowing(found.known), nest.counted(start, found.stop, 1) as index:
+            visit(index)
+        if count:
+            _visit_ends(nest, constant(I64, start), constant(I64, length), count, visit)
         return
-    with nest.access.knowing(found.known), nest.counted(start, stop, 1) as index:
+    extent = _extent(nest, depth)
+    first, last = (_within(nest, place, extent) for place in (found.start, found.stop))
+    with nest.access.knowing(found.known), nest.counted(first, last, 1, empty=True) as index:
         visit(index)
-    if found.length < extent:
-        nest.at_end = True
-        with nest.counted(0, extent - found.length, 1) as number:
-            visit(_outside(nest.w, number, constant(I64, start), constant(I64, found.length)))
-        nest.at_end = False
+    between = nest.w.op("sub", last, first)
+    _visit_ends(nest, first, between, nest.w.op("sub", extent, between), visit)
 
 
-def _visit_part(nest: Nest, found: Stretch, visit: Callable[[Value], None]) -> None:
-    """The same for the loop of a part, which may be all stretch, or all end."""
-    w, part = nest.w, nest.part
-    assert part is not None
-    extent = nest.turns_at(1)
-    whole = extent if isinstance(extent, Value) else constant(I64, extent)
-    before = w.scale_index(part, nest.kernel.extents[1])
-    start, stop = (_within(w, place, before, whole) for place in (found.start, found.stop))
-    length = w.op("sub", stop, start)
-    with nest.access.knowing(found.known), nest.counted(start, stop, 1, empty=True) as index:
-        visit(index)
+def _visit_ends(
+    nest: Nest, start: Value, length: Value, count: int | Value, visit: Callable[[Value], None]
+) -> None:
+    """So many places before the start of a stretch and behind its length."""
     nest.at_end = True
-    with nest.counted(constant(I64, 0), w.op("sub", whole, length), 1, empty=True) as number:
-        visit(w.select(w.compare("slt", number, start), number, w.op("add", number, length)))
+    with nest.counted(0, count, 1, empty=isinstance(count, Value)) as number:
+        visit(_outside(nest.w, number, start, length))
     nest.at_end = False
-
-
-def _within(w: FunctionWriter, place: int, before: Value, extent: Value) -> Value:
-    """A place of the whole loop as one of a part, at whose beginning or end if it is not in it."""
-    zero, at = constant(I64, 0), w.op("sub", constant(I64, place), before)
-    at = w.select(w.compare("slt", at, zero), zero, at)
-    return w.select(w.compare("slt", at, extent), at, extent)
 
 
 def turn_stretched(nest: Nest, found: Stretch, extent: int | Value, block: int) -> bool:
     """The innermost loop in whole blocks along its stretch, then over the ends.
 
-    Nothing is written if there may be no block; False then.
+    Nothing is written if there is no block in it; False then.
     """
-    first = -(-found.start // nest.width) * nest.width
-    if nest.part is not None and nest.depth == 2:
-        return _turn_part(nest, found, first, extent, block)
+    if _is_cut(nest.kernel, nest.depth - 1):
+        _turn_part(nest, found, block)
+        return True
     assert isinstance(extent, int)
+    first = -(-found.start // nest.width) * nest.width
     stop = first + max(found.stop - first, 0) // block * block
     if stop == first:
         return False
@@ -158,33 +152,43 @@ def turn_stretched(nest: Nest, found: Stretch, extent: int | Value, block: int) 
     return True
 
 
-def _turn_part(nest: Nest, found: Stretch, first: int, extent: int | Value, block: int) -> bool:
-    """The same for a part of the loop: the ends are those of the first and of the last part.
-
-    In every part something is left for the loop over the ends.
-    """
-    w, size, last = nest.w, nest.kernel.extents[1], nest.kernel.last
-    assert nest.part is not None
-    assert last is not None
-    if min(size, last) - first - (found.extent - found.stop) <= block:
-        return False
-    is_first = w.compare("eq", nest.part, constant(I64, 0))
-    start = w.select(is_first, constant(I64, first), constant(I64, 0))
-    whole = extent if isinstance(extent, Value) else constant(I64, extent)
-    left = w.op("sub", constant(I64, found.stop), w.scale_index(nest.part, size))
-    stop = w.select(w.compare("slt", left, whole), left, whole)
-    length = w.op("and", w.add_index(w.op("sub", stop, start), -1), constant(I64, -block))
+def _turn_part(nest: Nest, found: Stretch, block: int) -> None:
+    """The same for a part of the loop, in which there may be no block, or nothing else."""
+    w, width, zero = nest.w, nest.width, constant(I64, 0)
+    block = 1 << (block.bit_length() - 1)
+    extent = _extent(nest, nest.depth - 1)
+    start = w.op(
+        "and", w.add_index(_within(nest, found.start, extent), width - 1), constant(I64, -width)
+    )
+    length = w.op("sub", _within(nest, found.stop, extent), start)
+    length = w.select(w.compare("slt", length, zero), zero, length)
+    length = w.op("and", length, constant(I64, -block))
     with nest.access.knowing(found.known):
-        nest.blocks(start, w.op("add", start, length), block)
-    _turn_ends(nest, start, length, whole, w.op("sub", whole, length))
-    return True
+        nest.blocks(start, w.op("add", start, length), block, empty=True)
+    _turn_ends(nest, start, length, extent, w.op("sub", extent, length))
+
+
+def _extent(nest: Nest, depth: int) -> Value:
+    turns = nest.turns_at(depth)
+    return turns if isinstance(turns, Value) else constant(I64, turns)
+
+
+def _within(nest: Nest, place: int, extent: Value) -> Value:
+    """A place of a whole loop as one of a part, at whose beginning or end if it is not in it."""
+    w, kernel = nest.w, nest.kernel
+    zero, at = constant(I64, 0), constant(I64, place)
+    strides = row_major_strides(kernel.extents[: kernel.cut])
+    for index, stride in zip(nest.access.indices, strides[:-1], strict=False):
+        at = w.op("sub", at, w.scale_index(index, stride))
+    at = w.select(w.compare("slt", at, zero), zero, at)
+    return w.select(w.compare("slt", at, extent), at, extent)
 
 
 def _turn_ends(
     nest: Nest, start: Value, length: Value, extent: int | Value, count: int | Value
 ) -> None:
     """The innermost loop over so many places before ``start``, and ``length`` places behind it."""
-    with nest.counted(0, count, nest.width) as number:
+    with nest.counted(0, count, nest.width, empty=isinstance(count, Value)) as number:
         index = _outside(nest.w, number, start, length)
         even = isinstance(count, int) and count % nest.width == 0
         mask = None if even else nest.lane_mask(index, extent, nest.width)
