@@ -476,6 +476,23 @@ def test_tables_that_are_wanted_are_computed() -> None:
             np.testing.assert_allclose(got, want, rtol=1e-15)
 
 
+def test_tables_of_loops_and_batches_are_computed_once() -> None:
+    """However few rows each turn and each item picks."""
+    rates, places = np.linspace(0.1, 1.0, 40), np.arange(100) % 40
+
+    def loop(i: Any, r: Any) -> Any:
+        return pb.scan(lambda c, k: (c + np.exp(r)[k], None), 0.0, i)[0]
+
+    def items(i: Any, r: Any) -> Any:
+        return pb.vmap(lambda x, k: pb.grad(lambda x: x * np.exp(r)[k])(x))(np.ones(100), i)
+
+    for f, expected in ((loop, np.exp(rates)[places].sum()), (items, np.exp(rates)[places])):
+        graph = pb.jit(f).ir(places, rates)
+        applied = [line.split()[1] for line in graph.text().splitlines() if "= exp" in line]
+        assert applied == ["f64[40]"]
+        np.testing.assert_allclose(pb.jit(f)(places, rates), expected, rtol=1e-14)
+
+
 def test_rows_that_are_not_there() -> None:
     function = pb.jit(PICKS["elements"])
     for bad in (40, -41):
