@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+
 from pullback.tracer.data import dataclass, field
 
 from .assembly import I64, PTR, FunctionWriter, Value, constant, lanes, vector
 from .elements import from_memory, memory_element, to_memory
 from .held import Held
+from .interleaved import first_among
 from .kernel import Affine, Buffer, Condition, LoopKernel
 from .vectors import (
     LARGEST_STRIDE,
+    Masks,
+    Parts,
     both,
+    first_lanes,
     lane_numbers,
+    load_span,
     masked_gather,
     masked_load,
     masked_scatter,
     masked_store,
+    pick_lanes,
     reverse,
+    spread,
+    store_interleaved,
     strided_load,
     strided_store,
 )
@@ -24,16 +35,23 @@ from .vectors import (
 
 @dataclass(slots=True)
 class Place:
-    """One turn of the innermost loop: its index, its lanes, and which of them count."""
+    """One turn of the innermost loop: its index, its lanes, and which of them count.
+
+    With a mask, those before the place ``stop`` do.
+    """
 
     index: Value
     width: int
     mask: Value | None = None
+    stop: int | Value = 0
 
 
 @dataclass
 class Access:
-    """Memory as one kernel sees it: ``indices`` are those of the loops around the innermost."""
+    """Memory as one kernel sees it: ``indices`` are those of the loops around the innermost.
+
+    Of some conditions it may be ``known`` whether they hold where the kernel is being written.
+    """
 
     w: FunctionWriter
     kernel: LoopKernel
@@ -41,6 +59,8 @@ class Access:
     held: Held = field(default_factory=Held)
     indices: list[Value] = field(default_factory=list)
     bases: dict[tuple[Buffer, Affine], Value] = field(default_factory=dict)
+    known: dict[Condition, bool] = field(default_factory=dict)
+    spans: dict[tuple[Buffer, Affine, Value], Parts] = field(default_factory=dict)
 
     @property
     def depth(self) -> int:
@@ -60,13 +80,26 @@ class Access:
         return lane_numbers(self.w, total, inner, place.width)
 
     def condition(self, mask: tuple[Condition, ...], place: Place) -> Value | None:
-        """Where all of the conditions hold: scalar, or by lane."""
+        """Where all of the conditions hold: scalar, or by lane; None if they do everywhere."""
         result: Value | None = None
         for row, extent in mask:
+            if self.known.get((row, extent), False):
+                continue
             number = self.row(row, place)
             holds = self.w.compare("ult", number, constant(number.type, extent))
             result = holds if result is None else both(self.w, result, holds)
         return result
+
+    def never(self, mask: tuple[Condition, ...]) -> bool:
+        """Whether it is known that the conditions do not hold."""
+        return any(not self.known.get(condition, True) for condition in mask)
+
+    @contextmanager
+    def knowing(self, known: Mapping[Condition, bool]) -> Generator[None]:
+        """What is written meanwhile is where these conditions are known."""
+        before, self.known = self.known, {**self.known, **known}
+        yield
+        self.known = before
 
     def hoist_bases(self) -> None:
         """Compute outside the innermost loop what of each address does not depend on it."""
@@ -119,7 +152,8 @@ class Access:
         elif stride == 1:
             value = masked_load(w, vector(kind, width), pointer, size, mask)
         elif 2 <= abs(stride) <= LARGEST_STRIDE:
-            value = strided_load(w, vector(kind, width), pointer, stride, size, mask)
+            masks = self._spread(mask, place, stride)
+            value = strided_load(w, vector(kind, width), pointer, stride, size, masks)
         else:
             pointers = self.lane_pointers(pointer, kind, stride, width)
             value = masked_gather(w, vector(kind, width), pointers, size, mask)
@@ -141,6 +175,50 @@ class Access:
         self.w.store(constant(kind, 0), zero, size)
         return self.w.load(kind, self.w.select(condition, pointer, zero), size)
 
+    def _spread(self, mask: Value | None, place: Place, stride: int) -> Masks | None:
+        """The mask for each of the vectors that lanes some elements apart span."""
+        if mask is None:
+            return None
+        if mask is not place.mask:
+            return spread(self.w, mask, stride)
+        return self._first_lanes(place, stride)
+
+    def _first_lanes(self, place: Place, stride: int, reach: int = 0) -> Masks | None:
+        if place.mask is None:
+            return None
+        stop = place.stop if isinstance(place.stop, Value) else constant(I64, place.stop)
+        count = self.w.op("sub", stop, place.index)
+        return first_lanes(self.w, count, stride, place.width, reach)
+
+    def read_among(self, buffer: Buffer, index: Affine, reach: int, place: Place) -> Value:
+        """Lanes of one of several interleaved values, up to ``reach`` behind the first of them.
+
+        What all of them span is read once.
+        """
+        w, stride, width = self.w, index.coefs[-1], place.width
+        kind, size = memory_element(buffer.type.dtype), buffer.type.dtype.itemsize
+        first, number = first_among(index)
+        key = (buffer, first, place.index)
+        parts = self.spans.get(key)
+        if parts is None:
+            pointer, masks = self.address(buffer, first, place), None
+            masks = self._first_lanes(place, stride, reach)
+            count = (width - 1) * stride + reach + 1
+            parts = load_span(w, vector(kind, width), pointer, count, size, masks)
+            self.spans[key] = parts
+        value = pick_lanes(w, parts, [number + k * stride for k in range(width)])
+        return from_memory(w, value, buffer.type.dtype)
+
+    def write_all(
+        self, buffer: Buffer, index: Affine, values: Sequence[Value], place: Place
+    ) -> None:
+        """Lanes of interleaved values that leave nothing out; ``index`` is that of the first."""
+        w, dtype = self.w, buffer.type.dtype
+        stored = [to_memory(w, value, dtype) for value in values]
+        pointer = self.address(buffer, index, place)
+        masks = self._first_lanes(place, len(values), len(values) - 1)
+        store_interleaved(w, stored, pointer, dtype.itemsize, masks)
+
     def lane_pointers(self, pointer: Value, kind: str, stride: int, width: int) -> Value:
         numbers = lane_numbers(self.w, constant(I64, 0), stride, width)
         type = vector(PTR, width)
@@ -158,7 +236,8 @@ class Access:
             assert place.mask is not None
             masked_store(w, value, pointer, size, place.mask)
         elif 2 <= abs(stride) <= LARGEST_STRIDE:
-            strided_store(w, value, pointer, stride, size, place.mask)
+            masks = self._spread(place.mask, place, stride)
+            strided_store(w, value, pointer, stride, size, masks)
         else:
             pointers = self.lane_pointers(pointer, kind, stride, place.width)
             masked_scatter(w, value, pointers, size, place.mask)

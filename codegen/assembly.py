@@ -316,14 +316,24 @@ class FunctionWriter:
 
     @contextmanager
     def loop(
-        self, start: int | Value, stop: int | Value, step: int = 1, carried: Sequence[Value] = ()
+        self,
+        start: int | Value,
+        stop: int | Value,
+        step: int = 1,
+        carried: Sequence[Value] = (),
+        *,
+        empty: bool = False,
     ) -> Generator[Loop]:
-        """``for index in range(start, stop, step)`` for a range that is known not to be empty."""
+        """``for index in range(start, stop, step)``; that may be ``empty`` only if it is said."""
         first = start if isinstance(start, Value) else constant(I64, start)
         last = stop if isinstance(stop, Value) else constant(I64, stop)
         body, after = self.label("body"), self.label("after")
         before = self._block
-        self.jump(body)
+        if empty:
+            some = self.compare("slt", first, last)
+            self.branch(some, body, after)
+        else:
+            self.jump(body)
         self.start_block(body)
         index = Value(I64, self.fresh("i"))
         names = [Value(value.type, self.fresh("c")) for value in carried]
@@ -340,6 +350,13 @@ class FunctionWriter:
             for name, old, new in turning
         ]
         self.start_block(after)
+        if empty:
+            loop.carried = [
+                self.make(
+                    new.type, f"phi {new.type} [ {old.name}, %{before} ], [ {new.name}, %{latch} ]"
+                )
+                for old, new in zip(carried, loop.carried, strict=True)
+            ]
 
     @contextmanager
     def batch(self, count: int) -> Generator[Value]:

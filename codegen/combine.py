@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pullback.tracer.ir import Node
 from pullback.tracer.types import is_unsigned
@@ -129,15 +129,32 @@ def _combine_arg(
 
 
 def combine_across_lanes(w: FunctionWriter, node: Node, state: Sequence[Value]) -> list[Value]:
-    """One state from the lanes': halves combined until one lane is left."""
-    current = list(state)
-    width = lanes(current[0].type)
+    """One state from the lanes'."""
+    name = combiner(node)
+    if name not in ARG:
+        return [_across(w, state[0], lambda a, b: combine_pair(w, node, [a], [b])[0])]
+    values, places = state
+    unsigned = is_unsigned(node.operands[0].type.dtype)
+    floating, signed = ("ogt", "sgt") if name == "argmax" else ("olt", "slt")
+    integer = integer_predicate(signed, unsigned)
+    best = _across(w, values, lambda a, b: extremum(w, floating, integer, a, b))
+    found = w.compare(
+        "oeq" if is_float(values) else "eq", values, w.splat(best, lanes(values.type))
+    )
+    if is_float(values):
+        found = w.op("or", found, w.compare("uno", values, values))
+    nowhere = constant(places.type, NOWHERE[element(places.type)])
+    first = w.select(found, places, nowhere)
+    return [best, _across(w, first, lambda a, b: extremum(w, "olt", "slt", a, b))]
+
+
+def _across(w: FunctionWriter, x: Value, combine: Callable[[Value, Value], Value]) -> Value:
+    """Halves combined until one lane is left."""
+    width = lanes(x.type)
     while width > 1:
         width //= 2
-        low = [_half(w, x, 0, width) for x in current]
-        high = [_half(w, x, width, width) for x in current]
-        current = combine_pair(w, node, low, high)
-    return current
+        x = combine(_half(w, x, 0, width), _half(w, x, width, width))
+    return x
 
 
 def _half(w: FunctionWriter, x: Value, start: int, width: int) -> Value:

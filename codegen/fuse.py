@@ -43,6 +43,10 @@ ALWAYS_ROOTS = (
 WIDEST_STACK = 4
 """How many values one kernel puts side by side."""
 
+LEAST_JOINED, MOST_ADDED, MOST_JOINED = 64, 16, 4
+"""Of values joined inside kernels: the least extent, how much of it others than the longest have at
+most, since these are read under masks, and how many values there are at most."""
+
 ALIASES = frozenset({"reshape", "stop_gradient", "barrier"})
 
 WEIGHTS = {
@@ -169,6 +173,14 @@ def is_stack(node: Node) -> bool:
     return all(x.type.shape[node.params["axis"]] == 1 for x in node.operands)
 
 
+def is_thin(node: Node) -> bool:
+    """Whether a node joins a little to a large value: kernels pick, and mostly need not ask."""
+    if node.primitive.name != "concatenate" or len(node.operands) > MOST_JOINED:
+        return False
+    extents = [x.type.shape[node.params["axis"]] for x in node.operands]
+    return sum(extents) >= LEAST_JOINED and sum(extents) - max(extents) <= MOST_ADDED
+
+
 def reshape_is_affine(source: Shape, target: Shape) -> bool:
     """Whether each index of the source is an affine function of those of the target."""
     return affine_groups(source, target) is not None
@@ -196,14 +208,26 @@ def affine_groups(source: Shape, target: Shape) -> list[tuple[int, list[int]]] |
 def find_roots(graph: Graph) -> set[Node]:
     """The nodes that must be in memory whatever the kernels are."""
     roots: set[Node] = set()
+    thin: dict[Node, list[Node]] = {}
     for output in graph.outputs:
         roots.add(base(output))
     for node in graph.nodes:
         name = node.primitive.name
-        if name in ALWAYS_ROOTS or (name == "pad" and any(node.params["interior"])):
+        if is_thin(node):
+            thin[node] = []
+        elif name in ALWAYS_ROOTS or (name == "pad" and any(node.params["interior"])):
             roots.add(node)
+        for operand in node.operands:
+            if operand in thin:
+                thin[operand].append(node)
         roots.update(_operands_in_memory(node))
+    roots.update(node for node, users in thin.items() if not _is_picked_in_place(users))
     return {x for x in roots if x.primitive is not PARAMETER}
+
+
+def _is_picked_in_place(users: Sequence[Node]) -> bool:
+    """Whether a joined value is used once, where it stands."""
+    return len(users) == 1 and (_keeps_place(users[0]) or is_thin(users[0]))
 
 
 def _operands_in_memory(node: Node) -> Iterable[Node]:
@@ -240,7 +264,7 @@ def _inline_weight(node: Node, limit: int = 64) -> int:
     stack, seen = [node], {node}
     while stack and total < limit:
         x = stack.pop()
-        if x.primitive.name in ALWAYS_ROOTS:
+        if x.primitive.name in ALWAYS_ROOTS and not is_thin(x):
             continue
         total += weight(x)
         for operand in x.operands:
@@ -396,7 +420,9 @@ def is_fusible(root: Node) -> bool:
     name = root.primitive.name
     if name == "pad":
         return not any(root.params["interior"])
-    return name in REDUCTIONS or name not in ALWAYS_ROOTS or is_stack(root)
+    if is_stack(root) or is_thin(root):
+        return True
+    return name in REDUCTIONS or name not in ALWAYS_ROOTS
 
 
 def _worth_keeping(

@@ -282,6 +282,8 @@ def _frontier(body: Graph, of_turn: set[Node], ends: set[Node]) -> list[Node]:
         if node in of_turn or node.primitive in (LITERAL, PARAMETER):
             continue
         cost[node] = min(_cost(node) + sum(cost.get(x, 0) for x in set(node.operands)), 1000)
+        if node in asked and cost[node] < WORTHWHILE:
+            _made_in_turns(node, cost)
     stack = [x for x in asked if x in cost]
     while stack:
         node = stack.pop()
@@ -293,6 +295,16 @@ def _frontier(body: Graph, of_turn: set[Node], ends: set[Node]) -> list[Node]:
             wanted[node] = None
     order = {node: i for i, node in enumerate(body.nodes)}
     return sorted(wanted, key=order.__getitem__)
+
+
+def _made_in_turns(node: Node, cost: dict[Node, int]) -> None:
+    """The turns compute a value themselves: with it what it is made of costs others nothing."""
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        if cost.get(node):
+            cost[node] = 0
+            stack += node.operands
 
 
 def _cost(node: Node) -> int:

@@ -29,6 +29,7 @@ from .elements import ELEMENTS, convert, memory_element
 from .entry import Site
 from .fuse import MOVES, SCANS
 from .held import Held
+from .interleaved import first_among, read_together, written_together
 from .kernel import Affine, Buffer, LoopKernel, Sink, Step
 from .positions import Positions
 from .records import Window, read_window, read_windows, write_window, written_windows
@@ -42,6 +43,7 @@ from .registers import (
 from .rows import reduce_rows, rows_together
 from .scalar import literal_value, lower, multiply_add, sine_and_cosine
 from .split import WHOLE, body_work
+from .stretches import Stretch, stretch, turn_stretched, visit_stretched
 from .tiles import tile_axis, write_tiles
 from .vectors import lane_numbers, level
 
@@ -115,6 +117,7 @@ class Nest:
     outer: Env = field(default_factory=dict)
     accumulators: dict[int, list[list[Value]]] = field(default_factory=dict)
     turned: dict[Value, tuple[Value, Value]] = field(default_factory=dict)
+    at_end: bool = False
 
     @property
     def w(self) -> FunctionWriter:
@@ -152,15 +155,31 @@ class Nest:
         elif depth == self.depth - 1:
             self._innermost()
         else:
-            with self.counted(0, self._turns(depth), 1) as index:
-                self.access.indices.append(index)
-                self._level(depth + 1)
-                self.access.indices.pop()
+            self._outer(depth)
         self.access.bases.clear()
         for number in opened:
             self._close(number, depth)
 
-    def _turns(self, depth: int) -> int | Value:
+    def _outer(self, depth: int) -> None:
+        """A loop that is not the innermost one."""
+        found = self._stretch(depth)
+        if found is not None:
+            visit_stretched(self, depth, found, lambda index: self._at(index, depth))
+            return
+        with self.counted(0, self.turns_at(depth), 1) as index:
+            self._at(index, depth)
+
+    def _at(self, index: Value, depth: int) -> None:
+        """What is done at a place of the loop at the depth."""
+        self.access.indices.append(index)
+        self._level(depth + 1)
+        self.access.indices.pop()
+
+    def _stretch(self, depth: int) -> Stretch | None:
+        """Where to leave out conditions of a loop: not at the ends of those around it."""
+        return None if self.at_end else stretch(self.kernel, depth)
+
+    def turns_at(self, depth: int) -> int | Value:
         return turns_of(self.w, self.kernel, self.access.indices, depth)
 
     def steps_at(self, depth: int, outer: Env) -> None:
@@ -170,13 +189,15 @@ class Nest:
                 outer[i] = self._step(step, Place(constant(I64, 0), 1), outer)
 
     @contextmanager
-    def counted(self, start: int | Value, stop: int | Value, step: int) -> Generator[Value]:
+    def counted(
+        self, start: int | Value, stop: int | Value, step: int, *, empty: bool = False
+    ) -> Generator[Value]:
         """A loop that carries every open accumulator; straight-line where there is one turn."""
         if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
             yield constant(I64, start)
             return
         flat = [v for states in self.accumulators.values() for state in states for v in state]
-        with self.w.loop(start, stop, step, flat) as loop:
+        with self.w.loop(start, stop, step, flat, empty=empty) as loop:
             self._replace(loop.carried)
             yield loop.index
             loop.carried = [
@@ -199,14 +220,24 @@ class Nest:
             for copy in range(unroll):
                 self.turn(self._part(copy), copy, self.outer)
             return
-        extent, block = self._turns(self.depth - 1), width * unroll
-        full = 0 if self._masked_throughout else self._whole_blocks(extent, block)
+        extent, block = self.turns_at(self.depth - 1), width * unroll
+        found = self._stretch(self.depth - 1)
+        if found is not None and turn_stretched(self, found, extent, block):
+            return
+        masked = self._masked_throughout or self.at_end
+        full = 0 if masked else self._whole_blocks(extent, block)
         if full:
-            with self.counted(0, full, block) as index:
-                for copy in range(unroll):
-                    at = self.w.add_index(index, copy * width) if copy else index
-                    self.turn(Place(at, width), copy, self.outer)
+            self.blocks(0, full, block)
         self.rest(full, extent, lambda place: self.turn(place, 0, self.outer))
+
+    def blocks(
+        self, start: int | Value, stop: int | Value, block: int, *, empty: bool = False
+    ) -> None:
+        """The innermost loop over whole blocks of vectors."""
+        with self.counted(start, stop, block, empty=empty) as index:
+            for copy in range(block // self.width):
+                at = self.w.add_index(index, copy * self.width) if copy else index
+                self.turn(Place(at, self.width), copy, self.outer)
 
     def row(self, depth: int, index: Value) -> Row:
         """What a place of the loop at the depth, that around the innermost one, has of its own."""
@@ -233,8 +264,8 @@ class Nest:
             return
         with self.counted(start, extent, width) as index:
             uneven = isinstance(extent, Value) or extent % width
-            mask = self._lane_mask(index, extent, width) if uneven else None
-            turn(Place(index, width, mask))
+            mask = self.lane_mask(index, extent, width) if uneven else None
+            turn(Place(index, width, mask, extent))
 
     def _whole_blocks(self, extent: int | Value, block: int) -> int | Value:
         """The turns that make whole blocks; a part has at least one, a strip may have none."""
@@ -277,6 +308,16 @@ class Nest:
     def written_windows(self) -> dict[int, Window]:
         """What is written as records: the window of each sink that is part of one."""
         return written_windows(self.kernel, self.width)
+
+    @cached_property
+    def read_together(self) -> dict[tuple[Buffer, Affine], int]:
+        """Interleaved values that are read, by the first of them."""
+        return read_together(self.kernel)
+
+    @cached_property
+    def written_together(self) -> list[tuple[int, ...]]:
+        """Interleaved values that are written, by the numbers of their sinks."""
+        return written_together(self.kernel)
 
     @cached_property
     def places(self) -> str:
@@ -325,9 +366,9 @@ class Nest:
         extent, width = self.kernel.extents[-1], self.width
         at = constant(I64, copy * width)
         inside = (copy + 1) * width <= extent
-        return Place(at, width, None if inside else self._lane_mask(at, extent, width))
+        return Place(at, width, None if inside else self.lane_mask(at, extent, width), extent)
 
-    def _lane_mask(self, index: Value, extent: int | Value, width: int) -> Value | None:
+    def lane_mask(self, index: Value, extent: int | Value, width: int) -> Value | None:
         if width == 1:
             return None
         numbers = lane_numbers(self.w, index, 1, width)
@@ -338,6 +379,7 @@ class Nest:
     def turn(self, place: Place, copy: int, outer: Env) -> None:
         """One turn of the innermost loop, given what is computed outside of it."""
         env = dict(outer)
+        self.access.spans.clear()
         whole = place.mask is None and place.width == self.width
         for i, step in enumerate(self.kernel.steps):
             if step.depth == self.depth and i not in env:
@@ -363,6 +405,8 @@ class Nest:
                 return convert(w, number, INT64, step.node.type.dtype)
             case "select":
                 inside, outside = (env[i] for i in step.operands)
+                if self.access.never(step.mask):
+                    return outside
                 condition = self.access.condition(step.mask, place)
                 if condition is None:
                     return inside
@@ -444,6 +488,12 @@ class Nest:
         known = self.access.held.get(step.buffer, index)
         if known is not None:
             return known
+        if self.access.never(step.mask):
+            return constant(ELEMENTS[step.node.type.dtype], 0)
+        if place.width > 1 and step.depth == self.depth and not step.mask and index.coefs[-1] > 1:
+            reach = self.read_together.get((step.buffer, first_among(index)[0]))
+            if reach is not None:
+                return self.access.read_among(step.buffer, index, reach, place)
         condition = self.access.condition(step.mask, place)
         pointer = self.access.address(step.buffer, index, place)
         inner = index.coefs[-1] if index.coefs and step.depth == self.depth else 0
@@ -452,17 +502,11 @@ class Nest:
     # -- sinks -----------------------------------------------------------------------------------
 
     def _sinks(self, place: Place, env: Env, copy: int) -> None:
-        windows = self.written_windows if place.mask is None and place.width == self.width else {}
-        waiting: dict[int, Value] = {}
+        together = self._write_together(place, env) if place.width > 1 else set()
         for number, sink in enumerate(self.kernel.sinks):
-            value = env[sink.step]
-            if place.width > 1 and lanes(value.type) == 1:
-                value = self.w.splat(value, place.width)
-            if number in windows:
-                waiting[number] = value
-                if number == max(windows[number].fields.values()):
-                    write_window(self, windows[number], place, waiting)
+            if number in together:
                 continue
+            value = self._lanes_of(sink, place, env)
             match sink.kind:
                 case "store":
                     self._store(sink, sink.index, value, place)
@@ -472,6 +516,30 @@ class Nest:
                     self._scan(number, sink, value, place, env)
                 case "scatter":
                     self._scatter(sink, value, place, env)
+
+    def _lanes_of(self, sink: Sink, place: Place, env: Env) -> Value:
+        value = env[sink.step]
+        if place.width > 1 and lanes(value.type) == 1:
+            return self.w.splat(value, place.width)
+        return value
+
+    def _write_together(self, place: Place, env: Env) -> set[int]:
+        """Write what is interleaved, and whole records; gives the numbers of these sinks."""
+        written: set[int] = set()
+        if place.mask is None and place.width == self.width:
+            for window in {id(x): x for x in self.written_windows.values()}.values():
+                inside = window.fields.values()
+                fields = {n: self._lanes_of(self.kernel.sinks[n], place, env) for n in inside}
+                write_window(self, window, place, fields)
+                written.update(inside)
+        for numbers in self.written_together:
+            sinks = [self.kernel.sinks[number] for number in numbers]
+            first = sinks[0]
+            if first.buffer not in self.access.held.buffers:
+                values = [self._lanes_of(sink, place, env) for sink in sinks]
+                self.access.write_all(first.buffer, first.index, values, place)
+                written.update(numbers)
+        return written
 
     def _store(self, sink: Sink, index: Affine, value: Value, place: Place) -> None:
         held = self.access.held

@@ -9,7 +9,7 @@ from pullback.tracer.errors import LoweringError
 from pullback.tracer.ir import LITERAL, Node
 from pullback.tracer.types import Shape, row_major_strides
 
-from .fuse import ALWAYS_ROOTS, affine_groups, base
+from .fuse import ALWAYS_ROOTS, affine_groups, base, is_thin
 from .kernel import Affine, Buffer, Condition, Step, combine
 
 Rows = tuple[Affine, ...]
@@ -17,11 +17,15 @@ Rows = tuple[Affine, ...]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A value of the body: a node at a place, read only where the conditions hold."""
+    """A value of the body: a node at a place, read only where the conditions hold.
+
+    Of joined values, ``first`` is the first operand that may be at the place.
+    """
 
     node: Node
     rows: Rows
     mask: tuple[Condition, ...] = ()
+    first: int = 0
 
 
 def identity_rows(axes: int) -> Rows:
@@ -91,6 +95,8 @@ class Body:
             case "gather":
                 indices = node.operands[1:]
                 return [Key(i, rows[: i.type.ndim], mask) for i in indices]
+            case "concatenate" if is_thin(node):
+                return _joined(key)
             case _:
                 pass
         if node.primitive.name in ALWAYS_ROOTS and node not in self.inside:
@@ -114,6 +120,9 @@ class Body:
             case "pad":
                 _, conditions = pad_rows(node, rows)
                 return Step("select", node, operands, mask=conditions)
+            case "concatenate":
+                _, condition = joined_rows(node, rows, key.first)
+                return Step("select", node, operands, mask=(condition,))
             case "gather":
                 table = node.operands[0]
                 count = len(node.operands) - 1
@@ -179,6 +188,24 @@ def pad_rows(node: Node, rows: Rows) -> tuple[Rows, tuple[Condition, ...]]:
         if low or high:
             conditions.append((moved, extent))
     return tuple(shifted), tuple(conditions)
+
+
+def joined_rows(node: Node, rows: Rows, number: int) -> tuple[Rows, Condition]:
+    """Where an element of one of several joined values is, and when it is of that value."""
+    axis = node.params["axis"]
+    extents = [x.type.shape[axis] for x in node.operands]
+    moved = rows[axis].scaled(1, -sum(extents[:number]))
+    return (*rows[:axis], moved, *rows[axis + 1 :]), (moved, extents[number])
+
+
+def _joined(key: Key) -> list[Key]:
+    """The operand that may be at the place, and what else may."""
+    node, rows, mask, first = key.node, key.rows, key.mask, key.first
+    chosen = [(number, *joined_rows(node, rows, number)) for number in (first, first + 1)]
+    keys = [Key(node.operands[n], moved, (*mask, holds)) for n, moved, holds in chosen]
+    if first + 2 < len(node.operands):
+        keys[1] = Key(node, rows, mask, first + 1)
+    return keys
 
 
 def dependence(steps: Sequence[Step]) -> list[set[int]]:

@@ -28,6 +28,9 @@ FEWEST_BYTES = 1 << 20
 
 FEWEST_STRIPS = 4
 
+LEAST_LANES = 8
+"""Rows of a strip if a kernel has a lane for each, as for what is small for every row."""
+
 MOST_KERNELS = 64
 """How many kernels in a row are looked at for those that run over the same rows."""
 
@@ -73,7 +76,8 @@ class Collected:
     def height(self) -> int:
         """How many rows a strip has."""
         a_row = sum(b.type.nbytes for b in self.touched) // self.rows
-        most = min(max(STRIP_BYTES // max(a_row, 1), 1), self.rows // FEWEST_STRIPS)
+        least = LEAST_LANES if any(len(k.extents) == 1 for k in self.kernels) else 1
+        most = min(max(STRIP_BYTES // max(a_row, 1), least), self.rows // FEWEST_STRIPS)
         even = [n for n in range(most, most // 2, -1) if self.rows % n == 0]
         return even[0] if even else most
 

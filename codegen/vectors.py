@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .assembly import (
     I1,
+    I64,
     FunctionWriter,
     Value,
     constant,
@@ -60,53 +61,116 @@ def _positions(width: int, stride: int) -> list[int]:
     return [(0 if stride > 0 else span) + k * stride for k in range(width)]
 
 
-def _spread(w: FunctionWriter, mask: Value, stride: int, chunk: int) -> Value:
-    """The mask of lanes for the elements of one vector among those that they span."""
+Masks = list[Value]
+"""Of the vectors that lanes a few elements apart span, one each."""
+
+
+def spread(w: FunctionWriter, mask: Value, stride: int) -> Masks:
+    """The mask of lanes as masks of the elements of each vector that the lanes span."""
     width = lanes(mask.type)
     lane_at = {position: lane for lane, position in enumerate(_positions(width, stride))}
-    order = [lane_at.get(chunk * width + k, width) for k in range(width)]
-    return shuffle(w, mask, constant(mask.type, False), order)
+    none = constant(mask.type, False)
+    return [
+        shuffle(w, mask, none, [lane_at.get(chunk * width + k, width) for k in range(width)])
+        for chunk in range(abs(stride))
+    ]
+
+
+def first_lanes(w: FunctionWriter, count: Value, stride: int, width: int, reach: int = 0) -> Masks:
+    """The same for so many lanes from the first on, at least one: all between them count too.
+
+    Each mask is one comparison, where those of arbitrary lanes are moved element by element. With
+    ``reach``, so many elements behind the last lane count as well.
+    """
+    first = _positions(width, stride)[0]
+    last = w.add_index(w.scale_index(w.add_index(count, -1), stride), first + reach)
+    masks = []
+    for chunk in range(abs(stride)):
+        numbers = lane_numbers(w, constant(I64, chunk * width), 1, width)
+        mask = w.compare("sle" if stride > 0 else "sge", numbers, w.splat(last, width))
+        if stride < 0:
+            mask = both(w, mask, w.compare("sle", numbers, constant(numbers.type, first)))
+        masks.append(mask)
+    return masks
 
 
 def strided_load(
-    w: FunctionWriter, type: str, pointer: Value, stride: int, align: int, mask: Value | None
+    w: FunctionWriter, type: str, pointer: Value, stride: int, align: int, masks: Masks | None
 ) -> Value:
-    """Lanes a few elements apart; zeros where the mask is false, and no access there.
+    """Lanes a few elements apart; zeros where a mask is false, and no access there."""
+    positions = _positions(lanes(type), stride)
+    first = w.address(pointer, -positions[0], element(type))
+    parts = load_span(w, type, first, max(positions) + 1, align, masks)
+    return pick_lanes(w, parts, positions)
 
-    Whole vectors are read and shuffled; the last one ends with the last lane.
-    """
+
+Parts = list[tuple[int, Value]]
+"""Vectors read one after another, each with the number of its first element."""
+
+
+def load_span(
+    w: FunctionWriter, type: str, pointer: Value, count: int, align: int, masks: Masks | None
+) -> Parts:
+    """So many elements in whole vectors, of which the last one ends with the last element."""
     width, kind = lanes(type), element(type)
-    positions = _positions(width, stride)
-    first = w.address(pointer, -positions[0], kind)
-    result = constant(type, 0)
-    for chunk in range(abs(stride)):
-        start = chunk * width
-        if mask is not None:
-            spread = _spread(w, mask, stride, chunk)
-            part = masked_load(w, type, w.address(first, start, kind), align, spread)
+    parts = []
+    for chunk in range(-(-count // width)):
+        start = chunk * width if masks is not None else min(chunk * width, count - width)
+        place = w.address(pointer, start, kind)
+        if masks is None:
+            parts.append((start, w.load(type, place, align)))
         else:
-            start = min(start, max(positions) + 1 - width)
-            part = w.load(type, w.address(first, start, kind), align)
+            parts.append((start, masked_load(w, type, place, align, masks[chunk])))
+    return parts
+
+
+def pick_lanes(w: FunctionWriter, parts: Parts, positions: Sequence[int]) -> Value:
+    """A lane from each of the positions among elements that have been read."""
+    width = len(positions)
+    result = constant(parts[0][1].type, 0)
+    for chunk, (start, part) in enumerate(parts):
         inside = [chunk == p // width for p in positions]
         order = [width + p - start if inside[k] else k for k, p in enumerate(positions)]
         result = shuffle(w, result, part, order)
     return result
 
 
+def store_interleaved(
+    w: FunctionWriter, values: Sequence[Value], pointer: Value, align: int, masks: Masks | None
+) -> None:
+    """Write vectors so that their lanes take turns: the first of each, then the second of each."""
+    count, width, kind = len(values), lanes(values[0].type), element(values[0].type)
+    for chunk in range(count):
+        places = [divmod(chunk * width + k, count) for k in range(width)]
+        part = values[0]
+        for number in range(1, count):
+            order: list[int | None] = [None] * width
+            for k, (lane, turn) in enumerate(places):
+                if turn <= number:
+                    order[k] = width + lane if turn == number else lane if number == 1 else k
+            part = shuffle(w, part, values[number], order)
+        target = w.address(pointer, chunk * width, kind)
+        if masks is None:
+            w.store(part, target, align)
+        else:
+            masked_store(w, part, target, align, masks[chunk])
+
+
 def strided_store(
-    w: FunctionWriter, value: Value, pointer: Value, stride: int, align: int, mask: Value | None
+    w: FunctionWriter, value: Value, pointer: Value, stride: int, align: int, masks: Masks | None
 ) -> None:
     """Write the lanes to places a few elements apart, and nothing between them."""
     width, kind = lanes(value.type), element(value.type)
     positions = _positions(width, stride)
     first = w.address(pointer, -positions[0], kind)
     lane_at = {position: lane for lane, position in enumerate(positions)}
-    mask = mask or _all_lanes(value.type)
+    own = spread(w, _all_lanes(value.type), stride)
+    masks = own if masks is None else [both(w, a, b) for a, b in zip(own, masks, strict=True)]
     for chunk in range(abs(stride)):
         order = [lane_at.get(chunk * width + k) for k in range(width)]
         part = shuffle(w, value, value, order)
         target = w.address(first, chunk * width, kind)
-        masked_store(w, part, target, align, _spread(w, mask, stride, chunk))
+        masked_store(w, part, target, align, masks[chunk])
 
 
 def _all_lanes(type: str) -> Value:

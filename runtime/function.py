@@ -30,6 +30,7 @@ from pullback.tracer.interpret import find_nan
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
 from pullback.tracer.passes.long import warn_of_long
+from pullback.tracer.passes.pick import pick
 from pullback.tracer.passes.roll import roll
 from pullback.tracer.path import Answers, Path, Turn, packed_answers
 from pullback.tracer.trace import (
@@ -554,7 +555,7 @@ def _traced(
         graph = trace.builder.graph([*results, *(storages[i].node for i in writes), *asked])
         numbers: tuple[Any, ...] = ()
         if loops:
-            graph, numbers = roll(graph)
+            graph, numbers = roll(pick(graph))
             warn_of_long(graph)
         used = reachable([*graph.outputs, *graph.effects])
         outside = graph.parameters[len(parameters) :]

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_array_equal
 
 import pullback as pb
+from pullback.testing import check_grads
 from pullback.tracer.check import check_graph
 from pullback.tracer.errors import TracedValueError
 from pullback.tracer.ir import Graph
@@ -429,3 +430,73 @@ def test_an_index_that_is_read_and_added_to_is_checked_once() -> None:
         places[2] = bad
         with pytest.raises(IndexError, match=f"index {bad} is out of bounds"):
             gradient(table, places)
+
+
+# -- rows of computed tables -----------------------------------------------------------------------
+
+ROWS, COLUMNS = numbers(40, 3) / 50.0, np.linspace(-1.0, 1.0, 6).reshape(3, 2)
+PICKED = np.array([[3, -1], [0, 3]])
+
+PICKS: dict[str, Callable[..., Any]] = {
+    "elements": lambda x, i: (np.sin(x) * x - np.where(x > 0.5, x, 2.0))[i],
+    "products": lambda x, i: (np.exp(x @ COLUMNS) + 1.0)[i],
+    "sums": lambda x, i: np.sqrt(np.sum(x * x, axis=1))[i],
+    "spread": lambda x, i: (x[:, None, :] * COLUMNS.T - np.ones((40, 2, 3)))[i],
+    "joined": lambda x, i: np.concatenate([np.cos(x), x, x * x], axis=1)[i],
+    "moved": lambda x, i: np.transpose((x * 2.0).reshape(40, 3, 1), (0, 2, 1))[i],
+    "several": lambda x, i: (lambda y: y[i] * np.tanh(y)[i])(x + 1.0),
+    "one": lambda x, i: np.maximum(x @ COLUMNS, 0.1)[i[0, 1]],
+    "floats": lambda x, i: (x.astype(np.float32) + np.float32(1.0))[i],
+}
+
+
+@pytest.mark.parametrize("name", PICKS)
+def test_rows_are_computed_alone(name: str) -> None:
+    f = PICKS[name]
+    np.testing.assert_allclose(pb.jit(f)(ROWS, PICKED), f(ROWS, PICKED), rtol=1e-13)
+    graph = pb.jit(f).ir(ROWS, PICKED)
+    assert all(x.type.shape[:1] != (40,) for x in graph.nodes)
+    if name != "floats":
+        check_grads(lambda x: np.sum(f(x, PICKED) ** 2), (ROWS,), order=1)
+
+
+def test_tables_that_are_wanted_are_computed() -> None:
+    """As a whole, by other rows, or since most of the rows are picked."""
+    other = np.array([5, 7])
+    cases: list[Callable[..., Any]] = [
+        lambda x, i: (lambda y: (y, y[i]))(np.sin(x)),
+        lambda x, i: (lambda y: (y[i], y[other]))(np.sin(x)),
+        lambda x, i: np.sin(x)[np.arange(30)],
+        lambda x, i: np.sum(x[:, :, None] * np.ones(40), axis=0)[:, i],
+    ]
+    for f in cases:
+        whole = [x for x in pb.jit(f).ir(ROWS, PICKED).nodes if 40 in x.type.shape]
+        assert any(x.primitive.elementwise for x in whole)
+        for got, want in zip(pb.jit(f)(ROWS, PICKED), f(ROWS, PICKED), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-15)
+
+
+def test_tables_of_loops_and_batches_are_computed_once() -> None:
+    """However few rows each turn and each item picks."""
+    rates, places = np.linspace(0.1, 1.0, 40), np.arange(100) % 40
+
+    def loop(i: Any, r: Any) -> Any:
+        return pb.scan(lambda c, k: (c + np.exp(r)[k], None), 0.0, i)[0]
+
+    def items(i: Any, r: Any) -> Any:
+        return pb.vmap(lambda x, k: pb.grad(lambda x: x * np.exp(r)[k])(x))(np.ones(100), i)
+
+    for f, expected in ((loop, np.exp(rates)[places].sum()), (items, np.exp(rates)[places])):
+        graph = pb.jit(f).ir(places, rates)
+        applied = [line.split()[1] for line in graph.text().splitlines() if "= exp" in line]
+        assert applied == ["f64[40]"]
+        np.testing.assert_allclose(pb.jit(f)(places, rates), expected, rtol=1e-14)
+
+
+def test_rows_that_are_not_there() -> None:
+    function = pb.jit(PICKS["elements"])
+    for bad in (40, -41):
+        with pytest.raises(
+            IndexError, match=f"index {bad} is out of bounds for axis 0 with size 40"
+        ):
+            function(ROWS, np.array([0, bad]))

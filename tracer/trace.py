@@ -59,7 +59,8 @@ class Trace:
     ``values`` are what `known_value` has found out about nodes.
     ``replaced`` tells of nodes whose values another computation has found on its way: a loop that
     carries tangents has the results of the one without. ``path`` is there where the values of a
-    call are; ``sources`` are the captured values by their parameters.
+    call are; ``sources`` are the captured values by their parameters. What is traced may run
+    ``often``: for every turn of a loop, or every item of a batch.
     """
 
     def __init__(self) -> None:
@@ -73,6 +74,7 @@ class Trace:
         self.replaced: dict[Node, Node] = {}
         self.sources: dict[Node, Any] = {}
         self.path: Path | None = None
+        self.often = False
 
     def capture(self, value: Any, type: ArrayType) -> Node:
         """The parameter that stands for an outside array or outer tracer."""

@@ -19,10 +19,12 @@ from .errors import UnsupportedTypeError, at
 from .ir import LITERAL, Graph, Node, reachable, replay
 from .location import user_location
 from .passes import adjoint, tangent
+from .passes.pick import pick
 from .passes.roll import roll
 from .trace import (
     Storage,
     Tracer,
+    active_traces,
     current_trace,
     lift,
     new_trace,
@@ -75,15 +77,18 @@ def trace_function(
     arguments: Sequence[Tracer],
     at_arguments: bool | Sequence[bool] = False,
     loops: bool = True,
+    often: bool = False,
 ) -> Flat:
     """Trace ``function(*leaves)`` on parameters of the arguments' types.
 
     With ``at_arguments`` they have the values of the arguments, or those of them for which it is
     true: those of one call, where the function is traced for that. Repetitions become ``loops``,
-    unless what is made of the graph has to look at each operation by itself.
+    unless what is made of the graph has to look at each operation by itself. In what runs
+    ``often``, of tables that are the same each time more than the picked rows may be wanted.
     """
     at = repeat(at_arguments) if isinstance(at_arguments, bool) else at_arguments
     with new_trace() as trace:
+        trace.often = often
         nodes = [trace.builder.parameter(x.type) for x in arguments]
         known = zip(nodes, arguments, at, strict=False)
         trace.known.update((node, x.node) for node, x, yes in known if yes)
@@ -94,6 +99,8 @@ def trace_function(
         leaves, spec = tree.flatten(function(*parameters))
         outputs = [as_leaf(x) for x in leaves]
         graph = trace.builder.graph([operand_node(x) for x in outputs])
+    if loops and not often and not any(outer.often for outer in active_traces()):
+        graph = pick(graph)
     graph, numbers = roll(graph) if loops else (graph, ())
     captures = (*trace.captures, *numbers)
     return Flat(graph, captures, spec, tuple(x.weak for x in outputs))

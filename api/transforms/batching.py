@@ -81,7 +81,8 @@ def _vmap_body(
             args, kwargs = tree.unflatten(spec, xs)
             return fun(*args, **kwargs)
 
-        flat = trace_function(flat_function, examples, at_arguments=[not b for b in batched])
+        known = [not b for b in batched]
+        flat = trace_function(flat_function, examples, at_arguments=known, often=True)
         outputs, of_outputs = vectorized(flat, leaves, batched, size)
         places = _axes_by_leaf("out_axes", out_axes, flat.result(outputs))
         pairs = zip(outputs, of_outputs, places, strict=True)

@@ -70,7 +70,7 @@ def traced_step(
 
     with new_trace():
         given = [stand_in(x.type, x.weak) for x in first] + [stand_in(t) for t in slices]
-    return trace_function(flat_step, given)
+    return trace_function(flat_step, given, often=True)
 
 
 def _as_carried(x: Tracer, out: Node, out_is_weak: bool) -> Tracer:

@@ -115,10 +115,18 @@ neg = _row("neg", np.negative, lambda out, x: (-1.0,), 1, FIELD)
 add = _row("add", np.add, lambda out, x, y: (1.0, 1.0), 2, FIELD, symbol="+")
 sub = _row("sub", np.subtract, lambda out, x, y: (1.0, -1.0), 2, FIELD, symbol="-")
 mul = _row("mul", np.multiply, lambda out, x, y: (y, x), 2, FIELD, symbol="*")
+
+
+def _div_partials(out: Tracer, x: Tracer, y: Tracer) -> tuple[Tracer, Tracer]:
+    # All divisions are the one by y, which takes as long as several other steps.
+    inverse = 1.0 / y
+    return inverse, -out * inverse
+
+
 div = _row(
     "div",
     np.true_divide,
-    lambda out, x, y: (1.0 / y, -out / y),
+    _div_partials,
     2,
     INEXACT,
     low=(-2.0, 0.3),
@@ -232,7 +240,7 @@ log = _row("log", np.log, lambda out, x: (1.0 / x,), 1, INEXACT, low=0.1)
 log1p = _row("log1p", np.log1p, lambda out, x: (1.0 / (1.0 + x),), 1, INEXACT, low=-0.8)
 log2 = _row("log2", np.log2, lambda out, x: (1.0 / (x * LN2),), 1, INEXACT, low=0.1)
 log10 = _row("log10", np.log10, lambda out, x: (1.0 / (x * LN10),), 1, INEXACT, low=0.1)
-sqrt = _row("sqrt", np.sqrt, lambda out, x: (0.5 / out,), 1, INEXACT, low=0.1)
+sqrt = _row("sqrt", np.sqrt, lambda out, x: (0.5 * (1.0 / out),), 1, INEXACT, low=0.1)
 cbrt = _row("cbrt", np.cbrt, lambda out, x: (1.0 / (3.0 * out * out),), 1, low=0.1)
 logistic = _row("logistic", _scipy("expit"), lambda out, x: (out * (1.0 - out),), 1)
 

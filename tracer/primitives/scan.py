@@ -461,12 +461,14 @@ def pulled_back(
 ) -> list[Tracer | None]:
     """The cotangents of what a body takes, given those of the results of its loop.
 
-    Parts of constants are constants of the loop that goes back: see `lifted`.
+    Parts of constants are constants of the loop that goes back: see `lifted`. A constant of which
+    nothing but parts are used has no cotangent of its own.
     """
     lift = derived(body, ("lifted", layout.consts), lambda: lifted(body, layout.consts))
     fixed, others = operands[: layout.consts], operands[layout.consts :]
+    used = used_parameters(lift.body)[: layout.consts]
     wants = [
-        *wants[: layout.consts],
+        *(yes and is_used for yes, is_used in zip(wants, used, strict=False)),
         *(wants[i] for i in lift.source),
         *wants[layout.consts :],
     ]
