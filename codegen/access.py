@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-
-from pullback.tracer.data import dataclass, field
+from dataclasses import dataclass, field
 
 from .assembly import I64, PTR, FunctionWriter, Value, constant, lanes, vector
 from .elements import from_memory, memory_element, to_memory

@@ -6,9 +6,8 @@ import re
 import struct
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
-
-from pullback.tracer.data import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

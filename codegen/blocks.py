@@ -8,9 +8,8 @@ each of its rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-
-from pullback.tracer.data import dataclass, replace
 
 from .assembly import I64, FunctionWriter, Value, constant, vector
 from .elements import memory_element

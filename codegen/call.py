@@ -11,8 +11,7 @@ Whatever the code was not made for goes to the next record, and in the end to Py
 from __future__ import annotations
 
 import re
-
-from pullback.tracer.data import replace
+from dataclasses import replace
 
 from . import layout
 from .arena import OBJECTS, STATUS_SLOTS

@@ -6,8 +6,8 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from pullback.tracer.data import dataclass, field
 from pullback.tracer.primitives.callback import Callback
 
 from . import arena

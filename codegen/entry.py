@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.types import ArrayType
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pullback.tracer.data import dataclass, field
+from dataclasses import dataclass, field
 
 from . import layout
 from .assembly import I64, PTR, FunctionWriter, Value

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from pullback.tracer.data import dataclass, field
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, family
 from pullback.tracer.primitives.special import INCOMPLETE_DERIVATIVES
 from pullback.tracer.types import Shape

@@ -7,8 +7,7 @@ else touches is the values last written there; what a loop carries in it are its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-
-from pullback.tracer.data import dataclass, field
+from dataclasses import dataclass, field
 
 from .assembly import FunctionWriter, Value
 from .elements import from_memory, memory_element, to_memory

@@ -10,9 +10,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.ir import LITERAL, PARAMETER, Graph, Node, literal_value, replay
 from pullback.tracer.passes.batch import batch
 from pullback.tracer.passes.subgraph import derived, part

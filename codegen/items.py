@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from pullback.tracer.data import dataclass, field
 from pullback.tracer.ir import Node
 from pullback.tracer.types import Shape
 

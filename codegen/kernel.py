@@ -7,9 +7,9 @@ function of the loop indices; broadcasts, permutations, slices and flips are not
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from pullback.tracer.data import dataclass, field
 from pullback.tracer.ir import Node
 from pullback.tracer.primitives.callback import Callback
 from pullback.tracer.types import ArrayType, Shape

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from pullback.tracer.data import dataclass, field
 from pullback.tracer.ir import Node
 from pullback.tracer.types import INT64, is_float, row_major_strides
 

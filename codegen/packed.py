@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.ir import Node
 from pullback.tracer.primitive import Primitive
 from pullback.tracer.primitives.structure import reshape, slice

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.ir import Node
 from pullback.tracer.types import INT64, UINT64, row_major_strides
 

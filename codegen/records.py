@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.types import BOOL, DType
 
 from .access import Place

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-
-from pullback.tracer.data import replace
+from dataclasses import replace
 
 from .kernel import Affine, LoopKernel, Sink, Step
 from .steps import dependence

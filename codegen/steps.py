@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from pullback.tracer.data import dataclass, field
 from pullback.tracer.errors import LoweringError
 from pullback.tracer.ir import LITERAL, Node
 from pullback.tracer.types import Shape, row_major_strides

@@ -7,10 +7,10 @@ loop runs along the stretch between them as if there were none, and under them o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.types import row_major_strides
 
 from .access import Place

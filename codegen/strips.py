@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from pullback.tracer.data import dataclass, field, replace
 from pullback.tracer.types import ArrayType
 
 from .fuse import ARG_REDUCTIONS

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Final
 
-from pullback.tracer.data import dataclass, field
 from pullback.tracer.ir import LITERAL, Node
 from pullback.tracer.types import Shape, row_major_strides
 

@@ -10,10 +10,10 @@ import hashlib
 import threading
 from collections import OrderedDict
 from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pullback.codegen.entry import CHECKED, Entry
-from pullback.tracer.data import dataclass, field
 from pullback.tracer.ir import Graph
 from pullback.tracer.primitives.callback import Callback, debug_callback, pure_callback
 from pullback.tracer.text import inner_graphs

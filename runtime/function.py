@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -24,7 +25,6 @@ from pullback.codegen.entry import (
     Tree,
 )
 from pullback.tracer import tree
-from pullback.tracer.data import dataclass, replace
 from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.interpret import find_nan
 from pullback.tracer.ir import Graph, Node, reachable

@@ -4,6 +4,8 @@ is on disk already: so this module, and most of ``codegen`` with it, is loaded w
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from pullback.codegen.bufferize import bufferize
 from pullback.codegen.emit import Emission, emit
 from pullback.codegen.entry import Entry
@@ -28,7 +30,6 @@ from pullback.codegen.kernel import (
 from pullback.codegen.lowering import lowered
 from pullback.codegen.math.library import FAMILY
 from pullback.codegen.routines import routine_work
-from pullback.tracer.data import dataclass, replace
 from pullback.tracer.ir import Graph
 
 from .link import object_code

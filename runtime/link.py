@@ -9,13 +9,12 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite.binding import LLJIT, ModuleRef
-
-from pullback.tracer.data import dataclass
 
 from .errors import InternalError
 from .target import host, level_for, machine

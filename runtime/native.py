@@ -15,6 +15,7 @@ import struct
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from types import CellType, MethodType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -30,7 +31,6 @@ from pullback.codegen.entry import (
     Entry,
     objects_needed,
 )
-from pullback.tracer.data import dataclass
 from pullback.tracer.types import DTYPES
 
 from .libraries import ABSENT

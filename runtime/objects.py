@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias
 
 from pullback.codegen.entry import Entry, Site
-from pullback.tracer.data import dataclass, replace
 
 from .cache import digest, store
 from .link import object_code

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pullback.codegen.entry import Argument, Fields, Given, Items, Nothing, Static
 from pullback.tracer import tree
-from pullback.tracer.data import dataclass
 from pullback.tracer.errors import UnsupportedTypeError, at
 from pullback.tracer.location import user_location
 from pullback.tracer.trace import array_type, python_scalar

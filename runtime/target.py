@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from functools import cache
 
 import llvmlite.binding as llvm
 from llvmlite.binding import TargetMachine
-
-from pullback.tracer.data import dataclass
 
 LARGE_FUNCTION = 6000
 """Instructions in one function above which LLVM's optimising code generator, whose cost grows

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
-
-from .data import dataclass
 
 LIBRARIES = ("pullback", "numpy", "scipy", "optree")
 """Packages whose frames a location skips: it names the user's line."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from .data import dataclass, field
 from .ir import PARAMETER, Node
 from .location import Location, user_location
 from .trace import Trace, Tracer, active_traces

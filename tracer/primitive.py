@@ -8,9 +8,9 @@ higher orders and the table-driven tests follow from it. The machine code for it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from .data import dataclass
 from .errors import UnsupportedFunctionError, at
 from .location import user_location
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .data import dataclass, field
 from .errors import LeakedTracerError, TracedValueError, UnsupportedTypeError, at
 from .ir import Builder, Graph, Node, Params
 from .location import Location, user_location

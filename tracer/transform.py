@@ -8,13 +8,13 @@ outer trace) are parameters of its graph, so no two derivatives can be confused.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from . import tree
-from .data import dataclass
 from .errors import UnsupportedTypeError, at
 from .ir import LITERAL, Graph, Node, reachable, replay
 from .location import user_location

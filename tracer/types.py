@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
-
-from .data import dataclass
 
 DType: TypeAlias = "np.dtype[Any]"
 Shape: TypeAlias = tuple[int, ...]

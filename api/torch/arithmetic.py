@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.primitives import elementwise as rows
 from pullback.tracer.primitives.elementwise import where as choose
 

@@ -8,6 +8,7 @@ holds it, is computed by the same call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -16,7 +17,6 @@ import numpy as np
 from pullback.codegen.entry import Argument, Entry, Group, Leaf
 from pullback.runtime.compiler import Program, compile_graph
 from pullback.runtime.native import NativeCallable, Specialisation
-from pullback.tracer.data import dataclass
 from pullback.tracer.ir import Graph, replay
 from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.primitives.elementwise import stop_gradient

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.errors import at
 from pullback.tracer.location import user_location
 from pullback.tracer.types import ArrayType, DType, Shape

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.ir import Graph
 from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.passes.adjoint import pull_back

@@ -10,12 +10,12 @@ import sys
 import weakref
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace as replaced
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from pullback.tracer.data import replace as replaced
 from pullback.tracer.primitives.elementwise import stop_gradient, where
 from pullback.tracer.primitives.structure import broadcast
 from pullback.tracer.trace import Tracer, literal

@@ -11,12 +11,12 @@ import itertools
 import sys
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from pullback.tracer.data import dataclass, field
 from pullback.tracer.ir import Graph
 from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.location import Location, is_library

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from pullback.tracer.data import dataclass
 
 from .dtypes import bool_, get_default_dtype, int64
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, overload
 
 from pullback.runtime.function import Function
-from pullback.tracer.data import dataclass
 from pullback.tracer.errors import at
 from pullback.tracer.location import user_location
 from pullback.tracer.primitives.elementwise import convert

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
@@ -11,7 +12,6 @@ import numpy as np
 from pullback.runtime.function import Function, trace_signature
 from pullback.runtime.signature import ShapeDtype, Signature, take_apart
 from pullback.tracer import tree
-from pullback.tracer.data import dataclass
 from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph, Node
 from pullback.tracer.location import user_location

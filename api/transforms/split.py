@@ -7,11 +7,11 @@ residuals; the rest takes these, and tangents or cotangents, as often as it is c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pullback.runtime.function import Function
 from pullback.tracer import tree
-from pullback.tracer.data import dataclass
 from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph
 from pullback.tracer.location import user_location

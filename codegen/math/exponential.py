@@ -7,9 +7,8 @@ polynomial (Cody & Waite, Software Manual for the Elementary Functions, 1980, ch
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import log
-
-from pullback.tracer.data import dataclass
 
 from ..assembly import FunctionWriter, Value
 from .number import Coefficients, Number, choose, clamp, fma, greatest, polynomial

@@ -9,8 +9,7 @@ Library of Mathematical Functions 5.5 and 5.11).
 from __future__ import annotations
 
 import math
-
-from pullback.tracer.data import dataclass
+from dataclasses import dataclass
 
 from .iteration import through_double
 from .logarithm import INFINITY, NAN, log

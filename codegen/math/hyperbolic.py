@@ -6,7 +6,7 @@ a ``log1p`` whose argument is carried to twice the precision, ``atanh`` reduces 
 
 from __future__ import annotations
 
-from pullback.tracer.data import dataclass
+from dataclasses import dataclass
 
 from ..assembly import FunctionWriter, Value
 from .exponential import (

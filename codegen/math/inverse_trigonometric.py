@@ -6,7 +6,7 @@ numbers; the largest two terms are summed exactly.
 
 from __future__ import annotations
 
-from pullback.tracer.data import dataclass
+from dataclasses import dataclass
 
 from ..assembly import FunctionWriter, Value
 from .number import Coefficients, Number, careful_polynomial, choose, fma, polynomial

@@ -7,7 +7,7 @@ log(1 + f) = 2 atanh(s) (FreeBSD msun, e_log.c); in single precision a polynomia
 
 from __future__ import annotations
 
-from pullback.tracer.data import dataclass
+from dataclasses import dataclass
 
 from ..assembly import FunctionWriter, Value
 from .exponential import LN2_HIGH, LN2_LOW

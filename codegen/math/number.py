@@ -8,9 +8,8 @@ lanes), which combine with ``&``, ``|``, ``^`` and decide in ``choose``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-
-from pullback.tracer.data import dataclass
 
 from ..assembly import FLOATS, I1, FunctionWriter, Value, constant, element, lanes, like
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pullback.tracer.data import dataclass
+from dataclasses import dataclass
 
 from ..assembly import FunctionWriter, Value
 from .exponential import (

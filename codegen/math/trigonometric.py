@@ -7,9 +7,8 @@ x is reduced to r = x - n * pi/2, |r| <= pi/4, with pi/2 a sum of three numbers 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import pi
-
-from pullback.tracer.data import dataclass
 
 from ..assembly import FunctionWriter, Value
 from .number import Coefficients, Number, choose, fma, polynomial

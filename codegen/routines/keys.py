@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.types import DType
 
 from ..assembly import FunctionWriter, Value, constant, lanes, like, vector

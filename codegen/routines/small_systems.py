@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.ir import Node
 from pullback.tracer.types import is_complex
 

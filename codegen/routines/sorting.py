@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.ir import Node
 from pullback.tracer.types import ArrayType
 

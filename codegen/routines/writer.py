@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from pullback.tracer.data import dataclass
 from pullback.tracer.ir import Node
 from pullback.tracer.types import ArrayType, is_complex, real_dtype
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .. import tree
-from ..data import dataclass
 from ..errors import at
 from ..ir import Graph, Node, replay
 from ..location import user_location

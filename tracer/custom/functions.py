@@ -10,11 +10,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from .. import tree
-from ..data import dataclass, field
 from ..errors import at
 from ..ir import Graph
 from ..location import user_location

@@ -8,11 +8,11 @@ M. Giles, 2008, sections 2.3.1 and 2.3.2).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from .. import tree
-from ..data import dataclass
 from ..errors import UnsupportedFunctionError, at
 from ..ir import Graph
 from ..location import Location, user_location

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-from ..data import dataclass, field
 from ..errors import UnsupportedFunctionError, at
 from ..ir import LITERAL, PARAMETER, Graph, Node, reachable, replay
 from ..location import Location

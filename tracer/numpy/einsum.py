@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import string
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..data import dataclass
 from ..errors import at
 from ..location import user_location
 from ..primitives.indexing import gather

@@ -7,12 +7,12 @@ writing follow from that.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
 
 import numpy as np
 
-from ..data import dataclass
 from ..errors import at
 from ..location import user_location
 from ..primitives import structure as rows

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..data import dataclass
 from ..errors import TracedValueError, at
 from ..known import known_value
 from ..location import user_location

@@ -7,11 +7,11 @@ traced has to cancel in the difference.
 from __future__ import annotations
 
 import builtins
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..data import dataclass
 from ..errors import TracedValueError, at
 from ..ir import Node
 from ..ir import literal_value as known_value

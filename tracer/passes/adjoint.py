@@ -8,9 +8,9 @@ partial, never before, so an infinite or NaN partial at an unchosen place adds n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..data import dataclass
 from ..ir import PARAMETER, Graph, Node, Params, family, replay
 from ..primitive import NoDerivative, Primitive
 from ..trace import Tracer, current_trace, derivative_of, literal, new_trace

@@ -7,10 +7,10 @@ overlap are laid into one array side by side: each is computed at its own places
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..data import dataclass
 from ..ir import Node
 from ..trace import Tracer, literal
 from ..types import ArrayType

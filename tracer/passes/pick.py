@@ -8,8 +8,8 @@ those of the rows too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from ..data import dataclass, field
 from ..ir import LITERAL, PARAMETER, Builder, Graph, Node
 from ..primitives.indexing import gather
 from ..trace import Tracer, new_trace

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..data import dataclass
 from ..ir import Node
 from ..primitives.indexing import gather, scatter
 from ..primitives.structure import inverse, permute, reshape, slice, to_front

@@ -9,11 +9,11 @@ graph at once, in time proportional to the number of nodes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..data import dataclass
 from ..ir import PARAMETER, Graph, Node, literal_value
 from .views import SHOWING, Views
 

@@ -8,11 +8,11 @@ behind the loop is a carried value at its end, or one of the ys.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
-from ..data import dataclass, field
 from ..ir import Builder, Graph, Node, literal_value, reachable
 from ..primitives.scan import results_of
 from ..primitives.structure import broadcast, reshape, slice, update_slice, zeros

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import dataclass
 from ..ir import LITERAL, Node, Params, literal_value
 from ..primitive import TABLE, Primitive
 from ..types import BOOL, DType, is_integer

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..data import dataclass, field
 from ..ir import Node
 from ..primitives.elementwise import convert
 from ..primitives.structure import concatenate, iota, reshape

@@ -7,8 +7,8 @@ its use: where two turns read the same element, there is one node for both.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from ..data import dataclass, field
 from ..ir import Node
 
 SHOWING = frozenset(("slice", "reshape", "permute", "broadcast", "flip"))

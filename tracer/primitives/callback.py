@@ -9,13 +9,13 @@ printed as its name; a graph that was read from text cannot call it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from types import MethodType
 from typing import Any, NoReturn
 
 import numpy as np
 
 from .. import tree
-from ..data import dataclass, field, replace
 from ..errors import LeakedTracerError, UnsupportedFunctionError, at
 from ..location import Location, user_location
 from ..primitive import Domain, OfDtype, Primitive, register

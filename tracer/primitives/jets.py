@@ -10,9 +10,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from ..data import dataclass
 
 Orders = tuple[int, ...]
 """How often a function is differentiated, by each of its parameters."""

@@ -8,8 +8,8 @@ Nothing that computes is taken out: a cotangent that was not chosen has a mask i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..data import dataclass
 from ..ir import Graph, Node, replay
 from ..passes.subgraph import derived, part
 from ..trace import Tracer, current_trace

@@ -11,11 +11,11 @@ Algorithm 799: revolve, ACM Transactions on Mathematical Software 26, 2000).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..data import dataclass
 from ..ir import Graph, replay
 from ..passes.quiet import quiet
 from ..passes.subgraph import derived, with_outputs

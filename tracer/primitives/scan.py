@@ -9,12 +9,12 @@ what it was at the beginning of every step, which is what reverse mode reads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..data import dataclass
 from ..ir import LITERAL, PARAMETER, Graph, Node, replay
 from ..passes.quiet import quiet
 from ..passes.subgraph import derived, used_parameters, varying_outputs

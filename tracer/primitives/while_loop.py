@@ -9,11 +9,11 @@ the beginning of every turn; and the number of turns. Reverse mode goes back alo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..data import dataclass
 from ..ir import Graph, Node, replay
 from ..passes.quiet import quiet
 from ..passes.subgraph import derived

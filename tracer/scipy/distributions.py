@@ -12,12 +12,12 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..data import dataclass
 from ..errors import UnsupportedFunctionError, at
 from ..location import user_location
 from ..numpy.creation import asarray
