@@ -21,10 +21,10 @@ from .entry import RAISED, Entry, Group, Site
 from .frame import I8, I32, NULL, PARAMETERS, Frame
 from .math.library import FAMILY
 from .results import build_result, make_outputs, owned
+from .workspaces import ALIGNMENT, GIVE, TAKE, memory_of
 
 # Workspaces up to this size are on the stack.
 STACK_WORKSPACE = 4096
-WORKSPACE_ALIGNMENT = 64
 # LLVM's code generator without its optimisations: a quarter of the time, and no slower calls.
 ATTRIBUTES = "nounwind noinline optnone"
 
@@ -103,8 +103,7 @@ def _run(frame: Frame) -> None:
     for object in lent:
         f.call("Py_DecRef", "void", [object])
     if block is not None:
-        size = constant(I64, entry.workspace_bytes)
-        f.call("pullback.give_workspace", "void", [f.parameters[4], block, size])
+        f.call(GIVE, "void", [block])
     if any(symbol.startswith(FAMILY) for symbol in f.module.symbols):
         # SciPy's functions raise where its error state asks for it (scipy.special.errstate).
         raised = f.call("PyErr_Occurred", PTR, [])
@@ -138,16 +137,9 @@ def _workspace(frame: Frame) -> tuple[Value, Value | None]:
     if size == 0:
         return NULL, None
     if size <= STACK_WORKSPACE:
-        return f.alloca(I8, size, WORKSPACE_ALIGNMENT), None
-    block = f.call("pullback.take_workspace", PTR, [f.parameters[4], constant(I64, size)])
-    return _aligned(f, frame.require_made(block)), block
-
-
-def _aligned(f: FunctionWriter, block: Value) -> Value:
-    """The first aligned address of a block, which has room for it."""
-    up = f.address(block, WORKSPACE_ALIGNMENT - 1, I8)
-    mask = constant(I64, -WORKSPACE_ALIGNMENT)
-    return f.call("llvm.ptrmask.p0.i64", PTR, [up, mask])
+        return f.alloca(I8, size, ALIGNMENT), None
+    block = frame.require_made(f.call(TAKE, PTR, [constant(I64, size)]))
+    return memory_of(f, block), block
 
 
 def _raise_at_site(frame: Frame, number: Value, status: Value) -> None:

@@ -7,11 +7,8 @@ from contextlib import contextmanager
 
 from . import layout
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
-from .call import WORKSPACE_ALIGNMENT
 from .frame import I8, I32, NULL, PARAMETERS
-
-# A larger workspace is given back to the system after the call.
-KEPT_WORKSPACE = 1 << 28
+from .workspaces import FREE_ALL, GIVE, TAKE, write_workspaces
 
 DISPATCH = "pullback.dispatch"
 DISPATCH_UNLESS_TRACING = "pullback.dispatch_unless_tracing"
@@ -24,8 +21,9 @@ SUPPORT = (
     "pullback.find_keyword",
     "pullback.look_up",
     "pullback.descr_matches",
-    "pullback.take_workspace",
-    "pullback.give_workspace",
+    TAKE,
+    GIVE,
+    FREE_ALL,
     "pullback.release",
 )
 
@@ -40,8 +38,7 @@ def support_module() -> Module:
     _write_find_keyword(module)
     _write_look_up(module)
     _write_descr_matches(module)
-    _write_take_workspace(module)
-    _write_give_workspace(module)
+    write_workspaces(module)
     _write_release(module)
     for name in SUPPORT:
         module.symbols.discard(name)
@@ -186,40 +183,6 @@ def _write_descr_matches(module: Module) -> None:
     order = _field(f, descr, layout.DESCR_BYTEORDER, I8, 1)
     native = f.compare("ne", order, constant(I8, layout.FOREIGN_ORDER))
     f.ret(f.op("and", either, native))
-    f.finish()
-
-
-def _write_take_workspace(module: Module) -> None:
-    """Memory for a call: the record's, unless another call has taken it, or new.
-
-    Null, with an exception raised, if there is none.
-    """
-    f = FunctionWriter(module, "pullback.take_workspace", PTR, [(PTR, "record"), (I64, "size")])
-    record, size = f.parameters
-    kept = f.address(record, layout.RECORD_WORKSPACE, I8)
-    block = f.make(PTR, f"atomicrmw xchg {kept}, ptr null acquire")
-    with _leaving_if(f, f.compare("ne", block, NULL)):
-        f.ret(block)
-    total = f.add_index(size, WORKSPACE_ALIGNMENT)
-    new = f.call("PyMem_RawMalloc", PTR, [total])
-    with f.when(f.compare("eq", new, NULL)):
-        f.call("PyErr_NoMemory", PTR, [])
-    f.ret(new)
-    f.finish()
-
-
-def _write_give_workspace(module: Module) -> None:
-    """Give the memory back to the record; to the system what the record had, or what is large."""
-    parameters = [(PTR, "record"), (PTR, "block"), (I64, "size")]
-    f = FunctionWriter(module, "pullback.give_workspace", "void", parameters)
-    record, block, size = f.parameters
-    with _leaving_if(f, f.compare("sgt", size, constant(I64, KEPT_WORKSPACE))):
-        f.call("PyMem_RawFree", "void", [block])
-        f.ret()
-    kept = f.address(record, layout.RECORD_WORKSPACE, I8)
-    other = f.make(PTR, f"atomicrmw xchg {kept}, {block} release")
-    f.call("PyMem_RawFree", "void", [other])
-    f.ret()
     f.finish()
 
 

@@ -41,6 +41,7 @@ from pullback.tracer.text import inner_graphs
 from .cache import digest, store
 from .libraries import resolve
 from .link import Linked, assembly, load, object_code
+from .support import free_workspaces
 from .target import vector_bytes
 
 RELEASE_GIL_ABOVE = 20_000
@@ -157,7 +158,9 @@ _cache = _Cache()
 
 
 def clear_cache(disk: bool = False) -> None:
-    """Forget compiled programs; functions that have theirs keep them.
+    """Forget compiled programs, and give back memory that waits for the next calls.
+
+    Functions that have their programs keep them.
 
     With ``disk``, those that are kept for other processes too, in the directory that the
     environment variable ``PULLBACK_CACHE_DIR`` names (see ``docs/architecture.md``).
@@ -165,6 +168,7 @@ def clear_cache(disk: bool = False) -> None:
     >>> pb.clear_cache()
     """
     _cache.clear()
+    free_workspaces()
     kept = store() if disk else None
     if kept is not None:
         kept.clear()

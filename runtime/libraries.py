@@ -14,6 +14,7 @@ symbol                 what stands at the address
 ``numpy.LinAlgError``  the exception class
 ``pullback.absent``    the marker of a name that does not exist
 ``pullback.traces_under_way``  how many traces are under way, an i64
+``pullback.workspaces``  what waits of workspaces (``codegen/workspaces.py``)
 ``pullback.share_parts``  the function that has threads share a loop
 ``pullback.slow`` ...  a function that all entry points share (``codegen/support.py``)
 ``blas.dgemm`` ...     a routine of BLAS with Fortran's calling convention; integers in 64 bits
@@ -199,8 +200,10 @@ def _pullback(name: str) -> int:
         from .threads import pool
 
         return pool().address(f"pullback.{name}")
-    from .support import support
+    from .support import support, workspaces
 
+    if name == "workspaces":
+        return int(workspaces.ctypes.data)
     return support().address(f"pullback.{name}")
 
 

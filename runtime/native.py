@@ -163,13 +163,6 @@ class Record(_RecordSlots):
         self.objects = specialisation.objects
         _write(self, layout.RECORD_ENTRY, self._code.address(specialisation.name))
 
-    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
-        if ending():
-            return  # This module's names may be gone; the process's memory goes with it.
-        block = _read(self, layout.RECORD_WORKSPACE)
-        _write(self, layout.RECORD_WORKSPACE, 0)
-        ctypes.pythonapi.PyMem_RawFree(ctypes.c_void_p(block))
-
 
 class _CallableSlots(_CallableBytes):
     """The fields of a callable that are Python objects: they stand in alphabetical order."""
