@@ -6,6 +6,8 @@ that were under way at once. Whoever takes or gives a block holds the interprete
 
 from __future__ import annotations
 
+import sys
+
 from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
 
 ALIGNMENT = 64
@@ -16,6 +18,9 @@ FIRST, TOTAL = 0, 8
 
 KEPT = 1 << 28
 """Bytes that wait at most; what is given beyond that goes back to the system."""
+
+HUGE, PAGE, ADVICE = 1 << 22, 1 << 21, 14
+"""From so many bytes on Linux is asked for pages of 2 MB (``MADV_HUGEPAGE``), as NumPy asks it."""
 
 WORKSPACES = "pullback.workspaces"
 TAKE, GIVE, FREE_ALL = (
@@ -89,6 +94,12 @@ def _write_take(module: Module) -> None:
         f.call("PyErr_NoMemory", PTR, [])
         f.ret(NULL)
     f.store(size, f.address(new, SIZE, "i8"), 8)
+    if sys.platform == "linux":
+        with f.when(f.compare("sge", size, constant(I64, HUGE))):
+            up = f.address(new, PAGE - 1, "i8")
+            first = f.call("llvm.ptrmask.p0.i64", PTR, [up, constant(I64, -PAGE)])
+            length = f.op("sub", size, constant(I64, PAGE))
+            f.call("madvise", "i32", [first, length, constant("i32", ADVICE)])
     f.ret(new)
     f.finish()
 

@@ -73,12 +73,12 @@ class Lowered:
 
 @dataclass(slots=True)
 class Program:
-    """A compiled graph: its code and how it is called; the stages between are there to look at.
+    """A compiled graph: its code and how it is called.
 
     ``may_not_end`` tells whether a loop goes on as long as values say, ``symbols`` are what the
     code uses of others, ``callbacks`` the Python functions that it calls, in the order of their
-    numbers. Code that comes from disk has gone through no stages; they are gone through when
-    somebody looks.
+    numbers. The stages between graph and code are not kept: they take a hundred times the memory of
+    the code. They are gone through once more when somebody looks.
     """
 
     graph: Graph
@@ -88,25 +88,24 @@ class Program:
     symbols: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     callbacks: tuple[Callback, ...] = ()
-    _stages: Lowered | None = None
 
-    @property
-    def stages_between(self) -> Lowered:
+    def lowered(self) -> Lowered:
         """The stages between graph and code."""
-        if self._stages is None:
-            self._stages = _lower(self.graph, _Clock(self.seconds))
-            write_entry(self._stages.emission.module, self.entry)
-        return self._stages
+        clock = _Clock({})
+        between = _lower(self.graph, clock)
+        write_entry(between.emission.module, self.entry)
+        self.seconds = {**clock.seconds, **self.seconds}
+        return between
 
     @property
     def plan(self) -> Plan:
         """Kernels, buffers and bytes."""
-        return self.stages_between.plan
+        return self.lowered().plan
 
     @property
     def llvm(self) -> str:
         """The LLVM text."""
-        return self.stages_between.emission.module.text()
+        return self.lowered().emission.module.text()
 
     @property
     def assembly(self) -> str:
@@ -115,15 +114,16 @@ class Program:
 
     def stages(self) -> list[Stage]:
         """Every stage, from the traced graph to machine instructions."""
-        between, times = self.stages_between, self.seconds
+        between = self.lowered()
+        llvm, times = between.emission.module.text(), self.seconds
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
             Stage(", ".join(p.__name__ for p in LOWERING), between.graph.text(), times["lower"]),
             Stage("fuse, bufferize", between.plan.text(), times["fuse"] + times["bufferize"]),
-            Stage("emit", self.llvm, times["emit"]),
+            Stage("emit", llvm, times["emit"]),
             Stage(
                 "parse, compile, link",
-                self.assembly,
+                assembly(llvm),
                 sum(times.get(stage, 0.0) for stage in ("parse", "compile", "link")),
             ),
         ]
@@ -226,7 +226,7 @@ def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) 
     if disk is not None and parts is not None:
         record = Record(entry, endless, symbols, code)
         disk.put(digest("graph", *parts), record.to_bytes())
-    return Program(graph, entry, linked, endless, symbols, seconds, callbacks, between)
+    return Program(graph, entry, linked, endless, symbols, seconds, callbacks)
 
 
 def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | None:
