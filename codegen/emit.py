@@ -389,6 +389,7 @@ def _emit_inline(
 
 def _pointer(w: FunctionWriter, plan: Plan, buffer: Buffer) -> Value:
     inputs, outputs, workspace, _ = w.parameters
+    buffer = plan.shared.get(buffer, buffer)
     if buffer.kind == "workspace":
         return w.address(workspace, plan.workspace[buffer], "i8")
     table = inputs if buffer.kind == "input" else outputs

@@ -126,6 +126,9 @@ class Entry:
 
     ``expected`` are, for a path, the outputs that hold a call's answers, and the bytes that they
     have on this path. ``result`` is then a pair, of what the function returns and all answers.
+
+    The arrays that are the inputs numbered in ``donated`` may be returned with something else in
+    them; ``reused`` are pairs of an output and the input in whose array it is.
     """
 
     arguments: tuple[Given, ...]
@@ -139,6 +142,8 @@ class Entry:
     callbacks: int | None = None
     expected: tuple[tuple[int, bytes], ...] = ()
     keywords: tuple[int, ...] = ()
+    donated: tuple[int, ...] = ()
+    reused: tuple[tuple[int, int], ...] = ()
 
 
 def objects_needed(entry: Entry) -> int:

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pullback.codegen.bufferize import bufferize
@@ -92,7 +93,7 @@ class Program:
     def lowered(self) -> Lowered:
         """The stages between graph and code."""
         clock = _Clock({})
-        between = _lower(self.graph, clock)
+        between = _lower(self.graph, self.entry.donated, clock)
         write_entry(between.emission.module, self.entry)
         self.seconds = {**clock.seconds, **self.seconds}
         return between
@@ -203,7 +204,7 @@ def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) 
     """A new program, put on disk under ``parts``."""
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
-    between = _lower(graph, clock)
+    between = _lower(graph, entry.donated, clock)
     module, plan = between.emission.module, between.plan
     callbacks = tuple(between.emission.callbacks)
     assert not callbacks or entry.callbacks is not None, "nobody holds the Python functions"
@@ -213,6 +214,7 @@ def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) 
         sites=tuple(between.emission.sites),
         release_gil=work(plan) > RELEASE_GIL_ABOVE,
         callbacks=entry.callbacks if callbacks else None,
+        reused=tuple(plan.reused.items()),
     )
     write_entry(module, entry)
     text = module.text()
@@ -253,12 +255,12 @@ def may_raise(program: Program) -> bool:
     return any(symbol.startswith(FAMILY) for symbol in program.symbols)
 
 
-def _lower(graph: Graph, clock: _Clock) -> Lowered:
+def _lower(graph: Graph, donated: Sequence[int], clock: _Clock) -> Lowered:
     low = lowered(graph)
     clock.lap("lower")
     fusion = fuse(low)
     clock.lap("fuse")
-    plan = bufferize(fusion)
+    plan = bufferize(fusion, donated)
     clock.lap("bufferize")
     emission = emit(plan, vector_bytes())
     clock.lap("emit")
@@ -281,6 +283,7 @@ class Record:
             "workspace_bytes": entry.workspace_bytes,
             "sites": [[site.message, site.exception] for site in entry.sites],
             "release_gil": entry.release_gil,
+            "reused": entry.reused,
             "may_not_end": self.may_not_end,
             "symbols": self.symbols,
         }
@@ -296,6 +299,7 @@ class Record:
             workspace_bytes=head["workspace_bytes"],
             sites=tuple(Site(message, exception) for message, exception in head["sites"]),
             release_gil=head["release_gil"],
+            reused=tuple((output, given) for output, given in head["reused"]),
         )
         return cls(whole, head["may_not_end"], tuple(head["symbols"]), code)
 

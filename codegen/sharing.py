@@ -1,0 +1,77 @@
+"""Memory that arrays share, one after the other.
+
+A kernel that goes through two arrays element by element may write the one over the other, if it is
+the last to read that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .kernel import Buffer, Kernel, LoopKernel, Plan
+
+
+def share_memory(plan: Plan, donated: Sequence[int] | None) -> None:
+    """Note which temporaries lie in the memory of another array, and which outputs in an input's.
+
+    Temporaries may lie in an output, and outputs in the inputs numbered in ``donated``; None for a
+    plan inside another one, whose outputs may hold something else until they are written.
+    """
+    first, last = _lifetimes(plan.kernels)
+    for number in donated or ():
+        output = _output_for(plan, plan.inputs[number], first, last)
+        if output is not None:
+            plan.reused[output.number] = number
+    for i in reversed(range(len(plan.kernels))):
+        kernel = plan.kernels[i]
+        if not isinstance(kernel, LoopKernel):
+            continue
+        ending = [x for x in kernel.reads if x.kind == "workspace" and last[x] == i]
+        for target in (s.buffer for s in kernel.sinks if first[s.buffer] == i):
+            # What lies in an input already is not free before.
+            if target.kind == "output" and (donated is None or target.number in plan.reused):
+                continue
+            for source in sorted(ending, key=lambda b: (b.number, b.name)):
+                if source not in plan.shared and _in_place(kernel, source, target):
+                    plan.shared[source] = plan.shared.get(target, target)
+                    break
+
+
+def _lifetimes(kernels: Sequence[Kernel]) -> tuple[dict[Buffer, int], dict[Buffer, int]]:
+    """The first and the last kernel that each buffer is used by."""
+    first: dict[Buffer, int] = {}
+    last: dict[Buffer, int] = {}
+    for i, kernel in enumerate(kernels):
+        for buffer in kernel.reads | kernel.writes:
+            first.setdefault(buffer, i)
+            last[buffer] = i
+    return first, last
+
+
+def _output_for(
+    plan: Plan, given: Buffer, first: dict[Buffer, int], last: dict[Buffer, int]
+) -> Buffer | None:
+    """An output of the same type that is not written before the input has been read."""
+    for output in plan.outputs:
+        if output.type != given.type or output.number in plan.reused or output not in first:
+            continue
+        begun, read = first[output], last.get(given, -1)
+        if read < begun or (read == begun and _in_place(plan.kernels[begun], given, output)):
+            return output
+    return None
+
+
+def _in_place(kernel: Kernel, source: Buffer, target: Buffer) -> bool:
+    """Whether each element of the target is written where nothing but that of the source was read.
+
+    A turn of a loop reads all that it needs before it writes.
+    """
+    if not isinstance(kernel, LoopKernel) or source.type.size != target.type.size:
+        return False
+    if source.type.dtype.itemsize != target.type.dtype.itemsize:
+        return False
+    written = [s for s in kernel.sinks if s.buffer is target]
+    read = [s for s in kernel.steps if s.buffer is source]
+    return [s.kind for s in written] == ["store"] and all(
+        s.kind == "load" and s.index == written[0].index for s in read
+    )
