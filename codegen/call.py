@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from . import layout
 from .arena import OBJECTS, STATUS_SLOTS
-from .arguments import read_arguments, read_captures
+from .arguments import read_arguments, read_captures, require_apart
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
 from .entry import RAISED, Entry, Group, Site
 from .frame import I8, I32, NULL, PARAMETERS, Frame
@@ -52,6 +52,7 @@ def _write(module: Module, entry: Entry, name: str) -> None:
         _check_guards(frame)
     read_arguments(frame)
     read_captures(frame)
+    require_apart(frame)
     make_outputs(frame)
     _run(frame)
     if name == CHECKED:

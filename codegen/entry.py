@@ -52,7 +52,17 @@ class Fields:
     children: tuple[Given, ...]
 
 
-Given: TypeAlias = Argument | Static | Nothing | Items | Fields
+@dataclass(frozen=True)
+class Into:
+    """An argument, or a part of one: a writeable array of this type, plain as `Argument` says.
+
+    From left to right they are the arrays that the outputs of the kernels are written to.
+    """
+
+    type: ArrayType
+
+
+Given: TypeAlias = Argument | Static | Nothing | Items | Fields | Into
 """What is given in a call; its arguments, from left to right, are inputs of the kernels."""
 
 
@@ -129,6 +139,8 @@ class Entry:
 
     The arrays that are the inputs numbered in ``donated`` may be returned with something else in
     them; ``reused`` are pairs of an output and the input in whose array it is.
+
+    With ``into`` the last argument is made of arrays for the outputs, and is returned.
     """
 
     arguments: tuple[Given, ...]
@@ -144,6 +156,7 @@ class Entry:
     keywords: tuple[int, ...] = ()
     donated: tuple[int, ...] = ()
     reused: tuple[tuple[int, int], ...] = ()
+    into: bool = False
 
 
 def objects_needed(entry: Entry) -> int:
@@ -161,7 +174,7 @@ def arguments_of(given: Given) -> list[Argument]:
             return [given]
         case Items() | Fields():
             return [x for child in given.children for x in arguments_of(child)]
-        case Static() | Nothing():
+        case Static() | Nothing() | Into():
             return []
 
 
@@ -174,7 +187,7 @@ def _objects_given(given: Given) -> list[int]:
             return [*given.keys, *(i for child in given.children for i in _objects_given(child))]
         case Items():
             return [i for child in given.children for i in _objects_given(child)]
-        case Argument() | Nothing():
+        case Argument() | Nothing() | Into():
             return []
 
 

@@ -21,6 +21,7 @@ SUPPORT = (
     "pullback.find_keyword",
     "pullback.look_up",
     "pullback.descr_matches",
+    "pullback.lie_apart",
     TAKE,
     GIVE,
     FREE_ALL,
@@ -38,6 +39,7 @@ def support_module() -> Module:
     _write_find_keyword(module)
     _write_look_up(module)
     _write_descr_matches(module)
+    _write_lie_apart(module)
     write_workspaces(module)
     _write_release(module)
     for name in SUPPORT:
@@ -183,6 +185,28 @@ def _write_descr_matches(module: Module) -> None:
     order = _field(f, descr, layout.DESCR_BYTEORDER, I8, 1)
     native = f.compare("ne", order, constant(I8, layout.FOREIGN_ORDER))
     f.ret(f.op("and", either, native))
+    f.finish()
+
+
+def _write_lie_apart(module: Module) -> None:
+    """Whether the first arrays of a table share no memory with each other, nor with the rest."""
+    parameters = [(PTR, "table"), (PTR, "sizes"), (I64, "first"), (I64, "count")]
+    f = FunctionWriter(module, "pullback.lie_apart", I1, parameters)
+    table, sizes, first, count = f.parameters
+
+    def bounds(number: Value) -> tuple[Value, Value]:
+        start = f.load(PTR, f.address(table, number, PTR), 8)
+        return start, f.address(start, f.load(I64, f.address(sizes, number, I64), 8), I8)
+
+    with f.loop(0, first) as outer:
+        begin, end = bounds(outer.index)
+        following = f.add_index(outer.index, 1)
+        with f.when(f.compare("slt", following, count)), f.loop(following, count) as inner:
+            other, other_end = bounds(inner.index)
+            before, after = f.compare("ult", begin, other_end), f.compare("ult", other, end)
+            with _leaving_if(f, f.op("and", before, after)):
+                f.ret(constant(I1, False))
+    f.ret(constant(I1, True))
     f.finish()
 
 

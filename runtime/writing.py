@@ -53,6 +53,19 @@ def write_back(targets: Sequence[np.ndarray[Any, Any]], values: Sequence[Any]) -
         np.copyto(target, value)
 
 
+def spare_what_is_shared(leaves: list[Any], places: Iterable[int], captures: Sequence[Any]) -> None:
+    """Put copies in the place of donated arrays that must not be written to.
+
+    Those are read-only ones, and those that share memory with another array of the call.
+    """
+    for place in places:
+        donated = leaves[place]
+        others = [*(x for i, x in enumerate(leaves) if i != place), *captures]
+        arrays = [x for x in others if isinstance(x, np.ndarray)]
+        if not donated.flags.writeable or any(np.may_share_memory(donated, x) for x in arrays):
+            leaves[place] = donated.copy()
+
+
 def _repeats(x: np.ndarray[Any, Any]) -> bool:
     """Whether elements of an array are at one place in memory."""
     pairs = zip(x.shape, x.strides, strict=True)
