@@ -410,9 +410,9 @@ def _plan_workspace(plan: Plan) -> None:
                 first.setdefault(buffer, i)
                 last[buffer] = i
     for buffer, owner in plan.shared.items():
-        begun = first.pop(buffer)
+        earlier = first.pop(buffer)
         if owner in first:
-            first[owner] = min(first[owner], begun)
+            first[owner] = min(first[owner], earlier)
     starting: list[list[Buffer]] = [[] for _ in plan.kernels]
     ending: list[list[Buffer]] = [[] for _ in plan.kernels]
     for buffer in first:

@@ -62,9 +62,10 @@ def _output_for(
 
 
 def _in_place(kernel: Kernel, source: Buffer, target: Buffer) -> bool:
-    """Whether each element of the target is written where nothing but that of the source was read.
+    """Whether each element of the target is written where nothing is read any more.
 
-    A turn of a loop reads all that it needs before it writes.
+    A turn of a loop reads all that it needs before it writes, and what it reads of the source is at
+    the place where it writes; a kernel without loops is one turn.
     """
     if not isinstance(kernel, LoopKernel) or source.type.size != target.type.size:
         return False
@@ -72,6 +73,8 @@ def _in_place(kernel: Kernel, source: Buffer, target: Buffer) -> bool:
         return False
     written = [s for s in kernel.sinks if s.buffer is target]
     read = [s for s in kernel.steps if s.buffer is source]
-    return [s.kind for s in written] == ["store"] and all(
-        s.kind == "load" and s.index == written[0].index for s in read
-    )
+    if any(s.kind != "store" for s in written):
+        return False
+    if not kernel.extents:
+        return True
+    return len(written) == 1 and all(s.kind == "load" and s.index == written[0].index for s in read)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,8 @@ class Targets:
 
 def takes_out(function: Callable[..., Any]) -> bool:
     """Whether ``out`` is a parameter of the function itself, or may be."""
+    import inspect
+
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
@@ -102,12 +103,12 @@ def put_into(out: Any, result: Any) -> Any:
         types = [ArrayType(np.shape(x), np.asarray(x).dtype) for x in leaves]
         check_targets_fit(targets, spec, types)
         return copy_into(targets, leaves)
-    targets, given = tree.flatten(out)
-    if given != spec or not all(isinstance(x, Tracer) for x in targets):
+    traced, given = tree.flatten(out)
+    if given != spec or not all(isinstance(x, Tracer) for x in traced):
         raise TypeError(
             "within a function that is traced, out takes arrays that it has computed, in a tree "
             f"like the result{at(user_location())}"
         )
-    for target, value in zip(targets, leaves, strict=True):
+    for target, value in zip(traced, leaves, strict=True):
         target[...] = value
     return out
