@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -36,6 +35,7 @@ from pullback.codegen.lowering import LOWERING, lowered
 from pullback.codegen.math.library import FAMILY
 from pullback.codegen.routines import routine_work
 from pullback.tracer.ir import Graph
+from pullback.tracer.locks import new_lock
 from pullback.tracer.primitives.callback import Callback
 from pullback.tracer.text import inner_graphs
 
@@ -135,7 +135,7 @@ class _Cache:
 
     def __init__(self) -> None:
         self._programs: OrderedDict[bytes, Program] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def get(self, key: bytes) -> Program | None:
         with self._lock:

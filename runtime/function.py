@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import operator
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +32,7 @@ from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.interpret import find_nan
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
+from pullback.tracer.locks import new_lock
 from pullback.tracer.passes.long import warn_of_long
 from pullback.tracer.passes.pick import pick
 from pullback.tracer.passes.roll import roll
@@ -239,7 +239,7 @@ class Function(NativeCallable):
         self._guarded = (wrapped, *refers)
         self._versions: dict[Signature, list[Compiled]] = {}
         self._by_structure: dict[tree.TreeSpec, _Flat] = {}
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._direct = _Flat()
         self._direct.set_slow(_missed)
         self.set_slow(self._slow)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import sys
-import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pullback.tracer.locks import MAKING, once
 
 from .errors import InternalError
 from .target import host, level_for, machine
@@ -104,15 +103,10 @@ def load(code: bytes, symbols: Mapping[str, int], entries: Iterable[str] = ("ent
 
 _serial = itertools.count()
 # LLVM's objects are shared by all threads: one compiles at a time.
-_lock = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    # A child must not inherit a lock that a thread holds which it does not have.
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
+_lock = MAKING
 
 
-@cache
+@once
 def _linker() -> LLJIT:
     """The one linker; kept, and with it the code, until the process ends."""
     import llvmlite.binding as llvm

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 
 import numpy as np
 
 from pullback.codegen.support import SUPPORT, support_module
 from pullback.codegen.workspaces import FREE_ALL
+from pullback.tracer.locks import once
 
 from .cache import kept
 from .libraries import resolve
@@ -18,7 +18,7 @@ workspaces = np.zeros(2, np.int64)
 """What waits of workspaces, where machine code keeps account of it."""
 
 
-@cache
+@once
 def support() -> Linked:
     """Load them, from disk if they have been compiled before (3 ms)."""
     module = support_module()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pullback.tracer.locks import once
+
 if TYPE_CHECKING:
     from llvmlite.binding import TargetMachine
 
@@ -28,7 +30,7 @@ class Target:
         return f"+{feature}" in self.features.split(",")
 
 
-@cache
+@once
 def host() -> Target:
     """This machine. The first call loads LLVM (0.1 s)."""
     import llvmlite.binding as llvm
