@@ -18,7 +18,7 @@ from .errors import InternalError
 from .target import host, level_for, machine
 
 if TYPE_CHECKING:
-    from llvmlite.binding import LLJIT, ModuleRef
+    from llvmlite.binding import LLJIT, ModuleRef, ResourceTracker
 
 CONTEXT_LINES = 4
 
@@ -83,27 +83,61 @@ def assembly(text: str, level: int | None = None) -> str:
 
 def load(code: bytes, symbols: Mapping[str, int], entries: Iterable[str] = ("entry",)) -> Linked:
     """Load an object file into memory, every one into a name space of its own."""
+    names = tuple(entries)
+    held = np.empty((), object)
+    with _lock:
+        tracker = _linked(code, symbols, names)
+        addresses = {name: tracker[name] for name in names}
+        held[()] = _Loaded(tracker)
+        del tracker
+        _unload()
+    return Linked(addresses, held)
+
+
+def _linked(code: bytes, symbols: Mapping[str, int], names: Iterable[str]) -> ResourceTracker:
     import llvmlite.binding as llvm
 
     builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
     for name, address in symbols.items():
         builder.import_symbol(name, address)
-    names = tuple(entries)
     for name in names:
         builder.export_symbol(name)
-    with _lock:
-        try:
-            tracker = builder.link(_linker(), f"module{next(_serial)}")
-        except RuntimeError as error:
-            raise InternalError(f"object code does not link: {error}") from error
-    held = np.empty((), object)
-    held[()] = tracker
-    return Linked({name: tracker[name] for name in names}, held)
+    try:
+        return builder.link(_linker(), f"module{next(_serial)}")
+    except RuntimeError as error:
+        raise InternalError(f"object code does not link: {error}") from error
 
 
 _serial = itertools.count()
-# LLVM's objects are shared by all threads: one compiles at a time.
+# LLVM's objects are shared by all threads: one uses them at a time, and none while a process forks,
+# or the child would find them and the lock of llvmlite as another thread has left them.
 _lock = MAKING
+_unneeded: list[ResourceTracker] = []
+
+
+class _Loaded:
+    """Code that is in memory until nobody needs it."""
+
+    __slots__ = ("_tracker",)
+
+    def __init__(self, tracker: ResourceTracker) -> None:
+        self._tracker = tracker
+
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not ending():
+            _unneeded.append(self._tracker)
+            del self._tracker
+            _unload()
+
+
+def _unload() -> None:
+    """Let LLVM forget what nobody needs; if another thread is using LLVM, that one does it."""
+    if _lock.acquire(blocking=False):
+        try:
+            while _unneeded:
+                _unneeded.pop()
+        finally:
+            _lock.release()
 
 
 @once
