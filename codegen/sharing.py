@@ -6,9 +6,9 @@ the last to read that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from .kernel import Buffer, Kernel, LoopKernel, Plan
+from .kernel import Buffer, Kernel, LoopKernel, Plan, Strips
 
 
 def share_memory(plan: Plan, donated: Sequence[int] | None) -> None:
@@ -24,17 +24,21 @@ def share_memory(plan: Plan, donated: Sequence[int] | None) -> None:
             plan.reused[output.number] = number
     for i in reversed(range(len(plan.kernels))):
         kernel = plan.kernels[i]
-        if not isinstance(kernel, LoopKernel):
-            continue
-        ending = [x for x in kernel.reads if x.kind == "workspace" and last[x] == i]
-        for target in (s.buffer for s in kernel.sinks if first[s.buffer] == i):
+        read = kernel.reads - kernel.writes
+        ending = [x for x in _in_order(read) if x.kind == "workspace" and last[x] == i]
+        for target in _in_order(kernel.writes) if ending else ():
             # What lies in an input already is not free before.
-            if target.kind == "output" and (donated is None or target.number in plan.reused):
+            taken = target.kind == "output" and (donated is None or target.number in plan.reused)
+            if taken or first[target] < i:
                 continue
-            for source in sorted(ending, key=lambda b: (b.number, b.name)):
+            for source in ending:
                 if source not in plan.shared and _in_place(kernel, source, target):
                     plan.shared[source] = plan.shared.get(target, target)
                     break
+
+
+def _in_order(buffers: Iterable[Buffer]) -> list[Buffer]:
+    return sorted(buffers, key=lambda b: (b.number, b.name))
 
 
 def _lifetimes(kernels: Sequence[Kernel]) -> tuple[dict[Buffer, int], dict[Buffer, int]]:
@@ -65,16 +69,21 @@ def _in_place(kernel: Kernel, source: Buffer, target: Buffer) -> bool:
     """Whether each element of the target is written where nothing is read any more.
 
     A turn of a loop reads all that it needs before it writes, and what it reads of the source is at
-    the place where it writes; a kernel without loops is one turn.
+    the place where it writes; a kernel without loops is one turn. In strips, kernels that come
+    before the one that writes have read of the source what is in the strip.
     """
-    if not isinstance(kernel, LoopKernel) or source.type.size != target.type.size:
+    if not isinstance(kernel, LoopKernel | Strips) or source.type.size != target.type.size:
         return False
     if source.type.dtype.itemsize != target.type.dtype.itemsize:
         return False
-    written = [s for s in kernel.sinks if s.buffer is target]
-    read = [s for s in kernel.steps if s.buffer is source]
-    if any(s.kind != "store" for s in written):
+    loops = kernel.kernels if isinstance(kernel, Strips) else (kernel,)
+    written = [(n, s) for n, loop in enumerate(loops) for s in loop.sinks if s.buffer is target]
+    read = [(n, s) for n, loop in enumerate(loops) for s in loop.steps if s.buffer is source]
+    if any(sink.kind != "store" for _, sink in written):
         return False
-    if not kernel.extents:
+    if isinstance(kernel, LoopKernel) and not kernel.extents:
         return True
-    return len(written) == 1 and all(s.kind == "load" and s.index == written[0].index for s in read)
+    number, sink = written[0]
+    return len(written) == 1 and all(
+        n <= number and step.kind == "load" and step.index == sink.index for n, step in read
+    )
