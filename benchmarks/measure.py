@@ -37,13 +37,14 @@ class Times:
     """Seconds of a tool by round, and the most memory in bytes.
 
     ``first`` is of the first call in a process, ``again`` of one in a process that has compiled
-    other things before.
+    other things before. ``own`` is the most memory that is the process's own in calls after that.
     """
 
     first: float
     rounds: list[list[float]]
     memory: int
     again: float | None = None
+    own: int | None = None
 
     @property
     def best(self) -> float:
@@ -154,14 +155,16 @@ def measure(family: Family, plan: Plan) -> tuple[Measured, dict[str, str]]:
         for _ in range(plan.rounds):
             for tool, process in alive.items():
                 samples[tool].append(process.order(do="sample", **{"for": plan.seconds}))
+        memory = {tool: process.order(do="memory") for tool, process in alive.items()}
         times = {
             tool: Times(
                 firsts[tool],
                 samples[tool],
-                process.order(do="memory"),
+                memory[tool][0],
                 None
                 if family.fresh
                 else min(process.order(do="again") for _ in range(FIRST_CALLS)),
+                memory[tool][1],
             )
             for tool, process in alive.items()
         }
