@@ -14,6 +14,10 @@ import pytest
 import pullback as pb
 
 
+tree_map: Any = optree.tree_map
+tree_leaves: Any = optree.tree_leaves
+
+
 class Pair(NamedTuple):
     a: Any
     b: Any
@@ -25,7 +29,7 @@ def draw(*shape: int, seed: int = 0) -> np.ndarray[Any, Any]:
 
 def like(result: Any) -> Any:
     """Arrays for a result, full of what no result has in it."""
-    return optree.tree_map(lambda x: np.full(np.shape(x), 77, np.asarray(x).dtype), result)
+    return tree_map(lambda x: np.full(np.shape(x), 77, np.asarray(x).dtype), result)
 
 
 X, M = draw(6), draw(3, 4, seed=1)
@@ -71,13 +75,13 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_results_are_in_what_is_given(name: str) -> None:
     function, args = FUNCTIONS[name]
-    fresh = optree.tree_map(np.copy, args)
+    fresh = tree_map(np.copy, args)
     expected = function(*fresh)
     for _ in range(3):
         given = like(expected)
-        fresh = optree.tree_map(np.copy, args)
+        fresh = tree_map(np.copy, args)
         assert function(*fresh, out=given) is given
-        optree.tree_map(np.testing.assert_array_equal, given, expected)
+        tree_map(np.testing.assert_array_equal, given, expected)
 
 
 def backwards(x: Any) -> Any:
@@ -230,18 +234,18 @@ DONATIONS: dict[str, Donation] = {
 @pytest.mark.parametrize("name", DONATIONS)
 def test_donated_arrays_hold_the_result(name: str) -> None:
     case = DONATIONS[name]
-    expected = case.function(*optree.tree_map(np.copy, case.args))
+    expected = case.function(*tree_map(np.copy, case.args))
     compiled = pb.jit(case.function, donate_argnums=case.donated)
     number = case.donated if isinstance(case.donated, int) else case.donated[0]
     for _ in range(3):
-        args = optree.tree_map(lambda x: np.copy(x) if isinstance(x, np.ndarray) else x, case.args)
+        args = tree_map(lambda x: np.copy(x) if isinstance(x, np.ndarray) else x, case.args)
         result = compiled(*args)
-        optree.tree_map(
+        tree_map(
             lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-15), result, expected
         )
         if case.reused is not None:
-            leaves = optree.tree_leaves(args[number])
-            found = optree.tree_leaves(case.reused(result))
+            leaves = tree_leaves(args[number])
+            found = tree_leaves(case.reused(result))
             assert any(a is b for a in leaves for b in found)
 
 

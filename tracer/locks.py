@@ -10,27 +10,15 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
-
-
-class Lock(Protocol):
-    """What `threading.RLock` makes."""
-
-    def acquire(self) -> bool: ...
-
-    def release(self) -> None: ...
-
-    def __enter__(self) -> bool: ...
-
-    def __exit__(self, *error: object) -> None: ...
 
 
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-def new_lock() -> Lock:
+def new_lock() -> threading.RLock:
     """A lock that one thread may take several times, and that a child process finds free."""
     lock = threading.RLock()
     _locks.add(lock)
