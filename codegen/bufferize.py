@@ -49,12 +49,8 @@ from .repeat import HANDLE, repeat_kernel, while_kernel
 from .reversal import reversal_kernel
 from .routines import routine_scratch
 from .schedule import schedule
-<<<<<<< HEAD
-from .split import split
-=======
 from .sharing import share_memory
-from .split import body_work, split
->>>>>>> 3b70924 (Temporaries lie in the memory of what is written over them, outputs included)
+from .split import split
 from .steps import Body, identity_rows
 from .strips import in_strips
 from .unroll import small_runs, unrolled_kernel
@@ -97,12 +93,8 @@ def bufferize(fusion: Fusion, donated: Sequence[int] | None = None) -> Plan:
             kernels += [
                 k for group in groups for k in _group_kernels(group, buffers, stored([group]))
             ]
-<<<<<<< HEAD
     plan = Plan(tuple(inputs), tuple(outputs), [*_in_parts(kernels), *copies])
-=======
-    plan = Plan(tuple(inputs), tuple(outputs), [*kernels, *copies])
     share_memory(plan, donated)
->>>>>>> 3b70924 (Temporaries lie in the memory of what is written over them, outputs included)
     _plan_workspace(plan)
     return plan
 

@@ -13,7 +13,6 @@ import pytest
 
 import pullback as pb
 
-
 tree_map: Any = optree.tree_map
 tree_leaves: Any = optree.tree_leaves
 
