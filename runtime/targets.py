@@ -14,6 +14,8 @@ from pullback.tracer.location import user_location
 from pullback.tracer.trace import Tracer
 from pullback.tracer.types import ArrayType
 
+from .writing import share_memory
+
 OUT = "out"
 
 
@@ -50,7 +52,7 @@ def targets_of(out: Any) -> Targets:
             raise TypeError(f"out takes arrays, got a {type(leaf).__name__}{at(user_location())}")
         if not leaf.flags.writeable:
             raise ValueError(f"an array given as out is read-only{at(user_location())}")
-        if any(np.may_share_memory(leaf, x) for x in leaves[:number]):
+        if any(share_memory(leaf, x) for x in leaves[:number]):
             raise ValueError(
                 f"two arrays given as out share memory; give each result one{at(user_location())}"
             )

@@ -39,7 +39,7 @@ def check_targets(
         if not target.flags.writeable:
             raise ValueError(f"assignment destination is read-only{at(user_location())}")
         others = [*(x for i, x in enumerate(given) if i != number), *captures]
-        if _repeats(target) or any(_share_memory(target, x) for x in others):
+        if _repeats(target) or any(share_memory(target, x) for x in others):
             raise ValueError(
                 "an argument that a compiled function writes to shares memory with another array "
                 f"that it uses\n  pass a copy of one of them{at(user_location())}"
@@ -72,7 +72,8 @@ def _repeats(x: np.ndarray[Any, Any]) -> bool:
     return any(extent > 1 and stride == 0 for extent, stride in pairs)
 
 
-def _share_memory(x: np.ndarray[Any, Any], other: Any) -> bool:
+def share_memory(x: np.ndarray[Any, Any], other: Any) -> bool:
+    """Whether an array has an element in common with something, or nobody finds out soon."""
     if not isinstance(other, np.ndarray) or not np.may_share_memory(x, other):
         return False
     try:

@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import sys
+import sysconfig
 import threading
 import weakref
 from collections.abc import Callable
@@ -29,7 +30,13 @@ from pullback.codegen.entry import (
 )
 from pullback.runtime.libraries import resolve
 from pullback.runtime.link import link
-from pullback.runtime.native import ABSENT, Guard, NativeCallable, Specialisation
+from pullback.runtime.native import (
+    ABSENT,
+    Guard,
+    NativeCallable,
+    Specialisation,
+    _check_interpreter,
+)
 from pullback.runtime.support import workspaces
 from pullback.tracer.types import BOOL, DTYPES, FLOAT64, INT64, ArrayType, scalar
 
@@ -499,6 +506,12 @@ def test_no_memory_for_the_workspace():
     entry = Entry((X,), (VECTOR,), Leaf(0), workspace_bytes=2**60)
     function = make(entry, DOUBLE)
     assert leaks_nothing(lambda: raises(MemoryError, function, vector()))
+
+
+def test_builds_without_a_global_lock_are_refused(monkeypatch):
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda name: name == "Py_GIL_DISABLED")
+    with pytest.raises(NotImplementedError, match="free-threaded builds of Python"):
+        _check_interpreter()
 
 
 # -- who owns what ---------------------------------------------------------------------------------

@@ -83,6 +83,11 @@ def test_results_are_in_what_is_given(name: str) -> None:
         tree_map(np.testing.assert_array_equal, given, expected)
 
 
+SHARED = np.empty(9)
+two = pb.jit(lambda x: (x, 2.0 * x))
+one = pb.jit(lambda x: 2.0 * x)
+
+
 def backwards(x: Any) -> Any:
     return np.cumsum(x[::-1]) + x[0]
 
@@ -108,6 +113,12 @@ def test_given_arrays_may_lie_anywhere(name: str) -> None:
         np.testing.assert_allclose(out, expected, rtol=1e-15)
 
 
+def test_columns_of_one_array_may_be_given() -> None:
+    columns = np.empty((6, 2))
+    two(X, out=(columns[:, 0], columns[:, 1]))
+    np.testing.assert_array_equal(columns, np.stack([X, 2.0 * X], 1))
+
+
 def test_what_is_captured_may_be_given() -> None:
     table = np.arange(4.0)
     function = pb.jit(lambda x: table[::-1] + x)
@@ -122,9 +133,6 @@ def read_only() -> Any:
     return x
 
 
-SHARED = np.empty(9)
-two = pb.jit(lambda x: (x, 2.0 * x))
-one = pb.jit(lambda x: 2.0 * x)
 BAD: list[tuple[Any, Any, type[Exception], str]] = [
     (one, np.empty(5), ValueError, r"out has an array of shape \(5,\) for a result f64\[6\]"),
     (one, np.empty(6, np.float32), TypeError, r"an array of dtype float32 for a result f64\[6\]"),
