@@ -7,8 +7,9 @@ the last to read that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from .kernel import Buffer, Kernel, LoopKernel, Plan, Strips
+from .kernel import Buffer, Kernel, LoopKernel, Plan, Sink, Step, Strips
 
 
 def share_memory(plan: Plan, donated: Sequence[int] | None) -> None:
@@ -26,15 +27,18 @@ def share_memory(plan: Plan, donated: Sequence[int] | None) -> None:
         kernel = plan.kernels[i]
         read = kernel.reads - kernel.writes
         ending = [x for x in _in_order(read) if x.kind == "workspace" and last[x] == i]
-        for target in _in_order(kernel.writes) if ending else ():
+        if not ending or not isinstance(kernel, LoopKernel | Strips):
+            continue
+        accesses = _Accesses.of(kernel)
+        for target in _in_order(kernel.writes):
             # What lies in an input already is not free before.
             taken = target.kind == "output" and (donated is None or target.number in plan.reused)
             if taken or first[target] < i:
                 continue
-            for source in ending:
-                if source not in plan.shared and _in_place(kernel, source, target):
-                    plan.shared[source] = plan.shared.get(target, target)
-                    break
+            source = next((x for x in ending if accesses.in_place(x, target)), None)
+            if source is not None:
+                plan.shared[source] = plan.shared.get(target, target)
+                ending.remove(source)
 
 
 def _in_order(buffers: Iterable[Buffer]) -> list[Buffer]:
@@ -60,30 +64,52 @@ def _output_for(
         if output.type != given.type or output.number in plan.reused or output not in first:
             continue
         begun, read = first[output], last.get(given, -1)
-        if read < begun or (read == begun and _in_place(plan.kernels[begun], given, output)):
+        kernel, free = plan.kernels[begun], read < begun
+        if read == begun and isinstance(kernel, LoopKernel | Strips):
+            free = _Accesses.of(kernel).in_place(given, output)
+        if free:
             return output
     return None
 
 
-def _in_place(kernel: Kernel, source: Buffer, target: Buffer) -> bool:
-    """Whether each element of the target is written where nothing is read any more.
+@dataclass(frozen=True, slots=True)
+class _Accesses:
+    """What a kernel reads and writes of each buffer, with the numbers of its loops."""
 
-    A turn of a loop reads all that it needs before it writes, and what it reads of the source is at
-    the place where it writes; a kernel without loops is one turn. In strips, kernels that come
-    before the one that writes have read of the source what is in the strip.
-    """
-    if not isinstance(kernel, LoopKernel | Strips) or source.type.size != target.type.size:
-        return False
-    if source.type.dtype.itemsize != target.type.dtype.itemsize:
-        return False
-    loops = kernel.kernels if isinstance(kernel, Strips) else (kernel,)
-    written = [(n, s) for n, loop in enumerate(loops) for s in loop.sinks if s.buffer is target]
-    read = [(n, s) for n, loop in enumerate(loops) for s in loop.steps if s.buffer is source]
-    if any(sink.kind != "store" for _, sink in written):
-        return False
-    if isinstance(kernel, LoopKernel) and not kernel.extents:
-        return True
-    number, sink = written[0]
-    return len(written) == 1 and all(
-        n <= number and step.kind == "load" and step.index == sink.index for n, step in read
-    )
+    straight: bool
+    read: dict[Buffer, list[tuple[int, Step]]]
+    written: dict[Buffer, list[tuple[int, Sink]]]
+
+    @classmethod
+    def of(cls, kernel: LoopKernel | Strips) -> _Accesses:
+        loops = kernel.kernels if isinstance(kernel, Strips) else (kernel,)
+        straight = isinstance(kernel, LoopKernel) and not kernel.extents
+        found = cls(straight, {}, {})
+        for number, loop in enumerate(loops):
+            for step in loop.steps:
+                if step.buffer is not None:
+                    found.read.setdefault(step.buffer, []).append((number, step))
+            for sink in loop.sinks:
+                found.written.setdefault(sink.buffer, []).append((number, sink))
+        return found
+
+    def in_place(self, source: Buffer, target: Buffer) -> bool:
+        """Whether each element of the target is written where nothing is read any more.
+
+        A turn of a loop reads all that it needs before it writes, and what it reads of the source
+        is at the place where it writes; a kernel without loops is one turn. In strips, kernels that
+        come before the one that writes have read of the source what is in the strip.
+        """
+        one, other = source.type, target.type
+        if one.size != other.size or one.dtype.itemsize != other.dtype.itemsize:
+            return False
+        written = self.written[target]
+        if any(sink.kind != "store" for _, sink in written):
+            return False
+        if self.straight:
+            return True
+        number, sink = written[0]
+        return len(written) == 1 and all(
+            n <= number and step.kind == "load" and step.index == sink.index
+            for n, step in self.read.get(source, ())
+        )
