@@ -9,6 +9,7 @@ from . import layout
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
 from .call import WORKSPACE_ALIGNMENT
 from .frame import I8, I32, NULL, PARAMETERS
+from .half_bits import HALF_CALLS, write_half_conversions
 
 # A larger workspace is given back to the system after the call.
 KEPT_WORKSPACE = 1 << 28
@@ -27,6 +28,7 @@ SUPPORT = (
     "pullback.take_workspace",
     "pullback.give_workspace",
     "pullback.release",
+    *HALF_CALLS.values(),
 )
 
 
@@ -43,6 +45,7 @@ def support_module() -> Module:
     _write_take_workspace(module)
     _write_give_workspace(module)
     _write_release(module)
+    write_half_conversions(module)
     for name in SUPPORT:
         module.symbols.discard(name)
         module.declarations.pop(name, None)

@@ -95,7 +95,7 @@ def reduce(x: Number) -> Argument:
 
 def sine_of_pi(x: Number) -> tuple[Number, Number]:
     """``(sin(pi r), r)`` for r = x less the nearest integer."""
-    r = x - x.call("roundeven")
+    r = x - x.call("rint")
     return r * horner(r * r, SINE), r
 
 
