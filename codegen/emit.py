@@ -91,7 +91,7 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     """
     uses = _applied(plan)
     often = frozenset(name for name, count in uses.items() if count > INLINED)
-    emission = Emission(Module(often=often), [], vector_bytes)
+    emission = Emission(Module(often=often, avx512=vector_bytes == 64), [], vector_bytes)
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
     freed = takes_memory_within(plan)
     name, linkage = ("steps", "internal") if freed else ("run", "")

@@ -44,7 +44,7 @@ class Target:
     @property
     def vector_bytes(self) -> int:
         """Width of the widest vector registers in bytes: 64, 32 or 16, as those of NEON."""
-        if self.has("avx512f"):
+        if self.has("avx512f") and self.has("avx512vl"):
             return 64
         return 32 if self.has("avx") else 16
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from ..assembly import FunctionWriter
 from .exponential import exp
+from .exponents import INFINITY
 from .iteration import through_double
-from .logarithm import INFINITY
 from .number import Number, choose, fma, polynomial
 
 BORDER = 15.0

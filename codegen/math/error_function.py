@@ -7,12 +7,11 @@ from .exponential import (
     EXP,
     LN2_LOW,
     exp_minus_one,
-    power_of_two,
     reduce_exponent,
-    scale_down,
 )
+from .exponents import power_of_two, scale_down
 from .number import Coefficients, Number, careful_polynomial, choose, fma, least, polynomial
-from .power import Sum, ordered_sum, product
+from .sums import Sum, ordered_sum, product
 
 # erf(x)/x - 1 in powers of x**2 for |x| <= 1, minimax of the error relative to erf x, by the
 # Remez algorithm; 2**-54.7 and 2**-29.4.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from .exponents import INFINITY
 from .iteration import through_double
-from .logarithm import INFINITY, log
+from .logarithm import log
 from .number import Number, careful_polynomial, choose, least
 
 # erfinv(x)/x in powers of -log(1 - x**2) - 3/2, up to 3 (the variable is that of M. Giles,

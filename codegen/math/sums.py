@@ -1,0 +1,28 @@
+"""Numbers to twice the precision, as sums of two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .number import Number, fma
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A number to twice the precision: ``high + low``, low under an ulp of high or so."""
+
+    high: Number
+    low: Number
+
+
+def product(a: Sum, b: Sum) -> Sum:
+    """Product of two such numbers (Dekker's, with fused multiply-adds)."""
+    high = a.high * b.high
+    low = fma(a.high, b.high, -high)
+    return Sum(high, fma(a.high, b.low, fma(a.low, b.high, low)))
+
+
+def ordered_sum(a: Number, b: Number, low: Number | float) -> Sum:
+    """``a + b + low`` for |a| >= |b| or a = 0 (Dekker's sum)."""
+    high = a + b
+    return Sum(high, a - high + b + low)
