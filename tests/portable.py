@@ -58,7 +58,8 @@ def every_line(x: Any) -> Any:
     """Elementary functions, each where it is real."""
     unit, above = x / (1.0 + abs(x)), 1.0 + abs(x)
     lines = [
-        np.exp(x), np.exp2(x), np.expm1(x), np.log1p(above), np.sqrt(above), np.cbrt(x), np.sin(x), np.cos(x), np.tan(x),
+        np.exp(x), np.exp2(x), np.expm1(x), np.log1p(above), np.sqrt(above), np.cbrt(x),
+        np.sin(x), np.cos(x), np.tan(x),
         np.arcsin(unit), np.arccos(unit), np.arctan(x), np.sinh(x), np.cosh(x), np.tanh(x),
         np.arcsinh(x), np.arccosh(above), np.arctanh(unit), np.arctan2(x, above),
         np.logaddexp(x, 1.0), np.hypot(x, 2.0), np.sin(1e12 * x),

@@ -26,3 +26,10 @@ def ordered_sum(a: Number, b: Number, low: Number | float) -> Sum:
     """``a + b + low`` for |a| >= |b| or a = 0 (Dekker's sum)."""
     high = a + b
     return Sum(high, a - high + b + low)
+
+
+def quotient(a: Sum, b: Sum, inverse: Number) -> Sum:
+    """Quotient of two such numbers, given the rounded inverse of the divisor."""
+    high = a.high * inverse
+    rest = fma(-high, b.low, fma(-high, b.high, a.high)) + a.low
+    return Sum(high, rest * inverse)
