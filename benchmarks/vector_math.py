@@ -258,6 +258,14 @@ def table(dtype: str, names: Sequence[str], errors: Callable[[str, str], list[st
     return "".join(lines)
 
 
+def errors_of(name: str, dtype: str) -> list[str]:
+    """The columns of errors."""
+    from tests.accuracy import worst_error
+
+    ulps, place = worst_error(name, dtype)
+    return [f"{ulps:.2f}", ", ".join(f"{x:.6g}" for x in place)] if place else ["exact", ""]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*", metavar="FUNCTION")
@@ -267,9 +275,16 @@ def main() -> None:
     if asked.work:
         work(asked.work)
         return
-    errors = None
-    for dtype in DTYPES:
-        text = table(dtype, asked.names or list(ROWS), errors)
+    sys.path.insert(0, str(ROOT))
+    errors = None if asked.times else errors_of
+    tables = {dtype: table(dtype, asked.names or list(ROWS), errors) for dtype in DTYPES}
+    if errors and not asked.names:
+        page = PAGE.read_text(encoding="utf-8")
+        for dtype, text in tables.items():
+            begin, end = (f"<!-- {word} {dtype} -->\n" for word in ("measured", "end of"))
+            before, rest = page.split(begin)
+            page = before + begin + text + end + rest.split(end)[1]
+        PAGE.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -266,4 +266,7 @@ def operands(name: str, dtype: str, count: int, seed: int = 0) -> list[Array]:
     if name in TWO_OPERANDS:
         return _pairs(name, rng, dtype, count)
     dense = [rng.uniform(low, high, count) for low, high in DENSE.get(name, [(-10, 10)])]
+    if name in {"sin", "cos", "tan"}:
+        # Near zeros and poles.
+        dense.append(np.rint(rng.uniform(-1e5, 1e5, count)) * (np.pi / 2))
     return [np.concatenate([_any_bits(rng, dtype, count), *dense]).astype(DTYPES[dtype])]
