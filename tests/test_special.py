@@ -122,7 +122,8 @@ POWERS: dict[str, Region] = {
     "i1e": ((-10.0, 5.0),),
 }
 BOUNDS = {
-    "i0": 4.0, "i1": 4.5, "i0e": 4.5, "i1e": 5.0, "zeta": 4.5,
+    **dict.fromkeys(("erfinv", "erfcinv", "ndtri", "ndtr", "i0", "i1", "i0e", "i1e"), 1.5),
+    "erfcx": 1.75, "log_ndtr": 2.0, "zeta": 4.5,
     **{
         name: 500.0 if sum(orders) == 1 else 5000.0
         for name, (_, orders) in rows.INCOMPLETE_DERIVATIVES.items()
@@ -130,9 +131,9 @@ BOUNDS = {
 }  # fmt: skip
 BOUND = 3.5
 """In double precision, where nothing else is said."""
-BOUNDS |= dict.fromkeys(("erfinv", "erfcinv", "ndtri", "ndtr"), 1.5)
-BOUNDS |= {"erfcx": 1.75, "log_ndtr": 2.0}
-NATIVE = ("erfinv", "erfcinv", "ndtri", "erfcx", "ndtr", "log_ndtr")
+NATIVE = (
+    "erfinv", "erfcinv", "ndtri", "erfcx", "ndtr", "log_ndtr", "i0", "i1", "i0e", "i1e",
+)  # fmt: skip
 """Those that single precision has formulas of its own for."""
 BOUND_OF_SINGLE = 2.0
 

@@ -33,3 +33,10 @@ def quotient(a: Sum, b: Sum, inverse: Number) -> Sum:
     high = a.high * inverse
     rest = fma(-high, b.low, fma(-high, b.high, a.high)) + a.low
     return Sum(high, rest * inverse)
+
+
+def plus(a: Sum, b: Number) -> Sum:
+    """Sum of two numbers of which either may be the larger (Knuth's sum)."""
+    high = a.high + b
+    part = high - a.high
+    return Sum(high, a.high - (high - part) + (b - part) + a.low)
