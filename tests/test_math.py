@@ -31,7 +31,10 @@ from .elementary import (
 
 BOUND = 1.5
 BOUNDS_OF_SINGLE = {"logistic": 1.75}
-WITH_TABLES = {("pow", "f64"), *((name, "f32") for name in ("pow", "log", "log2", "log10"))}
+WITH_TABLES = {
+    ("pow", "f64"),
+    *((name, "f32") for name in ("pow", "log", "log2", "log10", "log_of_sum")),
+}
 BULK, FEW = 4000, 60
 
 both_types = pytest.mark.parametrize("dtype", ["f64", "f32"])
