@@ -167,6 +167,15 @@ def test_error_bound(name: str) -> None:
     assert found[worst] <= BOUNDS.get(name, BOUND), message
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", [name for name in NATIVE if name not in {"i0", "i1"}])
+def test_ends_of_the_range(name: str, dtype: Any) -> None:
+    """As SciPy; its ``i0`` and ``i1`` have NaN at infinity, where ours are infinite."""
+    x = np.array([0.0, -0.0, 1.0, -1.0, 2.0, np.inf, -np.inf, np.nan], dtype)
+    function = getattr(scipy_special, name)
+    np.testing.assert_allclose(jit(lambda x: function(x))(x), function(x), rtol=1e-6)
+
+
 @pytest.mark.parametrize(("name", "allowed"), [("lgamma", 2e-15), ("digamma", 4e-15)])
 def test_gamma_functions_of_negative_numbers(name: str, allowed: float) -> None:
     """Between their poles the error is one of the largest terms, so that zeros are absolute."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from ..assembly import FunctionWriter, Value
 from .error_function import ERFC_RANGE, SLOPE, complement, scaled_erfc
 from .exponential import exp
+from .exponents import INFINITY
 from .logarithm import log, log1p
-from .number import Number, choose, fma, horner, least
-from .sums import Sum, quotient
+from .number import Number, choose, fma, greatest, horner, least
+from .sums import Sum, ordered_sum, quotient
 
-# x erfcx(x) in powers of 1/(2 x**2): the asymptotic series, whose next term is below 2**-56 for
-# x > 27 (NIST Digital Library of Mathematical Functions 7.12.1).
-ASYMPTOTIC = tuple(c / math.sqrt(math.pi) for c in (1.0, -1.0, 3.0, -15.0, 105.0, -945.0, 10395.0))
+# sqrt(pi) x erfcx(x) in powers of 1/(2 x**2), the constant term left out: the asymptotic series,
+# whose next term is below 2**-56 for x > 27 (NIST Digital Library of Mathematical Functions 7.12.1).
+ASYMPTOTIC = (-1.0, 3.0, -15.0, 105.0, -945.0, 10395.0)
+INVERSE_ROOT_OF_PI = {
+    "double": (0.5641895835477563, 7.66772980658294e-18),
+    "float": (0.564189612865448, -2.9317691385699618e-08),
+}
+"""As a sum of two."""
 HALF_ROOT = {
     "double": (0.7071067811865476, -4.833646656726457e-17),
     "float": (0.7071067690849304, 1.2101617485882343e-08),
@@ -31,10 +36,16 @@ def scaled_tail(size: Number) -> Sum:
     denominator = fma(bounded, SLOPE, 1.0)
     rest = fma(bounded, SLOPE, 1.0 - denominator)
     beyond = size > bound
-    inverse = 1.0 / choose(beyond, size, denominator)
-    near = quotient(scaled_erfc(bounded), Sum(denominator, rest), inverse)
-    far = inverse * horner(inverse * inverse * 0.5, ASYMPTOTIC)
-    return Sum(choose(beyond, far, near.high), choose(beyond, 0.0, near.low))
+    divisor = Sum(choose(beyond, size, denominator), choose(beyond, 0.0, rest))
+    inverse = 1.0 / divisor.high
+    half_square = inverse * inverse * 0.5
+    constant, rest_of_constant = INVERSE_ROOT_OF_PI[size.element]
+    series = half_square * horner(half_square, ASYMPTOTIC) * constant
+    near, far = scaled_erfc(bounded), ordered_sum(size.of(constant), series, rest_of_constant)
+    above = Sum(choose(beyond, far.high, near.high), choose(beyond, far.low, near.low))
+    y = quotient(above, divisor, inverse)
+    infinite = size.equals(INFINITY)
+    return Sum(choose(infinite, 0.0, y.high), choose(infinite, 0.0, y.low))
 
 
 def scaled(x: Number) -> Number:
@@ -60,7 +71,7 @@ def log_ndtr_number(x: Number) -> Number:
     w = x.w
     parts = scaled_tail(abs(x) * HALF_ROOT[x.element][0])
     logarithm = Number(w, log(w, (parts.high * 0.5).value))
-    below = fma(x * -0.5, x, logarithm + parts.low / parts.high)
+    below = fma(x * -0.5, x, logarithm + parts.low / greatest(x.format.tiny, parts.high))
     above = Number(w, log1p(w, (-tail(abs(x))).value))
     return choose(x > 0.0, above, below)
 
