@@ -122,8 +122,8 @@ POWERS: dict[str, Region] = {
     "i1e": ((-10.0, 5.0),),
 }
 BOUNDS = {
-    **dict.fromkeys(("erfinv", "erfcinv", "ndtri", "ndtr", "i0", "i1", "i0e", "i1e"), 1.5),
-    "erfcx": 1.75, "log_ndtr": 2.0, "zeta": 4.5,
+    **dict.fromkeys(("erfinv", "erfcinv", "ndtri", "ndtr", "i0e", "i1e"), 1.5),
+    "erfcx": 1.75, "i0": 1.75, "i1": 1.75, "log_ndtr": 2.0, "zeta": 4.5,
     **{
         name: 500.0 if sum(orders) == 1 else 5000.0
         for name, (_, orders) in rows.INCOMPLETE_DERIVATIVES.items()

@@ -13,7 +13,7 @@ from .number import Number, choose, fma, greatest, horner, least
 from .sums import Sum, ordered_sum, quotient
 
 # sqrt(pi) x erfcx(x) in powers of 1/(2 x**2), the constant term left out: the asymptotic series,
-# whose next term is below 2**-56 for x > 27 (NIST Digital Library of Mathematical Functions 7.12.1).
+# its next term below 2**-56 for x > 27 (NIST Digital Library of Mathematical Functions 7.12.1).
 ASYMPTOTIC = (-1.0, 3.0, -15.0, 105.0, -945.0, 10395.0)
 INVERSE_ROOT_OF_PI = {
     "double": (0.5641895835477563, 7.66772980658294e-18),
