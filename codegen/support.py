@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from . import layout
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
 from .frame import I8, I32, NULL, PARAMETERS
+from .half_bits import HALF_CALLS, write_half_conversions
 from .workspaces import FREE_ALL, GIVE, TAKE, write_workspaces
 
 DISPATCH = "pullback.dispatch"
@@ -26,6 +27,7 @@ SUPPORT = (
     GIVE,
     FREE_ALL,
     "pullback.release",
+    *HALF_CALLS.values(),
 )
 
 
@@ -42,6 +44,7 @@ def support_module() -> Module:
     _write_lie_apart(module)
     write_workspaces(module)
     _write_release(module)
+    write_half_conversions(module)
     for name in SUPPORT:
         module.symbols.discard(name)
         module.declarations.pop(name, None)

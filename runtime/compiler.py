@@ -40,10 +40,10 @@ from pullback.tracer.primitives.callback import Callback
 from pullback.tracer.text import inner_graphs
 
 from .cache import digest, store
-from .libraries import resolve
+from .libraries import implied, resolve
 from .link import Linked, assembly, load, object_code
 from .support import free_workspaces
-from .target import vector_bytes
+from .target import host
 
 RELEASE_GIL_ABOVE = 20_000
 """Steps of work, of some tenths of a nanosecond each, above which other threads may run."""
@@ -221,7 +221,7 @@ def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) 
     clock.lap("emit")
     code = object_code(text, lap=clock.lap)
     symbols = tuple(module.symbols)
-    linked = load(code, resolve(symbols), _entries(entry))
+    linked = load(code, resolve((*symbols, *implied())), _entries(entry))
     clock.lap("link")
     endless = may_not_end(plan)
     disk = store()
@@ -240,7 +240,8 @@ def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | 
     if found is None:
         return None
     record = Record.from_bytes(found, entry)
-    linked = load(record.code, resolve(record.symbols), _entries(entry))
+    symbols = resolve((*record.symbols, *implied()))
+    linked = load(record.code, symbols, _entries(entry))
     clock.lap("link")
     return Program(graph, record.entry, linked, record.may_not_end, record.symbols, clock.seconds)
 
@@ -262,7 +263,7 @@ def _lower(graph: Graph, donated: Sequence[int], clock: _Clock) -> Lowered:
     clock.lap("fuse")
     plan = bufferize(fusion, donated)
     clock.lap("bufferize")
-    emission = emit(plan, vector_bytes())
+    emission = emit(plan, host().vector_bytes)
     clock.lap("emit")
     return Lowered(low, plan, emission)
 

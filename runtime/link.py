@@ -15,7 +15,7 @@ import numpy as np
 from pullback.tracer.locks import MAKING, once
 
 from .errors import InternalError
-from .target import host, level_for, machine
+from .target import Target, host, level_for, machine
 
 if TYPE_CHECKING:
     from llvmlite.binding import LLJIT, ModuleRef, ResourceTracker
@@ -60,16 +60,19 @@ def link(
 
 
 def object_code(
-    text: str, level: int | None = None, lap: Callable[[str], None] = lambda stage: None
+    text: str,
+    level: int | None = None,
+    lap: Callable[[str], None] = lambda stage: None,
+    target: Target | None = None,
 ) -> bytes:
-    """The object file (ELF, Mach-O or COFF) of a module, for this machine.
+    """The object file (ELF, Mach-O or COFF) of a module, for this machine or another.
 
     ``lap`` is told the name of each stage at its end.
     """
     level = level_for(text) if level is None else level
     with _lock, _parsed(text) as module:
         lap("parse")
-        code = machine(level).emit_object(module)
+        code = machine(level, target).emit_object(module)
     lap("compile")
     return code
 

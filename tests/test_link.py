@@ -121,7 +121,7 @@ def test_blas_and_lapack():
 
 
 def test_the_target():
-    assert target.vector_bytes() in (16, 32, 64)
+    assert target.host().vector_bytes in (16, 32, 64)
     assert target.host().triple
     assert target.level_for(ANSWER) == 2
     assert target.level_for(SINE + "  %a = add i64 1, 1\n" * 100_000) == 0
