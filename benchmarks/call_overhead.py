@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+import pullback as pb
 from pullback.codegen.assembly import Module
 from pullback.codegen.call import write_entry
 from pullback.codegen.entry import Argument, Entry, Group, Leaf, Table
@@ -41,8 +42,8 @@ class Function(NativeCallable):
 
 def nanoseconds(call: str, **names: Any) -> float:
     """The least mean time of a call."""
-    number = 200_000
-    return min(timeit.repeat(call, globals=names, number=number, repeat=7)) / number * 1e9
+    number = 20_000
+    return min(timeit.repeat(call, globals=names, number=number, repeat=25)) / number * 1e9
 
 
 def report(name: str, call: str, function: Callable[..., Any]) -> None:
@@ -50,6 +51,30 @@ def report(name: str, call: str, function: Callable[..., Any]) -> None:
     ns = nanoseconds(call, f=function, x=np.arange(10.0))
     compile_time, load_time = getattr(function, "times", (0.0, 0.0))
     print(f"{name:32} {ns:6.0f} ns {compile_time * 1e3:8.2f} ms {load_time * 1e3:8.2f} ms")
+
+
+def whole_functions() -> None:
+    """Print what calls of compiled functions take, small kernels included."""
+    x, y, out = np.arange(10.0), np.arange(7.0), np.empty(10)
+    tree = {f"w{k}": np.arange(10.0 + k) for k in range(10)}
+    outs = {name: np.empty_like(w) for name, w in tree.items()}
+    slope = pb.grad(lambda x: np.sum(np.sin(x)))
+    slopes = pb.grad(lambda tree: sum(np.sum(w * w) for w in tree.values()))
+    step = pb.jit(lambda w: 0.5 * w, donate_argnums=0)
+    names = {**locals(), "many": [np.arange(20.0 + k) for k in range(20)]}
+    rows = (
+        ("gradient, 10 elements", "slope(x)", 1),
+        ("two signatures in turn", "slope(x); slope(y)", 2),
+        ("twenty more signatures in turn", "for z in many: slope(z)", 20),
+        ("into a given array", "slope(x, out=out)", 1),
+        ("a donated array", "step(x)", 1),
+        ("a dict of ten arrays", "slopes(tree)", 1),
+        ("a dict of ten, into another", "slopes(tree, out=outs)", 1),
+    )
+    for name, calls, count in rows:
+        for _ in range(2):
+            exec(calls, names)
+        print(f"{name:32} {nanoseconds(calls, **names) / count:6.0f} ns")
 
 
 def main() -> None:
@@ -83,6 +108,7 @@ def main() -> None:
     report("to the slow path", "f(1)", rows["array -> array"])
     report("for comparison: np.empty(10)", "f(10)", np.empty)
     report("for comparison: np.negative(x)", "f(x)", np.negative)
+    whole_functions()
 
 
 if __name__ == "__main__":

@@ -37,13 +37,14 @@ class Times:
     """Seconds of a tool by round, and the most memory in bytes.
 
     ``first`` is of the first call in a process, ``again`` of one in a process that has compiled
-    other things before.
+    other things before. ``own`` is the most memory that is the process's own in calls after that.
     """
 
     first: float
     rounds: list[list[float]]
     memory: int
     again: float | None = None
+    own: int | None = None
 
     @property
     def best(self) -> float:
@@ -81,16 +82,14 @@ def ratio(measured: Measured, peer: str | None) -> float | None:
 
 
 class Process:
-    """A worker, as seen from outside."""
+    """A worker, as seen from outside: a script that answers lines of JSON."""
 
-    def __init__(self, tool: str, family: Family, threads: str, folder: str) -> None:
+    def __init__(self, script: str, *arguments: str, **variables: str) -> None:
         # An installed package has its bytecode: so has a clone, from the first process on.
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        environment |= ONE_THREAD if threads == "one" else {}
-        environment["PULLBACK_CACHE_DIR"] = folder if family.stored else ""
-        script = str(Path(__file__).parent / "worker.py")
+        environment |= variables
         self._process = subprocess.Popen(
-            [sys.executable, script, tool, family.name, threads],
+            [sys.executable, str(Path(__file__).parent / script), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -120,13 +119,21 @@ class Process:
         self._process.communicate()
 
 
+def worker(tool: str, family: Family, threads: str, folder: str) -> Process:
+    """The process of a tool for a family."""
+    variables = ONE_THREAD if threads == "one" else {}
+    cache = folder if family.stored else ""
+    arguments = (tool, family.name, threads)
+    return Process("worker.py", *arguments, **variables, PULLBACK_CACHE_DIR=cache)
+
+
 @contextlib.contextmanager
 def processes(family: Family, threads: str, tools: Sequence[str]) -> Iterator[dict[str, Process]]:
     """A worker for each tool that is installed."""
     unable = () if family.value else VALUE_ONLY
     wanted = [x for x in family.tools if x in tools and x not in unable and installed(x)]
     with tempfile.TemporaryDirectory() as folder:
-        made = {tool: Process(tool, family, threads, folder) for tool in wanted}
+        made = {tool: worker(tool, family, threads, folder) for tool in wanted}
         try:
             yield made
         finally:
@@ -154,14 +161,16 @@ def measure(family: Family, plan: Plan) -> tuple[Measured, dict[str, str]]:
         for _ in range(plan.rounds):
             for tool, process in alive.items():
                 samples[tool].append(process.order(do="sample", **{"for": plan.seconds}))
+        memory = {tool: process.order(do="memory") for tool, process in alive.items()}
         times = {
             tool: Times(
                 firsts[tool],
                 samples[tool],
-                process.order(do="memory"),
+                memory[tool][0],
                 None
                 if family.fresh
                 else min(process.order(do="again") for _ in range(FIRST_CALLS)),
+                memory[tool][1],
             )
             for tool, process in alive.items()
         }

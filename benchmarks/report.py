@@ -21,6 +21,7 @@ COLUMNS = (
     "first call",
     "in process",
     "peak memory",
+    "of its own",
     "apart",
     "ours ahead",
 )
@@ -39,9 +40,11 @@ process's first, so that one-time set-up counts, *in process* the best of three 
 compiled was let go; in the families of that name the other columns are of such calls. Compiled code
 is not looked for on disk but where a program is *known before*, and by whole processes after the
 first. *Peak memory* is what a process takes beyond its inputs, compilation included; for whole
-processes it is all they take. *Apart* is the largest difference from our result, relative to the
-largest number of the array. *Ours ahead* is the peer's time over ours, the best of a round each,
-median over the rounds: the machine is shared, so ratios mean more than times."""
+processes it is all they take. *Of its own* is the most in calls after the first, without the pages
+of files, libraries above all, which processes share: results, what is computed between, and what
+compiling has left. *Apart* is the largest difference from our result, relative to the largest
+number of the array. *Ours ahead* is the peer's time over ours, the best of a round each, median
+over the rounds: the machine is shared, so ratios mean more than times."""
 
 FUNCTIONS = """\
 A million elements, compiled and by NumPy in turn; * marks what takes over 1.2 times as long."""
@@ -75,8 +78,9 @@ def rows(measured: Measured) -> Iterable[tuple[str, ...]]:
 
 def _numbers(times: Times) -> tuple[str, ...]:
     memory = f"{times.memory / 1e6:.0f} MB"
+    own = "" if times.own is None else f"{times.own / 1e6:.0f} MB"
     again = "" if times.again is None else seconds(times.again)
-    return seconds(times.best), seconds(times.median), seconds(times.first), again, memory
+    return seconds(times.best), seconds(times.median), seconds(times.first), again, memory, own
 
 
 def _apart(measured: Measured, tool: str) -> str:

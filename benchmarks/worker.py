@@ -5,7 +5,8 @@
     {"do": "first", "save": path}   the first call; results go to the file   -> seconds
     {"do": "sample", "for": s}      calls for about s seconds                -> [seconds a call]
     {"do": "again"}                 the first call of what is compiled once more    -> seconds
-    {"do": "memory"}                most memory since before the first call  -> bytes
+    {"do": "memory"}                most memory since before the first call, and in calls after it
+                                    of the process's own                     -> [bytes, bytes]
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from families import FAMILIES, Family
 from tools import TOOLS, Call, Tool, leaves, one_thread
 
 SAMPLE_SECONDS = 2e-3
+CALLS_FOR_MEMORY = 3
 
 
 class Worker:
@@ -58,8 +60,14 @@ class Worker:
         call = next(_calls(self._tool, self._family))
         return _timed(call, 1)
 
-    def memory(self) -> int:
-        return self._memory.peak()
+    def memory(self) -> tuple[int, int | None]:
+        peak = self._memory.peak()
+        if self._family.fresh:
+            return peak, None
+        self._memory.forget_peak()
+        for _ in range(CALLS_FOR_MEMORY):
+            self._call()
+        return peak, self._memory.own_peak()
 
 
 def _calls(tool: Tool, family: Family) -> Iterator[Call]:
@@ -100,15 +108,24 @@ class Memory:
     _status = Path("/proc/self/status")
 
     def __init__(self) -> None:
-        self._before = 0
+        self.forget_peak()
+        self._before, self._own_before = self._read("VmRSS"), self._read("RssAnon")
+
+    def forget_peak(self) -> None:
         if self._status.exists():
-            Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
-            self._before = self._read("VmRSS")
+            Path("/proc/self/clear_refs").write_text("5")
 
     def peak(self) -> int:
-        return self._read("VmHWM") - self._before if self._status.exists() else 0
+        return self._read("VmHWM") - self._before
+
+    def own_peak(self) -> int:
+        """Without the pages of files, libraries above all, which processes share."""
+        files = self._read("RssFile") + self._read("RssShmem")
+        return self._read("VmHWM") - files - self._own_before
 
     def _read(self, name: str) -> int:
+        if not self._status.exists():
+            return 0
         line = next(x for x in self._status.read_text().splitlines() if x.startswith(name))
         return int(line.split()[1]) * 1024
 

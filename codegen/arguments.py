@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 from pullback.tracer.types import SHORT_NAMES, ArrayType
 
 from . import layout
 from .assembly import I1, I64, PTR, FunctionWriter, Value, constant
-from .entry import Argument, Fields, Given, Items, Nothing, Static, arguments_of
+from .entry import Argument, Fields, Given, Into, Items, Nothing, Static, arguments_of
 from .frame import I8, I32, NULL, SIZES, Frame
 
 
@@ -25,6 +26,8 @@ def read_arguments(frame: Frame) -> None:
             frame.require(f.compare("sge", number, constant(I64, 0)), frame.mismatch)
             at = f.add_index(number, first)
         object = f.load(PTR, f.address(f.parameters[1], at, PTR), 8)
+        if entry.into and index == len(entry.arguments) - 1:
+            frame.into = object
         place = _read_given(frame, object, given, place)
 
 
@@ -43,6 +46,10 @@ def _read_given(frame: Frame, object: Value, given: Given, place: int, lent: boo
         case Nothing():
             none = f.module.extern("_Py_NoneStruct")
             frame.require(f.compare("eq", object, none), frame.mismatch)
+        case Into():
+            if lent:
+                frame.lent.append(object)
+            _read_target(frame, object, given.type)
         case Items() | Fields():
             for child, part in _parts(frame, object, given):
                 place = _read_given(frame, part, child, place, lent=True)
@@ -87,6 +94,7 @@ def _read_value(frame: Frame, object: Value, argument: Argument, place: int) -> 
         case "array":
             _require_type(frame, object, "PyArray_Type")
             data = _read_array(frame, object, argument.type)
+            frame.arrays[place] = object
         case "float":
             _require_type(frame, object, "PyFloat_Type")
             data = frame.f.address(object, layout.FLOAT_VALUE, I8)
@@ -99,6 +107,46 @@ def _read_value(frame: Frame, object: Value, argument: Argument, place: int) -> 
         case "bool":
             data = _read_bool(frame, object)
     frame.f.store(data, frame.f.address(frame.inputs, place, PTR), 8)
+    if argument.kind == "array":
+        frame.types[place] = argument.type
+
+
+def _read_target(frame: Frame, object: Value, type: ArrayType) -> None:
+    """Check an array that an output is written to and store where its data is."""
+    f = frame.f
+    _require_type(frame, object, "PyArray_Type")
+    _require_writeable(frame, object)
+    data = _read_array(frame, object, type)
+    f.store(data, f.address(frame.outputs, frame.written, PTR), 8)
+    frame.written += 1
+
+
+def _require_writeable(frame: Frame, array: Value) -> None:
+    flags = frame.field(array, layout.ARRAY_FLAGS, I32)
+    writeable = frame.f.op("and", flags, constant(I32, layout.WRITEABLE))
+    frame.require(frame.f.compare("ne", writeable, constant(I32, 0)), frame.mismatch)
+
+
+def require_apart(frame: Frame) -> None:
+    """See to it that what is written to shares no memory with what is read, nor with itself."""
+    f, entry = frame.f, frame.entry
+    targets = [given for _, given in entry.reused]
+    for place in targets:
+        _require_writeable(frame, frame.arrays[place])
+    regions = [(frame.outputs, n, entry.outputs[n]) for n in range(frame.written)]
+    regions += [(frame.inputs, place, frame.types[place]) for place in targets]
+    count = len(regions)
+    if not count:
+        return
+    regions += [(frame.inputs, n, t) for n, t in frame.types.items() if n not in targets]
+    table = f.alloca(PTR, len(regions))
+    for number, (addresses, place, _) in enumerate(regions):
+        data = f.load(PTR, f.address(addresses, place, PTR), 8)
+        f.store(data, f.address(table, number, PTR), 8)
+    sizes = f.module.bytes(struct.pack(f"={len(regions)}q", *(t.nbytes for *_, t in regions)))
+    numbers = [constant(I64, count), constant(I64, len(regions))]
+    apart = f.call("pullback.lie_apart", I1, [table, sizes, *numbers])
+    frame.require(apart, frame.mismatch)
 
 
 def _has_type(frame: Frame, object: Value, symbol: str) -> Value:

@@ -89,7 +89,8 @@ def type_of_suffix(suffix: str) -> str:
 class Module:
     """Functions, declarations and constants that make one LLVM module.
 
-    ``often`` are the elementary functions that it uses so often that they are called.
+    ``often`` are the elementary functions that it uses so often that they are called; ``avx512``
+    says whether it may name instructions of AVX-512.
     """
 
     functions: list[str] = field(default_factory=list)
@@ -99,6 +100,7 @@ class Module:
     metadata: dict[str, str] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
     often: frozenset[str] = frozenset()
+    avx512: bool = False
 
     def use(self, name: str) -> int:
         """Count another use of something by its name."""
@@ -432,12 +434,15 @@ class FunctionWriter:
             return Value("void", "")
         return self.make(result, text)
 
+    def call_pure(self, name: str, result: str, arguments: Sequence[Value]) -> Value:
+        """Call an intrinsic without effects, once a block for the same arguments."""
+        self.module.declare(name, result, [a.type for a in arguments])
+        return self.pure(result, f"call {result} @{name}({', '.join(map(str, arguments))})")
+
     def intrinsic(self, name: str, *arguments: Value) -> Value:
         """An LLVM intrinsic overloaded on one type, ``intrinsic("fma", a, b, c)``."""
         type = arguments[0].type
-        full = f"llvm.{name}.{intrinsic_suffix(type)}"
-        self.module.declare(full, type, [a.type for a in arguments])
-        return self.pure(type, f"call {type} @{full}({', '.join(map(str, arguments))})")
+        return self.call_pure(f"llvm.{name}.{intrinsic_suffix(type)}", type, arguments)
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:
         """``a * b + c`` rounded once."""

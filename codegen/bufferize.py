@@ -49,6 +49,7 @@ from .repeat import HANDLE, repeat_kernel, while_kernel
 from .reversal import reversal_kernel
 from .routines import routine_scratch
 from .schedule import schedule
+from .sharing import share_memory
 from .split import split
 from .steps import Body, identity_rows
 from .strips import in_strips
@@ -57,8 +58,12 @@ from .unroll import small_runs, unrolled_kernel
 ALIGNMENT = 64
 
 
-def bufferize(fusion: Fusion) -> Plan:
-    """The plan for a fused graph."""
+def bufferize(fusion: Fusion, donated: Sequence[int] | None = None) -> Plan:
+    """The plan for a fused graph.
+
+    Outputs may be written to the memory of the inputs numbered in ``donated``, which is None for a
+    plan inside another.
+    """
     graph = fusion.graph
     inputs = [Buffer(f"in{i}", p.type, "input", i) for i, p in enumerate(graph.parameters)]
     outputs = [Buffer(f"out{i}", x.type, "output", i) for i, x in enumerate(graph.outputs)]
@@ -89,6 +94,7 @@ def bufferize(fusion: Fusion) -> Plan:
                 k for group in groups for k in _group_kernels(group, buffers, stored([group]))
             ]
     plan = Plan(tuple(inputs), tuple(outputs), [*_in_parts(kernels), *copies])
+    share_memory(plan, donated)
     _plan_workspace(plan)
     return plan
 
@@ -395,6 +401,10 @@ def _plan_workspace(plan: Plan) -> None:
                 assert known, f"{buffer} is read before it is written in\n{plan}"
                 first.setdefault(buffer, i)
                 last[buffer] = i
+    for buffer, owner in plan.shared.items():
+        earlier = first.pop(buffer)
+        if owner in first:
+            first[owner] = min(first[owner], earlier)
     starting: list[list[Buffer]] = [[] for _ in plan.kernels]
     ending: list[list[Buffer]] = [[] for _ in plan.kernels]
     for buffer in first:
@@ -402,10 +412,13 @@ def _plan_workspace(plan: Plan) -> None:
         ending[last[buffer]].append(buffer)
     gaps = _Gaps()
     for begun, done in zip(starting, ending, strict=True):
-        for buffer in begun:
+        # Those that stay long go to the bottom, or what ends before them leaves gaps below.
+        for buffer in sorted(begun, key=lambda b: -last[b]):
             plan.workspace[buffer] = gaps.take(_room(buffer))
         for buffer in done:
             gaps.give(plan.workspace[buffer], _room(buffer))
+    within = {b: owner for b, owner in plan.shared.items() if owner.kind == "workspace"}
+    plan.workspace |= {b: plan.workspace[owner] for b, owner in within.items()}
     ends = (start + _room(buffer) for buffer, start in plan.workspace.items())
     plan.workspace_bytes = max(ends, default=0)
 

@@ -15,15 +15,16 @@ from dataclasses import replace
 
 from . import layout
 from .arena import OBJECTS, STATUS_SLOTS
-from .arguments import read_arguments, read_captures
+from .arguments import read_arguments, read_captures, require_apart
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
 from .entry import CHECKED, RAISED, Entry, Group, Site
 from .frame import I8, I32, NULL, PARAMETERS, Frame
+from .names import GIVE, TAKE
 from .results import build_result, make_outputs, owned
+from .workspaces import ALIGNMENT, memory_of
 
 # Workspaces up to this size are on the stack.
 STACK_WORKSPACE = 4096
-WORKSPACE_ALIGNMENT = 64
 # Without optimisations even where the kernels' module has them: no call is slower for that.
 ATTRIBUTES = "nounwind noinline optnone"
 
@@ -55,6 +56,7 @@ def _write(module: Module, entry: Entry, name: str) -> None:
         _check_guards(frame)
     read_arguments(frame)
     read_captures(frame)
+    require_apart(frame)
     make_outputs(frame)
     _run(frame)
     if name == CHECKED:
@@ -106,8 +108,7 @@ def _run(frame: Frame) -> None:
     for object in lent:
         f.call("Py_DecRef", "void", [object])
     if block is not None:
-        size = constant(I64, entry.workspace_bytes)
-        f.call("pullback.give_workspace", "void", [f.parameters[4], block, size])
+        f.call(GIVE, "void", [block])
     if entry.may_raise:
         # SciPy's functions raise where its error state asks for it (scipy.special.errstate).
         raised = f.call("PyErr_Occurred", PTR, [])
@@ -141,16 +142,9 @@ def _workspace(frame: Frame) -> tuple[Value, Value | None]:
     if size == 0:
         return NULL, None
     if size <= STACK_WORKSPACE:
-        return f.alloca(I8, size, WORKSPACE_ALIGNMENT), None
-    block = f.call("pullback.take_workspace", PTR, [f.parameters[4], constant(I64, size)])
-    return _aligned(f, frame.require_made(block)), block
-
-
-def _aligned(f: FunctionWriter, block: Value) -> Value:
-    """The first aligned address of a block, which has room for it."""
-    up = f.address(block, WORKSPACE_ALIGNMENT - 1, I8)
-    mask = constant(I64, -WORKSPACE_ALIGNMENT)
-    return f.call("llvm.ptrmask.p0.i64", PTR, [up, mask])
+        return f.alloca(I8, size, ALIGNMENT), None
+    block = frame.require_made(f.call(TAKE, PTR, [constant(I64, size)]))
+    return memory_of(f, block), block
 
 
 def _raise_at_site(frame: Frame, number: Value, status: Value) -> None:

@@ -90,11 +90,12 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     """Write ``run(inputs, outputs, workspace, status)`` for the plan.
 
     ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
-    holds what it found. ``vector_bytes`` is the width of the machine's vector registers.
+    holds what it found. ``vector_bytes`` is the width of the machine's vector registers, 64 those
+    of AVX-512, whose instructions elementary functions then name.
     """
     uses = _applied(plan)
     often = frozenset(name for name, count in uses.items() if count > INLINED)
-    emission = Emission(Module(often=often), [], vector_bytes)
+    emission = Emission(Module(often=often, avx512=vector_bytes == 64), [], vector_bytes)
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
     freed = takes_memory_within(plan)
     name, linkage = ("steps", "internal") if freed else ("run", "")
@@ -410,6 +411,7 @@ def _emit_inline(
 def _pointer(w: FunctionWriter, plan: Plan, buffer: Buffer) -> Value:
     inputs, outputs, workspace, _ = w.parameters
     pointer = Value(PTR, f"%{buffer.name}")
+    buffer = plan.shared.get(buffer, buffer)
     if buffer.kind == "workspace":
         w.line(f"{pointer.name} = getelementptr i8, {workspace}, i64 {plan.workspace[buffer]}")
         return pointer

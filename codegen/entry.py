@@ -52,7 +52,17 @@ class Fields:
     children: tuple[Given, ...]
 
 
-Given: TypeAlias = Argument | Static | Nothing | Items | Fields
+@dataclass(frozen=True)
+class Into:
+    """An argument, or a part of one: a writeable array of this type, plain as `Argument` says.
+
+    From left to right they are the arrays that the outputs of the kernels are written to.
+    """
+
+    type: ArrayType
+
+
+Given: TypeAlias = Argument | Static | Nothing | Items | Fields | Into
 """What is given in a call; its arguments, from left to right, are inputs of the kernels."""
 
 
@@ -102,23 +112,6 @@ RAISED = ""
 CHECKED = "checked"
 """The name of a path's entry point that looks by itself whether a call is on the path."""
 
-DISPATCH = "pullback.dispatch"
-DISPATCH_UNLESS_TRACING = "pullback.dispatch_unless_tracing"
-SLOW = "pullback.slow"
-SUPPORT = (
-    DISPATCH,
-    DISPATCH_UNLESS_TRACING,
-    SLOW,
-    "pullback.guards_hold",
-    "pullback.find_keyword",
-    "pullback.look_up",
-    "pullback.descr_matches",
-    "pullback.take_workspace",
-    "pullback.give_workspace",
-    "pullback.release",
-)
-"""The functions that all entry points share (``codegen/support.py``)."""
-
 
 @dataclass(frozen=True)
 class Site:
@@ -148,6 +141,11 @@ class Entry:
 
     ``expected`` are, for a path, the outputs that hold a call's answers, and the bytes that they
     have on this path. ``result`` is then a pair, of what the function returns and all answers.
+
+    The arrays that are the inputs numbered in ``donated`` may be returned with something else in
+    them; ``reused`` are pairs of an output and the input in whose array it is.
+
+    With ``into`` the last argument is made of arrays for the outputs, and is returned.
     """
 
     arguments: tuple[Given, ...]
@@ -162,6 +160,9 @@ class Entry:
     expected: tuple[tuple[int, bytes], ...] = ()
     keywords: tuple[int, ...] = ()
     may_raise: bool = False
+    donated: tuple[int, ...] = ()
+    reused: tuple[tuple[int, int], ...] = ()
+    into: bool = False
 
 
 def objects_needed(entry: Entry) -> int:
@@ -179,7 +180,7 @@ def arguments_of(given: Given) -> list[Argument]:
             return [given]
         case Items() | Fields():
             return [x for child in given.children for x in arguments_of(child)]
-        case Static() | Nothing():
+        case Static() | Nothing() | Into():
             return []
 
 
@@ -192,7 +193,7 @@ def _objects_given(given: Given) -> list[int]:
             return [*given.keys, *(i for child in given.children for i in _objects_given(child))]
         case Items():
             return [i for child in given.children for i in _objects_given(child)]
-        case Argument() | Nothing():
+        case Argument() | Nothing() | Into():
             return []
 
 

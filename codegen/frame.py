@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pullback.tracer.types import ArrayType
+
 from . import layout
 from .assembly import I64, PTR, FunctionWriter, Value
 from .entry import Entry, arguments_of, count_nodes
@@ -19,7 +21,10 @@ class Frame:
     """The function being written, and the stack memory of a call.
 
     ``owned`` are references to drop should the call fail; a null one has been given away. ``lent``
-    are objects that only a container holds, which others may change once they may run.
+    are objects that only a container holds, which others may change once they may run. ``arrays``
+    are those at the places of inputs that have axes, ``types`` what is at the places of all that
+    are no Python numbers, ``written`` how many outputs have been given an array, all of them within
+    the argument ``into``.
     """
 
     f: FunctionWriter
@@ -32,6 +37,10 @@ class Frame:
     failure: str
     taken: int = 0
     lent: list[Value] = field(default_factory=list)
+    arrays: dict[int, Value] = field(default_factory=dict)
+    types: dict[int, ArrayType] = field(default_factory=dict)
+    written: int = 0
+    into: Value = NULL
 
     @classmethod
     def begin(cls, f: FunctionWriter, entry: Entry) -> Frame:

@@ -448,13 +448,20 @@ Kernel: TypeAlias = LoopKernel | Strips | Fill | Copy | Product | Routine | Pyth
 
 @dataclass(slots=True)
 class Plan:
-    """Everything the machine code will do, in order, and in which memory."""
+    """Everything the machine code will do, in order, and in which memory.
+
+    ``workspace`` tells where temporaries lie, but for those that ``shared`` puts into outputs, or
+    into the place of a later temporary. ``reused`` are the outputs that are written over an input,
+    each with the number of that.
+    """
 
     inputs: tuple[Buffer, ...]
     outputs: tuple[Buffer, ...]
     kernels: list[Kernel]
     workspace: dict[Buffer, int] = field(default_factory=dict)
     workspace_bytes: int = 0
+    shared: dict[Buffer, Buffer] = field(default_factory=dict)
+    reused: dict[int, int] = field(default_factory=dict)
 
     def text(self) -> str:
         """The plan as a page of text."""

@@ -35,6 +35,7 @@ ARRAY_DIMS = HEADER + 16
 ARRAY_DESCR = HEADER + 40
 ARRAY_FLAGS = HEADER + 48
 C_CONTIGUOUS_AND_ALIGNED = 0x0001 | 0x0100
+WRITEABLE = 0x0400
 
 # PyArray_Descr.
 DESCR_BYTEORDER = HEADER + 10
@@ -46,13 +47,12 @@ CALLABLE_VECTORCALL = HEADER
 CALLABLE_FIRST = HEADER + 8
 CALLABLE_SLOW = HEADER + 16
 
-# Record: the entry function, a workspace to reuse, then Python objects: tuples and the next Record.
+# Record: the entry function, then Python objects: tuples and the next Record.
 RECORD_ENTRY = HEADER
-RECORD_WORKSPACE = HEADER + 8
-RECORD_CAPTURES = HEADER + 16
-RECORD_GUARDS = HEADER + 24
-RECORD_NEXT = HEADER + 32
-RECORD_OBJECTS = HEADER + 40
+RECORD_CAPTURES = HEADER + 8
+RECORD_GUARDS = HEADER + 16
+RECORD_NEXT = HEADER + 24
+RECORD_OBJECTS = HEADER + 32
 
 
 def type_numbers(dtype: DType) -> tuple[int, int]:

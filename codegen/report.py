@@ -37,7 +37,13 @@ def plan_text(plan: Plan) -> str:
         f"inputs    {_buffers(plan.inputs)}",
         f"outputs   {_buffers(plan.outputs)}",
         f"workspace {plan.workspace_bytes} bytes"
-        + "".join(f", {b.name}: {b.type} at {at}" for b, at in plan.workspace.items()),
+        + "".join(f", {b.name}: {b.type} at {at}" for b, at in plan.workspace.items())
+        + "".join(
+            f", {b.name}: {b.type} in {owner.name}"
+            for b, owner in plan.shared.items()
+            if owner.kind == "output"
+        )
+        + "".join(f", out{o} in in{i}" for o, i in plan.reused.items()),
         f"moved     {moved} bytes by {len(plan.kernels)} kernels, {least} at least",
     ]
     return "\n".join([*head, *(line for lines in kernels for line in lines)])

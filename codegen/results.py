@@ -15,14 +15,31 @@ from .frame import I8, I32, NULL, SIZES, Frame
 
 
 def make_outputs(frame: Frame) -> None:
-    """New arrays for the results; those without axes are computed on the stack at first."""
+    """Arrays for the results, but for those that have been given one.
+
+    They are new, or donated by the caller; those without axes are computed on the stack at first.
+    """
     f = frame.f
     for slot in range(frame.slots):
         frame.own(NULL, slot)
+    if frame.entry.into:
+        return
+    reused = dict(frame.entry.reused)
     for index, type in enumerate(frame.entry.outputs):
         words = -(-type.dtype.itemsize // 8)
-        data = _new_array(frame, type, index) if type.ndim else f.alloca(I64, words)
+        if index in reused:
+            data = _given_array(frame, reused[index], index)
+        else:
+            data = _new_array(frame, type, index) if type.ndim else f.alloca(I64, words)
         f.store(data, f.address(frame.outputs, index, PTR), 8)
+
+
+def _given_array(frame: Frame, place: int, slot: int) -> Value:
+    """The memory of an argument that the result may lie in."""
+    array = frame.arrays[place]
+    frame.f.call("Py_IncRef", "void", [array])
+    frame.own(array, slot)
+    return frame.f.load(PTR, frame.f.address(frame.inputs, place, PTR), 8)
 
 
 def _new_array(frame: Frame, type: ArrayType, slot: int) -> Value:
@@ -61,6 +78,9 @@ def _new_scalar(frame: Frame, type: ArrayType, slot: int) -> None:
 
 def build_result(frame: Frame) -> Value:
     """The result from the outputs: innermost containers first."""
+    if frame.entry.into:
+        frame.f.call("Py_IncRef", "void", [frame.into])
+        return frame.into
     for index, type in enumerate(frame.entry.outputs):
         if not type.ndim:
             _new_scalar(frame, type, index)

@@ -7,12 +7,10 @@ from contextlib import contextmanager
 
 from . import layout
 from .assembly import I1, I64, PTR, FunctionWriter, Module, Value, constant
-from .call import WORKSPACE_ALIGNMENT
-from .entry import DISPATCH, DISPATCH_UNLESS_TRACING, SLOW, SUPPORT
 from .frame import I8, I32, NULL, PARAMETERS
-
-# A larger workspace is given back to the system after the call.
-KEPT_WORKSPACE = 1 << 28
+from .half_bits import write_half_conversions
+from .names import DISPATCH, DISPATCH_UNLESS_TRACING, SLOW, SUPPORT
+from .workspaces import write_workspaces
 
 
 def support_module() -> Module:
@@ -25,9 +23,10 @@ def support_module() -> Module:
     _write_find_keyword(module)
     _write_look_up(module)
     _write_descr_matches(module)
-    _write_take_workspace(module)
-    _write_give_workspace(module)
+    _write_lie_apart(module)
+    write_workspaces(module)
     _write_release(module)
+    write_half_conversions(module)
     for name in SUPPORT:
         module.symbols.discard(name)
         module.declarations.pop(name, None)
@@ -174,37 +173,25 @@ def _write_descr_matches(module: Module) -> None:
     f.finish()
 
 
-def _write_take_workspace(module: Module) -> None:
-    """Memory for a call: the record's, unless another call has taken it, or new.
+def _write_lie_apart(module: Module) -> None:
+    """Whether the first arrays of a table share no memory with each other, nor with the rest."""
+    parameters = [(PTR, "table"), (PTR, "sizes"), (I64, "first"), (I64, "count")]
+    f = FunctionWriter(module, "pullback.lie_apart", I1, parameters)
+    table, sizes, first, count = f.parameters
 
-    Null, with an exception raised, if there is none.
-    """
-    f = FunctionWriter(module, "pullback.take_workspace", PTR, [(PTR, "record"), (I64, "size")])
-    record, size = f.parameters
-    kept = f.address(record, layout.RECORD_WORKSPACE, I8)
-    block = f.make(PTR, f"atomicrmw xchg {kept}, ptr null acquire")
-    with _leaving_if(f, f.compare("ne", block, NULL)):
-        f.ret(block)
-    total = f.add_index(size, WORKSPACE_ALIGNMENT)
-    new = f.call("PyMem_RawMalloc", PTR, [total])
-    with f.when(f.compare("eq", new, NULL)):
-        f.call("PyErr_NoMemory", PTR, [])
-    f.ret(new)
-    f.finish()
+    def bounds(number: Value) -> tuple[Value, Value]:
+        start = f.load(PTR, f.address(table, number, PTR), 8)
+        return start, f.address(start, f.load(I64, f.address(sizes, number, I64), 8), I8)
 
-
-def _write_give_workspace(module: Module) -> None:
-    """Give the memory back to the record; to the system what the record had, or what is large."""
-    parameters = [(PTR, "record"), (PTR, "block"), (I64, "size")]
-    f = FunctionWriter(module, "pullback.give_workspace", "void", parameters)
-    record, block, size = f.parameters
-    with _leaving_if(f, f.compare("sgt", size, constant(I64, KEPT_WORKSPACE))):
-        f.call("PyMem_RawFree", "void", [block])
-        f.ret()
-    kept = f.address(record, layout.RECORD_WORKSPACE, I8)
-    other = f.make(PTR, f"atomicrmw xchg {kept}, {block} release")
-    f.call("PyMem_RawFree", "void", [other])
-    f.ret()
+    with f.loop(0, first) as outer:
+        begin, end = bounds(outer.index)
+        following = f.add_index(outer.index, 1)
+        with f.when(f.compare("slt", following, count)), f.loop(following, count) as inner:
+            other, other_end = bounds(inner.index)
+            before, after = f.compare("ult", begin, other_end), f.compare("ult", other, end)
+            with _leaving_if(f, f.op("and", before, after)):
+                f.ret(constant(I1, False))
+    f.ret(constant(I1, True))
     f.finish()
 
 

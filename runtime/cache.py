@@ -100,7 +100,7 @@ class Store:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            os.replace(temporary, path)
+            _rename(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
@@ -170,6 +170,16 @@ def fingerprint() -> bytes:
         for name, status in _sources(os.path.dirname(file)):
             found.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return found.digest()
+
+
+def _rename(temporary: str, path: Path) -> None:
+    """Give a file its name; where others have one of that name open, it stays on some systems."""
+    try:
+        os.replace(temporary, path)
+    except PermissionError:
+        if not path.exists():
+            raise
+        os.unlink(temporary)
 
 
 def _sources(folder: str) -> Iterator[tuple[str, os.stat_result]]:

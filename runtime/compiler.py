@@ -7,21 +7,21 @@ at.
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections import OrderedDict
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pullback.codegen.entry import CHECKED, Entry
 from pullback.tracer.ir import Graph
+from pullback.tracer.locks import new_lock
 from pullback.tracer.primitives.callback import Callback, debug_callback, pure_callback
 from pullback.tracer.text import inner_graphs
 
 from .cache import digest, store
-from .libraries import resolve
+from .libraries import implied, resolve
 from .link import Linked, assembly, load
 from .objects import Clock, Record, entry_object
+from .support import free_workspaces
 
 if TYPE_CHECKING:
     from pullback.codegen.kernel import Plan
@@ -45,11 +45,12 @@ class Stage:
 
 @dataclass(slots=True)
 class Program:
-    """A compiled graph: its code and how it is called; the stages between are there to look at.
+    """A compiled graph: its code and how it is called.
 
     ``may_not_end`` tells whether a loop goes on as long as values say, ``callbacks`` are the Python
-    functions that it calls, in the order of their numbers. Code that comes from disk has gone
-    through no stages; they are gone through when somebody looks.
+    functions that it calls, in the order of their numbers. The stages between graph and code are
+    not kept: they take a hundred times the memory of the code. They are gone through once more when
+    somebody looks.
     """
 
     graph: Graph
@@ -58,30 +59,29 @@ class Program:
     may_not_end: bool
     seconds: dict[str, float] = field(default_factory=dict)
     callbacks: tuple[Callback, ...] = ()
-    _stages: Lowered | None = None
 
-    @property
-    def stages_between(self) -> Lowered:
+    def lowered(self) -> Lowered:
         """The stages between graph and code."""
+        from pullback.codegen.call import write_entry
+
         from .generate import lower
 
-        if self._stages is None:
-            self._stages = lower(self.graph, Clock(self.seconds))
-        return self._stages
+        clock = Clock({})
+        between = lower(self.graph, self.entry.donated, clock)
+        # The entry point is compiled by itself, but read along with the kernels.
+        write_entry(between.emission.module, self.entry)
+        self.seconds = {**clock.seconds, **self.seconds}
+        return between
 
     @property
     def plan(self) -> Plan:
         """Kernels, buffers and bytes."""
-        return self.stages_between.plan
+        return self.lowered().plan
 
     @property
     def llvm(self) -> str:
-        """The LLVM text; with the entry point, though that is compiled by itself."""
-        from pullback.codegen.call import write_entry
-
-        module = deepcopy(self.stages_between.emission.module)
-        write_entry(module, self.entry)
-        return module.text()
+        """The LLVM text."""
+        return self.lowered().emission.module.text()
 
     @property
     def assembly(self) -> str:
@@ -92,15 +92,16 @@ class Program:
         """Every stage, from the traced graph to machine instructions."""
         from pullback.codegen.lowering import LOWERING
 
-        between, times = self.stages_between, self.seconds
+        between = self.lowered()
+        llvm, times = between.emission.module.text(), self.seconds
         return [
             Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
             Stage(", ".join(p.__name__ for p in LOWERING), between.graph.text(), times["lower"]),
             Stage("fuse, bufferize", between.plan.text(), times["fuse"] + times["bufferize"]),
-            Stage("emit", self.llvm, times["emit"]),
+            Stage("emit", llvm, times["emit"]),
             Stage(
                 "parse, compile, link",
-                self.assembly,
+                assembly(llvm),
                 sum(times.get(stage, 0.0) for stage in ("parse", "compile", "entry", "link")),
             ),
         ]
@@ -111,7 +112,7 @@ class _Cache:
 
     def __init__(self) -> None:
         self._programs: OrderedDict[bytes, Program] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def get(self, key: bytes) -> Program | None:
         with self._lock:
@@ -135,7 +136,9 @@ _cache = _Cache()
 
 
 def clear_cache(disk: bool = False) -> None:
-    """Forget compiled programs; functions that have theirs keep them.
+    """Forget compiled programs, and give back memory that waits for the next calls.
+
+    Functions that have their programs keep them.
 
     With ``disk``, those that are kept for other processes too, in the directory that the
     environment variable ``PULLBACK_CACHE_DIR`` names (see ``docs/architecture.md``).
@@ -144,6 +147,7 @@ def clear_cache(disk: bool = False) -> None:
     """
     _cache.clear()
     entry_object.cache_clear()
+    free_workspaces()
     kept = store() if disk else None
     if kept is not None:
         kept.clear()
@@ -181,14 +185,12 @@ def _compiled(graph: Graph, entry: Entry, parts: tuple[str, str] | None = None) 
 
     seconds: dict[str, float] = {}
     clock = Clock(seconds)
-    made = generate(graph, entry, clock)
-    record, callbacks = made.record, tuple(made.stages.emission.callbacks)
+    record, callbacks = generate(graph, entry, clock)
     linked = _linked(record, clock)
     disk = store()
     if disk is not None and parts is not None:
         disk.put(digest("graph", *parts), record.to_bytes())
-    endless = record.may_not_end
-    return Program(graph, record.entry, linked, endless, seconds, callbacks, made.stages)
+    return Program(graph, record.entry, linked, record.may_not_end, seconds, callbacks)
 
 
 def _from_disk(graph: Graph, entry: Entry, parts: tuple[str, str]) -> Program | None:
@@ -208,6 +210,8 @@ def _linked(record: Record, clock: Clock) -> Linked:
     """A program's code in memory: its kernels, and the entry point that calls them."""
     kernels, call = record.kernels, record.call
     names = ("entry", CHECKED) if record.entry.expected else ("entry",)
-    linked = load([kernels.code, call.code], resolve({*kernels.symbols, *call.symbols}), names)
+    linked = load(
+        [kernels.code, call.code], resolve({*kernels.symbols, *call.symbols, *implied()}), names
+    )
     clock.lap("link")
     return linked

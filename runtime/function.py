@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import operator
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,10 @@ from pullback.codegen.entry import (
     Argument,
     Constant,
     Entry,
+    Given,
     Group,
+    Into,
+    Items,
     Leaf,
     Table,
     Tree,
@@ -29,6 +31,7 @@ from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.interpret import find_nan
 from pullback.tracer.ir import Graph, Node, reachable
 from pullback.tracer.location import user_location
+from pullback.tracer.locks import new_lock
 from pullback.tracer.passes.long import warn_of_long
 from pullback.tracer.passes.pick import pick
 from pullback.tracer.passes.roll import roll
@@ -43,6 +46,7 @@ from pullback.tracer.trace import (
     tracing,
 )
 from pullback.tracer.transform import READ_ONLY, as_leaf
+from pullback.tracer.types import ArrayType
 
 from .compiler import Program, Stage, calls_python, compile_graph
 from .errors import InternalError
@@ -54,11 +58,14 @@ from .signature import (
     Signature,
     as_argument,
     as_plain,
+    given_as,
     is_plain,
+    places_of,
     put_together,
     take_apart,
 )
-from .writing import check_targets, write_back
+from .targets import OUT, Targets, check_targets_fit, copy_into, put_into, takes_out, targets_of
+from .writing import check_targets, spare_what_is_shared, write_back
 
 if TYPE_CHECKING:
     from pullback.codegen.kernel import Plan
@@ -89,6 +96,7 @@ class Compiled:
     converted: tuple[np.ndarray[Any, Any], ...]
     writes: tuple[int, ...]
     answers: Answers | None
+    spec: tree.TreeSpec
     seconds: float
 
     @property
@@ -115,7 +123,36 @@ class Compiled:
 
         A call on another path than this one's gives the `Turn` that it takes instead.
         """
+        if call.targets is not None:
+            check_targets_fit(call.targets, self.spec, self.result_types)
+        if self.program.entry.into:
+            return self._call_into(call, cast("Targets", call.targets))
+        result = self._result(call)
+        if call.targets is None or result is _MISSED or isinstance(result, Turn):
+            return result
+        return copy_into(call.targets, tree.flatten(result)[0])
+
+    @property
+    def result_types(self) -> list[ArrayType]:
+        """What is returned, but for what else the graph gives."""
+        return [x.type for x in self.program.graph.outputs[: self.spec.num_leaves]]
+
+    def _call_into(self, call: Call, targets: Targets) -> Any:
+        """A call that writes its results into arrays, which it returns."""
+        if _call_native(self, call, targets.leaves) is not _MISSED:
+            return targets.given
+        # They may lie in memory that the code reads, or in no order that it writes.
+        values = [np.empty(type.shape, type.dtype) for type in self.result_types]
+        found = _call_native(self, call, values)
+        return found if found is _MISSED else copy_into(targets, values)
+
+    def _result(self, call: Call) -> Any:
+        """What `call` says, without arrays for the result."""
         if not self.writes and not self.answers:
+            if self.program.entry.reused:
+                places = [place for _, place in self.program.entry.reused]
+                captures = cast("tuple[Any, ...]", self.specialisation.captures)
+                spare_what_is_shared(call.leaves, places, (*captures, *self.converted))
             return _call_native(self, call)
         captures = cast("tuple[Any, ...]", self.specialisation.captures)
         targets = check_targets(call.given, self.writes, (*captures, *self.converted))
@@ -191,6 +228,7 @@ class Function(NativeCallable):
         static_argnames: Sequence[str] = (),
         writing: bool = False,
         refers: Sequence[Callable[..., Any]] = (),
+        donate_argnums: Sequence[int] = (),
     ) -> None:
         """``refers`` are other functions that ``body`` calls, guarded as ``wrapped`` is."""
         functools.update_wrapper(self, wrapped)
@@ -199,10 +237,11 @@ class Function(NativeCallable):
         self._static_argnums = tuple(static_argnums)
         self._static_argnames = tuple(static_argnames)
         self._writing = writing
+        self._donate_argnums = tuple(donate_argnums)
         self._guarded = (wrapped, *refers)
         self._versions: dict[Signature, list[Compiled]] = {}
         self._by_structure: dict[tree.TreeSpec, _Flat] = {}
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._direct = _Flat()
         self._direct.set_slow(_missed)
         self.set_slow(self._slow)
@@ -269,14 +308,20 @@ class Function(NativeCallable):
 
     def _slow(self, *args: Any, **kwargs: Any) -> Any:
         """A call that machine code was not made for."""
-        if tracing():
+        as_it_is = tracing() or (jit_is_disabled() and self._body is self.__wrapped__)
+        if OUT in kwargs and not takes_out(self.__wrapped__):
+            if as_it_is or jit_is_disabled():
+                return put_into(kwargs.pop(OUT), self._slow(*args, **kwargs))
+        elif as_it_is:
             return self._body(*args, **kwargs)
-        if jit_is_disabled() and self._body is self.__wrapped__:
-            return self._body(*args, **kwargs)
-        result = self._made_plain(args, kwargs)
-        if result is not _MISSED:
-            return result
-        call = self._take_apart(args, kwargs)
+        else:
+            result = self._made_plain(args, kwargs)
+            if result is not _MISSED:
+                return result
+        return self._called(self._take_apart(args, kwargs))
+
+    def _called(self, call: Call) -> Any:
+        """A call that a specialisation is found or made for."""
         if any(isinstance(x, ShapeDtype) for x in call.leaves):
             raise TypeError(f"a ShapeDtype has no values to compute with{at(user_location())}")
         if jit_is_disabled():
@@ -315,7 +360,11 @@ class Function(NativeCallable):
         return tree.unflatten(spec, [np.array(x)[()] for x in found[: spec.num_leaves]])
 
     def _take_apart(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
-        return take_apart(args, kwargs, self._static_argnums, self._static_argnames)
+        targets = None
+        if OUT in kwargs and not takes_out(self.__wrapped__):
+            targets = targets_of(kwargs[OUT])
+            kwargs = {name: x for name, x in kwargs.items() if name != OUT}
+        return take_apart(args, kwargs, self._static_argnums, self._static_argnames, targets)
 
     def _compiled(self, call: Call, turn: Turn | None = None) -> Compiled:
         """The specialisation for a call that takes a turn: a current one, else a new one."""
@@ -328,7 +377,9 @@ class Function(NativeCallable):
                     return compiled
             _check_paths(current)
             try:
-                compiled = _compile(self._body, self._guarded, call, self._writing)
+                compiled = _compile(
+                    self._body, self._guarded, call, self._writing, self._donate_argnums
+                )
             except BaseException:
                 if not versions:
                     del self._versions[call.signature]
@@ -356,7 +407,10 @@ class Function(NativeCallable):
         alike = [
             c.tried
             for c in reversed(known)
-            if c.signature.spec == spec and not c.direct and not c.signature.static
+            if c.signature.spec == spec
+            and not c.direct
+            and not c.signature.static
+            and not c.signature.into
         ]
         if alike:
             flat = _Flat()
@@ -405,18 +459,23 @@ def _check_paths(compiled: Sequence[Compiled]) -> None:
     )
 
 
-def _call_native(compiled: Compiled, call: Call) -> Any:
-    """Call one specialisation with the arguments as it takes them."""
-    if compiled.converted:
-        return compiled.native(*call.leaves, *(as_argument(x)[1] for x in compiled.converted))
-    if call.direct is None:
-        return compiled.native(*call.leaves)
+def _call_native(compiled: Compiled, call: Call, targets: Sequence[Any] | None = None) -> Any:
+    """Call one specialisation with the arguments, and arrays for results, as it takes them."""
+    if not compiled.direct:
+        leaves = [*call.leaves, *(as_argument(x)[1] for x in compiled.converted)]
+        return compiled.native(*leaves, *([] if targets is None else [tuple(targets)]))
     args, kwargs = put_together(call.signature, call.leaves)
+    if targets is not None:
+        kwargs[OUT] = tree.unflatten(compiled.spec, targets)
     return compiled.native(*args, **{sys.intern(name): x for name, x in kwargs.items()})
 
 
 def _compile(
-    body: Callable[..., Any], guarded: Sequence[Callable[..., Any]], call: Call, writing: bool
+    body: Callable[..., Any],
+    guarded: Sequence[Callable[..., Any]],
+    call: Call,
+    writing: bool,
+    donate_argnums: Sequence[int] = (),
 ) -> Compiled:
     start = time.perf_counter()
     values = None if any(isinstance(x, ShapeDtype) for x in call.leaves) else call.leaves
@@ -433,9 +492,18 @@ def _compile(
         answers = replace(answers, parameters=graph.parameters)
     outside = [Argument("array", p.type) for p in graph.parameters[len(call.leaves) :]]
     arguments, names = call.direct, call.names
+    into = call.targets is not None and not writes and not answers
+    if into and arguments is not None:
+        arguments, names = _with_targets(arguments, names, graph, spec, objects)
+    direct = arguments is not None and not converted
     if arguments is None or converted:
         arguments = (*call.signature.arguments, *outside[: len(converted)])
         names = ()
+        if into:
+            arguments += (Items("tuple", tuple(Into(x.type) for x in graph.outputs)),)
+    donated: tuple[int, ...] = ()
+    if donate_argnums and not (into or writes or answers):
+        donated = _donated(graph, places_of(call.signature, donate_argnums))
     entry = Entry(
         arguments,
         tuple(x.type for x in graph.outputs),
@@ -445,6 +513,8 @@ def _compile(
         callbacks=len(objects) if calls_python(graph) else None,
         expected=_expected(graph, answers) if not writes else (),
         keywords=names,
+        donated=donated,
+        into=into,
     )
     program = compile_graph(graph, entry)
     if "trace" not in program.seconds:
@@ -455,7 +525,6 @@ def _compile(
     native.set_slow(_missed)
     native.set_chain([specialisation])
     seconds = time.perf_counter() - start
-    direct = call.direct is not None
     return Compiled(
         call.signature,
         program,
@@ -466,8 +535,29 @@ def _compile(
         converted,
         writes,
         answers,
+        spec,
         seconds,
     )
+
+
+def _with_targets(
+    arguments: tuple[Given, ...],
+    names: tuple[int, ...],
+    graph: Graph,
+    spec: tree.TreeSpec,
+    objects: list[Any],
+) -> tuple[tuple[Given, ...] | None, tuple[int, ...]]:
+    """The arguments, then the arrays for results, by keyword; None if code cannot read the tree."""
+    targets = given_as(spec, iter([Into(x.type) for x in graph.outputs]), objects)
+    if targets is None:
+        return None, ()
+    objects.append(OUT)
+    return (*arguments, targets), (*names, len(objects) - 1)
+
+
+def _donated(graph: Graph, places: Sequence[int]) -> tuple[int, ...]:
+    """Those of the places that are arrays with axes."""
+    return tuple(place for place in places if graph.parameters[place].type.ndim)
 
 
 def _expected(graph: Graph, answers: Answers | None) -> tuple[tuple[int, bytes], ...]:

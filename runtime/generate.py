@@ -4,6 +4,7 @@ is on disk already: so this module, and most of ``codegen`` with it, is loaded w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pullback.codegen.bufferize import bufferize
@@ -31,10 +32,11 @@ from pullback.codegen.lowering import lowered
 from pullback.codegen.math.library import FAMILY
 from pullback.codegen.routines import routine_work
 from pullback.tracer.ir import Graph
+from pullback.tracer.primitives.callback import Callback
 
 from .link import object_code
 from .objects import Clock, Object, Record, entry_object
-from .target import vector_bytes
+from .target import host
 
 RELEASE_GIL_ABOVE = 20_000
 """Steps of work, of some tenths of a nanosecond each, above which other threads may run."""
@@ -49,19 +51,13 @@ class Lowered:
     emission: Emission
 
 
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """A program's code, and the stages that it has come from."""
-
-    record: Record
-    stages: Lowered
-
-
-def generate(graph: Graph, entry: Entry, clock: Clock) -> Generated:
-    """The code of a graph's kernels, and its entry with what only the plan tells."""
-    between = lower(graph, clock)
+def generate(graph: Graph, entry: Entry, clock: Clock) -> tuple[Record, tuple[Callback, ...]]:
+    """The code of a graph's kernels, its entry with what only the plan tells, and the Python
+    functions that it calls.
+    """
+    between = lower(graph, entry.donated, clock)
     module, plan = between.emission.module, between.plan
-    callbacks = between.emission.callbacks
+    callbacks = tuple(between.emission.callbacks)
     assert not callbacks or entry.callbacks is not None, "nobody holds the Python functions"
     entry = replace(
         entry,
@@ -69,6 +65,7 @@ def generate(graph: Graph, entry: Entry, clock: Clock) -> Generated:
         sites=tuple(between.emission.sites),
         release_gil=work(plan) > RELEASE_GIL_ABOVE,
         callbacks=entry.callbacks if callbacks else None,
+        reused=tuple(plan.reused.items()),
         may_raise=any(symbol.startswith(FAMILY) for symbol in module.symbols),
     )
     text = module.text()
@@ -76,18 +73,18 @@ def generate(graph: Graph, entry: Entry, clock: Clock) -> Generated:
     kernels = Object(tuple(module.symbols), object_code(text, lap=clock.lap))
     call = entry_object(entry)
     clock.lap("entry")
-    return Generated(Record(entry, may_not_end(plan), kernels, call), between)
+    return Record(entry, may_not_end(plan), kernels, call), callbacks
 
 
-def lower(graph: Graph, clock: Clock) -> Lowered:
+def lower(graph: Graph, donated: Sequence[int], clock: Clock) -> Lowered:
     """The way to LLVM text."""
     low = lowered(graph)
     clock.lap("lower")
     fusion = fuse(low)
     clock.lap("fuse")
-    plan = bufferize(fusion)
+    plan = bufferize(fusion, donated)
     clock.lap("bufferize")
-    emission = emit(plan, vector_bytes())
+    emission = emit(plan, host().vector_bytes)
     clock.lap("emit")
     return Lowered(low, plan, emission)
 

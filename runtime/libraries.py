@@ -14,6 +14,7 @@ symbol                 what stands at the address
 ``numpy.LinAlgError``  the exception class
 ``pullback.absent``    the marker of a name that does not exist
 ``pullback.traces_under_way``  how many traces are under way, an i64
+``pullback.workspaces``  what waits of workspaces (``codegen/workspaces.py``)
 ``pullback.share_parts``  the function that has threads share a loop
 ``pullback.slow`` ...  a function that all entry points share (``codegen/support.py``)
 ``per_lane.sin.1.f64`` a function that goes through the lanes (``codegen/math/per_lane.py``)
@@ -21,6 +22,7 @@ symbol                 what stands at the address
 ``lapack.dpotrf`` ...  a routine of LAPACK with Fortran's calling convention
 ``pocketfft.fft.f64``  a loop of NumPy's Fourier transforms; ``pocketfft.fft.data`` what it is given
 ``special.gammainc``   a function of SciPy that takes doubles, and an int that is to be 0
+``__truncsfhf2`` ...   conversions of half precision where the machine has no instructions for them
 ``memcpy``, ``sin``    a function of the C library
 =====================  ===========================================================================
 """
@@ -37,11 +39,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from pullback.codegen.names import HALF_CALLS
 from pullback.tracer.trace import under_way
 from pullback.tracer.types import DTYPES
 
 from .errors import InternalError
 from .pocketfft import loop_address
+from .target import converts_half, host
 
 # Places in the table of NumPy's C API, which its binary compatibility keeps fixed
 # (numpy/_core/include/numpy/__multiarray_api.h).
@@ -68,6 +72,11 @@ def resolve(symbols: Iterable[str]) -> dict[str, int]:
     return {symbol: address(symbol) for symbol in symbols}
 
 
+def implied() -> tuple[str, ...]:
+    """What code may call on this machine that neither its text nor the C library has."""
+    return () if converts_half(host()) else tuple(HALF_CALLS)
+
+
 @cache
 def address(symbol: str) -> int:
     """The address of one external symbol."""
@@ -77,6 +86,8 @@ def address(symbol: str) -> int:
             return _FAMILIES[family](name)
         if symbol in NUMPY_API:
             return _numpy_table()[NUMPY_API[symbol]] or 0
+        if symbol in HALF_CALLS:
+            return address(HALF_CALLS[symbol])
         library = ctypes.pythonapi if symbol.startswith(("Py", "_Py")) else _process()
         return _exported(library, symbol)
     except (KeyError, AttributeError, ValueError) as error:
@@ -200,8 +211,10 @@ def _pullback(name: str) -> int:
         from .threads import pool
 
         return pool().address(f"pullback.{name}")
-    from .support import support
+    from .support import support, workspaces
 
+    if name == "workspaces":
+        return int(workspaces.ctypes.data)
     return support().address(f"pullback.{name}")
 
 

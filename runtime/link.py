@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import sys
-import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 
 import llvmlite.binding as llvm
 import numpy as np
-from llvmlite.binding import LLJIT, ModuleRef
+from llvmlite.binding import LLJIT, ModuleRef, ResourceTracker
+
+from pullback.tracer.locks import MAKING, once
 
 from .errors import InternalError
-from .target import host, level_for, machine
+from .target import Target, host, level_for, machine
 
 CONTEXT_LINES = 4
 
@@ -59,16 +58,19 @@ def link(
 
 
 def object_code(
-    text: str, level: int | None = None, lap: Callable[[str], None] = lambda stage: None
+    text: str,
+    level: int | None = None,
+    lap: Callable[[str], None] = lambda stage: None,
+    target: Target | None = None,
 ) -> bytes:
-    """The object file (ELF, Mach-O or COFF) of a module, for this machine.
+    """The object file (ELF, Mach-O or COFF) of a module, for this machine or another.
 
     ``lap`` is told the name of each stage at its end.
     """
     level = level_for(text) if level is None else level
     with _lock, _parsed(text) as module:
         lap("parse")
-        code = machine(level).emit_object(module)
+        code = machine(level, target).emit_object(module)
     lap("compile")
     return code
 
@@ -84,35 +86,66 @@ def load(
     codes: Iterable[bytes], symbols: Mapping[str, int], entries: Iterable[str] = ("entry",)
 ) -> Linked:
     """Load object files that use each other into memory, in a name space of their own."""
+    names = tuple(entries)
+    held = np.empty((), object)
+    with _lock:
+        tracker = _linked(codes, symbols, names)
+        addresses = {name: tracker[name] for name in names}
+        held[()] = _Loaded(tracker)
+        del tracker
+        _unload()
+    return Linked(addresses, held)
+
+
+def _linked(
+    codes: Iterable[bytes], symbols: Mapping[str, int], names: Iterable[str]
+) -> ResourceTracker:
     builder = llvm.JITLibraryBuilder().add_current_process()
     for code in codes:
         builder.add_object_img(code)
     for name, address in symbols.items():
         builder.import_symbol(name, address)
-    names = tuple(entries)
     for name in names:
         builder.export_symbol(name)
-    with _lock:
-        try:
-            tracker = builder.link(_linker(), f"module{next(_serial)}")
-        except RuntimeError as error:
-            raise InternalError(f"object code does not link: {error}") from error
-    held = np.empty((), object)
-    held[()] = tracker
-    return Linked({name: tracker[name] for name in names}, held)
+    try:
+        return builder.link(_linker(), f"module{next(_serial)}")
+    except RuntimeError as error:
+        raise InternalError(f"object code does not link: {error}") from error
 
 
 _serial = itertools.count()
-# LLVM's objects are shared by all threads: one compiles at a time.
-_lock = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    # A child must not inherit a lock that a thread holds which it does not have.
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
+# LLVM's objects are shared by all threads: one uses them at a time, and none while a process forks,
+# or the child would find them and the lock of llvmlite as another thread has left them.
+_lock = MAKING
+_unneeded: list[ResourceTracker] = []
 
 
-@cache
+class _Loaded:
+    """Code that is in memory until nobody needs it."""
+
+    __slots__ = ("_tracker",)
+
+    def __init__(self, tracker: ResourceTracker) -> None:
+        self._tracker = tracker
+
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not ending():
+            _unneeded.append(self._tracker)
+            del self._tracker
+            _unload()
+
+
+def _unload() -> None:
+    """Let LLVM forget what nobody needs; if another thread is using LLVM, that one does it."""
+    if _lock.acquire(blocking=False):
+        try:
+            while _unneeded:
+                _unneeded.pop()
+        finally:
+            _lock.release()
+
+
+@once
 def _linker() -> LLJIT:
     """The one linker; kept, and with it the code, until the process ends."""
     host()

@@ -23,14 +23,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 
 from pullback.codegen import layout
-from pullback.codegen.entry import (
-    DISPATCH,
-    DISPATCH_UNLESS_TRACING,
-    SLOW,
-    Constant,
-    Entry,
-    objects_needed,
-)
+from pullback.codegen.entry import Constant, Entry, objects_needed
+from pullback.codegen.names import DISPATCH, DISPATCH_UNLESS_TRACING, SLOW
 from pullback.tracer.types import DTYPES
 
 from .libraries import ABSENT
@@ -168,13 +162,6 @@ class Record(_RecordSlots):
         self.next = next
         self.objects = specialisation.objects
         _write(self, layout.RECORD_ENTRY, self._code.address(specialisation.name))
-
-    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
-        if ending():
-            return  # This module's names may be gone; the process's memory goes with it.
-        block = _read(self, layout.RECORD_WORKSPACE)
-        _write(self, layout.RECORD_WORKSPACE, 0)
-        ctypes.pythonapi.PyMem_RawFree(ctypes.c_void_p(block))
 
 
 class _CallableSlots(_CallableBytes):

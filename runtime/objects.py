@@ -59,6 +59,7 @@ class Record:
             "workspace_bytes": entry.workspace_bytes,
             "sites": [[site.message, site.exception] for site in entry.sites],
             "release_gil": entry.release_gil,
+            "reused": entry.reused,
             "may_raise": entry.may_raise,
             "may_not_end": self.may_not_end,
             "kernels": len(kernels),
@@ -75,6 +76,7 @@ class Record:
             workspace_bytes=head["workspace_bytes"],
             sites=tuple(Site(message, exception) for message, exception in head["sites"]),
             release_gil=head["release_gil"],
+            reused=tuple((output, given) for output, given in head["reused"]),
             may_raise=head["may_raise"],
         )
         size = head["kernels"]

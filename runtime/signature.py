@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pullback.codegen.entry import Argument, Fields, Given, Items, Nothing, Static
+from pullback.codegen.entry import Argument, Fields, Given, Into, Items, Nothing, Static
 from pullback.tracer import tree
 from pullback.tracer.errors import UnsupportedTypeError, at
 from pullback.tracer.location import user_location
@@ -24,6 +24,8 @@ from pullback.tracer.types import (
     scalar,
     supported,
 )
+
+from .targets import Targets
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,18 @@ class Signature:
 
     ``arguments`` are the leaves of ``spec``, which is the structure of positional arguments and
     keywords; ``static`` are values of the arguments that the code is made for, by place or name.
+    ``into`` tells that the caller gives arrays for the results.
     """
 
     spec: tree.TreeSpec
     arguments: tuple[Argument, ...]
     static: tuple[tuple[int | str, Hashable], ...]
+    into: bool = False
 
     def __str__(self) -> str:
         parts = [f"{a.kind}" if a.kind != "array" else str(a.type) for a in self.arguments]
         parts += [f"{name}={value!r}" for name, value in self.static]
+        parts += ["out=..."] if self.into else []
         return f"({', '.join(parts)})"
 
 
@@ -77,7 +82,7 @@ class Call:
     ``leaves`` are the arguments in the form that machine code reads, ``given`` as they came.
     ``direct`` are the arguments as machine code takes them, where it knows all containers, and
     ``names`` the keywords that the last of them have; None otherwise. ``objects`` are what these
-    refer to.
+    refer to. ``targets`` are the arrays that the caller gives for the results.
     """
 
     signature: Signature
@@ -86,6 +91,7 @@ class Call:
     direct: tuple[Given, ...] | None
     names: tuple[int, ...]
     objects: list[Any]
+    targets: Targets | None = None
 
 
 def take_apart(
@@ -93,6 +99,7 @@ def take_apart(
     kwargs: Mapping[str, Any],
     static_argnums: Iterable[int],
     static_argnames: Iterable[str],
+    targets: Targets | None = None,
 ) -> Call:
     """The signature and the leaves of a call.
 
@@ -111,14 +118,15 @@ def take_apart(
     leaves, spec = tree.flatten((dynamic, named))
     pairs = [as_argument(x) for x in leaves]
     arguments = tuple([argument for argument, _ in pairs])
-    signature = Signature(spec, arguments, tuple(static))
+    signature = Signature(spec, arguments, tuple(static), targets is not None)
     objects: list[Any] = [value for _, value in static]
     direct = _direct(signature, objects)
     keywords = tuple(sorted(kwargs))
     place = len(objects)
     objects += map(sys.intern, keywords)
     places = tuple(range(place, place + len(keywords)))
-    return Call(signature, [value for _, value in pairs], leaves, direct, places, objects)
+    values = [value for _, value in pairs]
+    return Call(signature, values, leaves, direct, places, objects, targets)
 
 
 def _direct(signature: Signature, objects: list[Any]) -> tuple[Given, ...] | None:
@@ -128,9 +136,9 @@ def _direct(signature: Signature, objects: list[Any]) -> tuple[Given, ...] | Non
     """
     leaves = iter(signature.arguments)
     positional, named = signature.spec.children()
-    found = [_given(child, leaves, objects) for child in positional.children()]
+    found = [given_as(child, leaves, objects) for child in positional.children()]
     entries = zip(named.entries(), named.children(), strict=True)
-    by_name = {name: _given(child, leaves, objects) for name, child in entries}
+    by_name = {name: given_as(child, leaves, objects) for name, child in entries}
     for number, (name, _) in enumerate(signature.static):
         if isinstance(name, int):
             found.insert(name, Static(number))
@@ -141,13 +149,15 @@ def _direct(signature: Signature, objects: list[Any]) -> tuple[Given, ...] | Non
     return known if len(known) == len(found) else None
 
 
-def _given(spec: tree.TreeSpec, leaves: Iterator[Argument], objects: list[Any]) -> Given | None:
+def given_as(
+    spec: tree.TreeSpec, leaves: Iterator[Argument | Into], objects: list[Any]
+) -> Given | None:
     """What machine code takes apart; None for containers that it does not know."""
     if spec.is_leaf():
         return next(leaves)
     if spec.type is type(None):
         return Nothing()
-    children = [_given(child, leaves, objects) for child in spec.children()]
+    children = [given_as(child, leaves, objects) for child in spec.children()]
     known = tuple([child for child in children if child is not None])
     if len(known) < len(children):
         return None
@@ -158,6 +168,30 @@ def _given(spec: tree.TreeSpec, leaves: Iterator[Argument], objects: list[Any]) 
         objects += spec.entries()
         return Fields(tuple(range(first, len(objects))), known)
     return None
+
+
+def places_of(signature: Signature, argnums: Iterable[int]) -> tuple[int, ...]:
+    """The places among the leaves that are in positional arguments.
+
+    Raises:
+        TypeError: for an argument that the call does not have.
+    """
+    positional = signature.spec.children()[0].children()
+    static = {name for name, _ in signature.static if isinstance(name, int)}
+    count = len(positional) + len(static)
+    sizes = [child.num_leaves for child in positional]
+    for number in sorted(static):
+        sizes.insert(number, 0)
+    places: list[int] = []
+    for number in argnums:
+        if not -count <= number < count:
+            raise TypeError(
+                f"jit is to donate argument {number}, but the call has {count} positional arguments"
+                f"{at(user_location())}"
+            )
+        first = sum(sizes[: number % count])
+        places += range(first, first + sizes[number % count])
+    return tuple(dict.fromkeys(places))
 
 
 def put_together(signature: Signature, leaves: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:

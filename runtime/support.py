@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Sequence
-from functools import cache
 
-from pullback.codegen.entry import SUPPORT
+import numpy as np
+
+from pullback.codegen.names import FREE_ALL, SUPPORT
+from pullback.tracer.locks import once, once_each
 
 from .libraries import resolve
 from .link import Linked, load
 from .objects import Source, kept
 
+workspaces = np.zeros(2, np.int64)
+"""What waits of workspaces, where machine code keeps account of it."""
 
-@cache
+
+@once
 def support() -> Linked:
     """What all entry points use (3 ms; less if it has been compiled before and is on disk)."""
 
@@ -25,7 +31,7 @@ def support() -> Linked:
     return _loaded("support", make, SUPPORT)
 
 
-@cache
+@once_each
 def per_lane(name: str) -> Linked:
     """A function that goes through the lanes of vectors."""
 
@@ -41,3 +47,9 @@ def per_lane(name: str) -> Linked:
 def _loaded(name: str, make: Callable[[], Source], entries: Sequence[str]) -> Linked:
     code = kept("shared", name, make, level=0)
     return load([code.code], resolve(code.symbols), entries)
+
+
+def free_workspaces() -> None:
+    """Give the memory that calls have left for the next ones back to the system."""
+    if workspaces[0]:
+        ctypes.PYFUNCTYPE(None)(support().address(FREE_ALL))()

@@ -7,7 +7,6 @@ import ctypes
 import os
 import sys
 import warnings
-from functools import cache
 from typing import Final
 
 import numpy as np
@@ -22,6 +21,7 @@ from pullback.codegen.pool import (
 )
 from pullback.tracer.errors import at
 from pullback.tracer.location import user_location
+from pullback.tracer.locks import once
 
 from .link import Linked, load
 from .objects import kept
@@ -69,7 +69,7 @@ threads = np.array([_number_at_first()], np.int64)
 """How many threads may share a loop, where machine code reads it."""
 
 
-@cache
+@once
 def pool() -> Linked:
     """Compile and load what shares the parts of a loop; no thread is started yet."""
     entries = (SHARE_PARTS, PREPARE, STOP) if HAS_THREADS else (SHARE_PARTS,)

@@ -39,7 +39,7 @@ def check_targets(
         if not target.flags.writeable:
             raise ValueError(f"assignment destination is read-only{at(user_location())}")
         others = [*(x for i, x in enumerate(given) if i != number), *captures]
-        if _repeats(target) or any(_share_memory(target, x) for x in others):
+        if _repeats(target) or any(share_memory(target, x) for x in others):
             raise ValueError(
                 "an argument that a compiled function writes to shares memory with another array "
                 f"that it uses\n  pass a copy of one of them{at(user_location())}"
@@ -53,13 +53,27 @@ def write_back(targets: Sequence[np.ndarray[Any, Any]], values: Sequence[Any]) -
         np.copyto(target, value)
 
 
+def spare_what_is_shared(leaves: list[Any], places: Iterable[int], captures: Sequence[Any]) -> None:
+    """Put copies in the place of donated arrays that must not be written to.
+
+    Those are read-only ones, and those that share memory with another array of the call.
+    """
+    for place in places:
+        donated = leaves[place]
+        others = [*(x for i, x in enumerate(leaves) if i != place), *captures]
+        arrays = [x for x in others if isinstance(x, np.ndarray)]
+        if not donated.flags.writeable or any(np.may_share_memory(donated, x) for x in arrays):
+            leaves[place] = donated.copy()
+
+
 def _repeats(x: np.ndarray[Any, Any]) -> bool:
     """Whether elements of an array are at one place in memory."""
     pairs = zip(x.shape, x.strides, strict=True)
     return any(extent > 1 and stride == 0 for extent, stride in pairs)
 
 
-def _share_memory(x: np.ndarray[Any, Any], other: Any) -> bool:
+def share_memory(x: np.ndarray[Any, Any], other: Any) -> bool:
+    """Whether an array has an element in common with something, or nobody finds out soon."""
     if not isinstance(other, np.ndarray) or not np.may_share_memory(x, other):
         return False
     try:

@@ -15,6 +15,7 @@ from pullback.codegen.assembly import I64, PTR, FunctionWriter, Module, Value, e
 from pullback.codegen.math import FUNCTIONS
 from pullback.runtime import link
 from pullback.runtime.libraries import resolve
+from pullback.runtime.target import host
 from pullback.tracer.primitives.elementwise import log_of_sum
 
 Array = np.ndarray[Any, Any]
@@ -23,6 +24,7 @@ Emit = Callable[..., Value]
 ELEMENTS = {"f64": "double", "f32": "float"}
 DTYPES: dict[str, Any] = {"f64": np.float64, "f32": np.float32}
 NATIVE_LANES = {"f64": 8, "f32": 16}
+AVX512 = host().vector_bytes == 64
 TWO_OPERANDS = {
     "pow", "atan2", "logaddexp", "log_of_sum", "hypot", "copysign", "nextafter", "remainder",
     "floor_divide",
@@ -46,9 +48,13 @@ MPMATH_NAMES = {"pow": "power", "log2": "log", "log10": "log"}
 class Compiled:
     """A function over whole arrays, as machine code; ``instructions`` counts what was emitted."""
 
-    def __init__(self, emit: Emit, dtype: str, lanes: int, operands: int) -> None:
-        module, self.instructions = array_function(emit, ELEMENTS[dtype], lanes, operands)
-        self.text = module.text()
+    def __init__(
+        self, emit: Emit, dtype: str, lanes: int, operands: int, avx512: bool = AVX512
+    ) -> None:
+        module = Module(avx512=avx512)
+        self.text, self.instructions = array_function(
+            module, emit, ELEMENTS[dtype], lanes, operands
+        )
         self.linked = link.link(self.text, resolve(module.symbols), ["run"], level=2)
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (operands + 1), ctypes.c_int64)
         self.pointer = kind(self.linked.address("run"))
@@ -64,9 +70,10 @@ class Compiled:
         return out[:size]
 
 
-def array_function(emit: Emit, kind: str, lanes: int, operands: int) -> tuple[Module, int]:
-    """The module of a loop over arrays, and the number of lines of the function within it."""
-    module = Module()
+def array_function(
+    module: Module, emit: Emit, kind: str, lanes: int, operands: int
+) -> tuple[str, int]:
+    """LLVM text of a loop over arrays, and the number of lines of the function within it."""
     names = [f"x{i}" for i in range(operands)]
     parameters = [*((PTR, name) for name in names), (PTR, "out"), (I64, "count")]
     w = FunctionWriter(module, "run", "void", parameters)
@@ -260,4 +267,7 @@ def operands(name: str, dtype: str, count: int, seed: int = 0) -> list[Array]:
     if name in TWO_OPERANDS:
         return _pairs(name, rng, dtype, count)
     dense = [rng.uniform(low, high, count) for low, high in DENSE.get(name, [(-10, 10)])]
+    if name in {"sin", "cos", "tan"}:
+        # Near zeros and poles.
+        dense.append(np.rint(rng.uniform(-1e5, 1e5, count)) * (np.pi / 2))
     return [np.concatenate([_any_bits(rng, dtype, count), *dense]).astype(DTYPES[dtype])]

@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import sys
+import sysconfig
 import threading
 import weakref
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pullback as pb
 from pullback.codegen.assembly import Module
 from pullback.codegen.call import write_entry
 from pullback.codegen.entry import (
@@ -28,7 +30,14 @@ from pullback.codegen.entry import (
 )
 from pullback.runtime.libraries import resolve
 from pullback.runtime.link import link
-from pullback.runtime.native import ABSENT, Guard, NativeCallable, Specialisation
+from pullback.runtime.native import (
+    ABSENT,
+    Guard,
+    NativeCallable,
+    Specialisation,
+    _check_interpreter,
+)
+from pullback.runtime.support import workspaces
 from pullback.tracer.types import BOOL, DTYPES, FLOAT64, INT64, ArrayType, scalar
 
 VECTOR = ArrayType((10,), FLOAT64)
@@ -467,10 +476,42 @@ def test_workspace(size, released):
         np.testing.assert_array_equal(function(vector()), vector())
 
 
+def test_workspaces_wait_for_the_next_call():
+    """One for all programs; one more for a call within a call."""
+    pb.clear_cache()
+    assert workspaces.tolist() == [0, 0]
+    sizes = (5000, 1_000_000, 70_000)
+    functions = [
+        make(
+            Entry((X,), (VECTOR,), Leaf(0), workspace_bytes=size),
+            copies(after=THROUGH_WORKSPACE.format(last=size - 80)),
+        )
+        for size in sizes
+    ]
+    for function, kept in zip(functions, (5000, 1_000_000, 1_000_000), strict=True):
+        function(vector())
+        assert workspaces[1] == kept
+    pb.clear_cache()
+    inner, x = pb.jit(np.sort), np.linspace(1.0, 0.0, 3000)
+    inner(x)
+    kept = int(workspaces[1])
+    outer = pb.jit(lambda x: np.sort(x) + pb.pure_callback(lambda x: inner(x), x, x))
+    np.testing.assert_array_equal(outer(x), 2 * x[::-1])
+    assert workspaces[1] >= 2 * kept > 0
+    pb.clear_cache()
+    assert workspaces.tolist() == [0, 0]
+
+
 def test_no_memory_for_the_workspace():
     entry = Entry((X,), (VECTOR,), Leaf(0), workspace_bytes=2**60)
     function = make(entry, DOUBLE)
     assert leaks_nothing(lambda: raises(MemoryError, function, vector()))
+
+
+def test_builds_without_a_global_lock_are_refused(monkeypatch):
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda name: name == "Py_GIL_DISABLED")
+    with pytest.raises(NotImplementedError, match="free-threaded builds of Python"):
+        _check_interpreter()
 
 
 # -- who owns what ---------------------------------------------------------------------------------

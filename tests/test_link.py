@@ -121,7 +121,7 @@ def test_blas_and_lapack():
 
 
 def test_the_target():
-    assert target.vector_bytes() in (16, 32, 64)
+    assert target.host().vector_bytes in (16, 32, 64)
     assert target.host().triple
     assert target.level_for(ANSWER) == target.level_for(f"@a = global i8 0\n{ANSWER}") == 1
     assert target.level_for(ANSWER.replace("{", "nounwind noinline optnone {", 1)) == 0

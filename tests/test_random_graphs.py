@@ -562,7 +562,10 @@ def _pairs(pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], tuple[int
 
 
 def compiled(graph: Graph, arguments: Sequence[Array]) -> list[Array]:
-    results = pb.jit(lambda *xs: tuple(inline(graph, xs)))(*arguments)
+    """The results; all arguments but the first one may be overwritten, in copies."""
+    donated = range(1, len(arguments))
+    function = pb.jit(lambda *xs: tuple(inline(graph, xs)), donate_argnums=tuple(donated))
+    results = function(*map(np.copy, arguments))
     return [np.asarray(x) for x in results]
 
 

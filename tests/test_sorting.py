@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,8 @@ def test_extents(dtype: str):
 @pytest.mark.parametrize("vector_bytes", [16, 32, 64])
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 def test_every_width_of_vectors(dtype: str, vector_bytes: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(compiler, "vector_bytes", lambda: vector_bytes)
+    machine = SimpleNamespace(vector_bytes=vector_bytes)
+    monkeypatch.setattr(compiler, "host", lambda: machine)
     arrays = [drawn((2, n), dtype, n) for n in (3, 40, 130, 1001)]
     pb.clear_cache()
     results = pb.jit(lambda xs: [sorts(x) for x in xs])(arrays)

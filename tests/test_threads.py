@@ -176,6 +176,63 @@ def test_forks_and_endings() -> None:
     assert done.stdout.splitlines() == ["[0, 0, 0, 0]", "3"]
 
 
+AT_ONCE = """
+import os, threading
+import numpy as np
+import pullback as pb
+from pullback.codegen import split
+
+split.LEAST_WORK = 1
+np_of = [lambda x, k=k: np.sum(np.exp(x) * k) for k in range(4)]
+shared = [pb.grad(f) for f in np_of]
+begin, wrong = threading.Barrier(8), []
+
+def work(number):
+    begin.wait()
+    for turn in range(12):
+        k, x = (number + turn) % 4, np.linspace(0.0, 1.0, 1500 + turn % 3)
+        own = pb.jit(lambda x: np.sin(x) * turn + number, donate_argnums=0)
+        pb.set_num_threads(1 + turn % 4)
+        out = np.empty_like(x)
+        fine = np.allclose(shared[k](x), np.exp(x) * k)
+        fine = fine and np.allclose(shared[k](x, out=out), np.exp(x) * k)
+        expected = np.sin(x) * turn + number
+        if not (fine and np.allclose(own(x), expected)):
+            wrong.append((number, turn))
+        if turn == 6:
+            pb.clear_cache()
+
+threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+for thread in threads:
+    thread.start()
+x, children = np.linspace(0.0, 1.0, 1500), []
+while any(thread.is_alive() for thread in threads) and len(children) < 4:
+    shared[1](x)
+    child = os.fork() if hasattr(os, "fork") else None
+    if child == 0:
+        anew = pb.jit(lambda x: np.exp(x) * 9.0)
+        fine = np.allclose(shared[1](x), np.exp(x)) and np.allclose(anew(x), np.exp(x) * 9.0)
+        os._exit(0 if fine else 1)
+    children += [child] if child else []
+for thread in threads:
+    thread.join()
+ends = {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children}
+print(wrong, ends <= {0})
+"""
+
+
+def test_first_calls_at_once_and_forks_meanwhile() -> None:
+    """Threads compile the same and other functions from nothing; children go on alone."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", AT_ONCE],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "[] True\n")
+
+
 @pytest.mark.parametrize(("text", "number"), [("4", 4), ("1000", 64), ("no", 1)])
 def test_the_number_from_outside(text: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, text)

@@ -7,6 +7,7 @@ writing through either is seen by the other, as in NumPy.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import numpy as np
 from .errors import LeakedTracerError, TracedValueError, UnsupportedTypeError, at
 from .ir import Builder, Graph, Node, Params
 from .location import Location, user_location
+from .locks import new_lock
 from .methods import Methods
 from .operators import Operators
 from .passes.simplify import rewrite
@@ -94,7 +96,7 @@ under_way = np.zeros(1, np.int64)
 and gives way.
 """
 
-_count_lock = threading.Lock()
+_count_lock = new_lock()
 _around: list[Callable[[bool], None]] = []
 
 
@@ -215,6 +217,19 @@ def _count() -> None:
         _active.counted = wanted
         if bool(before) != bool(under_way[0]):
             _tell(begins=not before)
+
+
+def _alone() -> None:
+    """In a child process no other thread traces."""
+    with _count_lock:
+        before = int(under_way[0])
+        under_way[0] = _active.counted
+        if before and not under_way[0]:
+            _tell(begins=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_alone)
 
 
 def _tell(begins: bool) -> None:

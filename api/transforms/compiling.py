@@ -9,7 +9,9 @@ from typing import Any, overload
 from pullback.runtime.function import Function, trace_signature
 from pullback.runtime.signature import ShapeDtype, take_apart
 from pullback.tracer import tree
+from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph
+from pullback.tracer.location import user_location
 from pullback.tracer.trace import without_jit
 
 from .picking import Argnums, as_tuple, decorator
@@ -21,16 +23,22 @@ def jit(
     *,
     static_argnums: Argnums = (),
     static_argnames: str | Sequence[str] = (),
+    donate_argnums: Argnums = (),
 ) -> Function: ...
 @overload
 def jit(
-    fun: None = None, *, static_argnums: Argnums = (), static_argnames: str | Sequence[str] = ()
+    fun: None = None,
+    *,
+    static_argnums: Argnums = (),
+    static_argnames: str | Sequence[str] = (),
+    donate_argnums: Argnums = (),
 ) -> Callable[[Callable[..., Any]], Function]: ...
 def jit(
     fun: Callable[..., Any] | None = None,
     *,
     static_argnums: Argnums = (),
     static_argnames: str | Sequence[str] = (),
+    donate_argnums: Argnums = (),
 ) -> Any:
     """Compile a function of arrays and numbers, or trees of them.
 
@@ -39,6 +47,11 @@ def jit(
         static_argnums: positions of arguments that the code is made for anew for every value;
             they must be hashable.
         static_argnames: the same for arguments passed by name.
+        donate_argnums: positions of arguments whose arrays the caller does not need any more. Where
+            a result has the type of one of them and can be computed over it, that array is
+            returned, with the result in it; whatever it is good for, its values are unspecified
+            after the call. One that is read-only, or shares memory with another argument, is left
+            as it is.
 
     Returns:
         A `Function`: call it with arrays; ``.ir() .llvm() .asm() .plan() .stages()`` show the
@@ -56,7 +69,10 @@ def jit(
 
     def make(fun: Callable[..., Any]) -> Function:
         names = (static_argnames,) if isinstance(static_argnames, str) else static_argnames
-        return Function(fun, fun, as_tuple(static_argnums), tuple(names), writing=True)
+        static, donated = as_tuple(static_argnums), as_tuple(donate_argnums)
+        if set(static) & set(donated):
+            raise ValueError(f"a static argument cannot be donated{at(user_location())}")
+        return Function(fun, fun, static, tuple(names), writing=True, donate_argnums=donated)
 
     return decorator(make, fun)
 

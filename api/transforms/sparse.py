@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -15,6 +14,7 @@ from pullback.tracer import tree
 from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph, Node
 from pullback.tracer.location import user_location
+from pullback.tracer.locks import new_lock
 from pullback.tracer.passes import sparsity as structure
 from pullback.tracer.passes import tangent
 from pullback.tracer.primitives.elementwise import convert
@@ -206,7 +206,7 @@ class SparseFunction:
         self.__wrapped__ = wrapped
         self._what, self._fun, self._argnums = what, fun, argnums
         self._kept: dict[Signature, list[tuple[Function, Pattern]]] = {}
-        self._lock = threading.RLock()
+        self._lock = new_lock()
 
     def __repr__(self) -> str:
         name = getattr(self.__wrapped__, "__qualname__", self.__wrapped__)

@@ -10,7 +10,8 @@ from .exponential import exp, exp2, expm1, logistic
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from .inverse_trigonometric import acos, asin, atan, atan2
 from .logarithm import log, log1p, log2, log10
-from .power import cbrt, hypot, log_of_sum, logaddexp, pow, sqrt
+from .pow import pow
+from .power import cbrt, hypot, log_of_sum, logaddexp, sqrt
 from .rounding import ceil, copysign, floor, floor_divide, nextafter, remainder, round, trunc
 from .trigonometric import cos, sin, sincos, tan
 

@@ -1,4 +1,4 @@
-"""Modified Bessel functions of orders 0 and 1, in double precision for either format.
+"""Modified Bessel functions of orders 0 and 1.
 
 Up to 15 the power series in (x/2)**2, whose terms are all positive, beyond it a polynomial in 1/x
 of what is left beside e**x / sqrt(x) (NIST Digital Library of Mathematical Functions 10.25, 10.40);
@@ -7,13 +7,15 @@ the coefficients by the Remez algorithm.
 
 from __future__ import annotations
 
-from ..assembly import FunctionWriter
-from .exponential import exp
-from .iteration import through_double
-from .logarithm import INFINITY
-from .number import Number, choose, fma, polynomial
+from collections.abc import Callable
 
-BORDER = 15.0
+from ..assembly import FunctionWriter, Value
+from .exponential import EXP, LN2_LOW, reduce_exponent
+from .exponents import INFINITY, scale
+from .number import Number, choose, fma, least, polynomial
+from .sums import Sum, ordered_sum, plus, product
+
+BORDER = {"double": 15.0, "float": 10.0}
 # I0(x) and I1(x)/(x/2) in powers of (x/2)**2; 2**-69.7 and 2**-66.8.
 I0_NEAR = (
     1.0, 1.0, 0.25, 0.027777777777777776, 0.0017361111111111117, 6.944444444444404e-05,
@@ -31,60 +33,113 @@ I1_NEAR = (
     4.541575712961384e-31, 1.0967995127128507e-33, 5.0516655189510904e-36,
     -1.9091365686962916e-39, 5.093842245515116e-41,
 )  # fmt: skip
-# I0(x) e**-x sqrt(x) and the same of I1 in powers of 1/x; 2**-53.8 and 2**-53.5.
-I0_FAR = (
-    0.3989422804014327, 0.049867785050087834, 0.02805062915685806, 0.02921938569816554,
-    0.04474528094294741, 0.09031603779946572, 0.24560490857671782, 0.0027977041690051365,
-    20.885975854504938, -322.3149442667971, 3889.9249300807605, -25941.938329810186,
-    82296.72076985789,
+# For single precision: I0(x) and I1(x)/(x/2) in powers of (x/2)**2 up to 10, computed in double
+# precision, 2**-30.5 and 2**-27.9.
+NEAR_OF_SINGLE = (
+    (
+        0.9999999993522594, 1.0000000166884038, 0.2499999379536099, 0.027777857618622282,
+        0.0017360612919741485, 6.946130705484725e-05, 1.925602892836099e-06, 3.979892440644355e-08,
+        5.803369161607532e-10, 9.365796511641842e-12, 2.1634659048146206e-14,
+        1.502000557741437e-15,
+    ),
+    (
+        1.0000000040184283, 0.4999999281781762, 0.0833335250706311, 0.006944260525143485,
+        0.0003473067774778539, 1.1552642523671735e-05, 2.787995760376599e-07,
+        4.622306481779596e-09, 8.535725813475266e-11, 1.8784360901701462e-13,
+        1.682942317785855e-14,
+    ),
 )  # fmt: skip
-I1_FAR = (
-    0.39894228040143265, -0.14960335515042852, -0.04675104856208111, -0.0409071447189451,
-    -0.05752921956157793, -0.11041096032853928, -0.2893191378466167, -0.027189400627198747,
-    -23.26635342195005, 355.85837604656194, -4271.338990367839, 28324.32347530822,
-    -89382.42240052321,
-)  # fmt: skip
-LARGEST = 720.0
-"""Beyond it the functions without the factor e**-x are infinite."""
+# I0(x) e**-x sqrt(x) and the same of I1 in powers of 1/x beyond, the constant term a sum of two;
+# 2**-58.1, and in single precision 2**-29.
+FAR_CONSTANT = {
+    "double": (0.3989422804014327, -2.49232720227773e-17),
+    "float": (0.3989422917366028, -1.1335170167e-08),
+}
+FAR: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "double": (
+        (
+            0.049867785050176104, 0.028050629092824422, 0.029219404875932824, 0.04474223039888054,
+            0.09060838267357364, 0.227482332109606, 0.7595238201723898, -0.8215146488870079,
+            106.3589277913022, -1837.272276850197, 23504.06076078674, -166665.41888126254,
+            555221.1884194983,
+        ),
+        (
+            -0.14960335515053438, -0.04675104848641344, -0.04090716711231868,
+            -0.057525693896656405, -0.11074575383244044, -0.2687386572234237,
+            -0.879849141799477, 1.0128525604720935, -120.22368491965119, 2046.0221960308954,
+            -25856.612379131653, 181657.29178021432, -600614.4803301758,
+        ),
+    ),
+    "float": (
+        (
+            0.0498681366443634, 0.028012949973344803, 0.030666209757328033, 0.020702222362160683,
+            0.25462695956230164,
+        ),
+        (
+            -0.14960376918315887, -0.046707507222890854, -0.042575787752866745,
+            -0.02980407141149044, -0.3004434108734131,
+        ),
+    ),
+}  # fmt: skip
+LARGEST = {"double": 720.0, "float": 92.0}
+"""Beyond them the functions without the factor e**-x are infinite in the format."""
 
 
-def _exp(w: FunctionWriter, x: Number) -> Number:
-    return Number(w, exp(w, x.value))
+CAREFUL = 7
+"""So many terms of the series, the largest among them, are added up in twice double precision."""
 
 
-def _parts(size: Number, order: int) -> tuple[Number, Number, Number]:
-    """``(near, far, whether it is far)``: the function up to 15, and times e**-x beyond."""
-    beyond = size > BORDER
-    half = choose(beyond, 0.0, size * 0.5)
+def _near(half: Number, order: int) -> Sum:
+    """The series, of half the argument."""
+    if half.element == "float":
+        wide = half.widened()
+        y = polynomial(wide * wide, NEAR_OF_SINGLE[order])
+        y = y * wide if order else y
+        high = y.narrowed()
+        return Sum(high, (y - high.widened()).narrowed())
     square = half * half
-    near = polynomial(square, I1_NEAR if order else I0_NEAR)
-    # What rounding took from the square, times the logarithmic derivative, to a tenth of that.
-    near = fma(near / (half + (1.0 + order)), fma(half, half, -square), near)
-    inverse = 1.0 / choose(beyond, size, BORDER)
-    far = polynomial(inverse, I1_FAR if order else I0_FAR) * inverse.sqrt()
-    return (near * half if order else near), far, beyond
+    coefficients = I1_NEAR if order else I0_NEAR
+    exact = Sum(square, fma(half, half, -square))
+    total = Sum(polynomial(square, coefficients[CAREFUL:]), square.of(0.0))
+    for coefficient in reversed(coefficients[:CAREFUL]):
+        total = plus(product(exact, total), square.of(coefficient))
+    return product(total, Sum(half, half.of(0.0))) if order else total
 
 
-def _scaled(x: Number, order: int) -> Number:
+def _far(inverse: Number, order: int) -> Sum:
+    """The function times e**-x sqrt(x)."""
+    constant, rest = FAR_CONSTANT[inverse.element]
+    part = inverse * polynomial(inverse, FAR[inverse.element][order])
+    return ordered_sum(inverse.of(constant), part, rest)
+
+
+def bessel(x: Number, order: int, scaled: bool) -> Number:
+    """The function: a sum of two numbers times e**x, e**-x or one, over a root."""
     size = abs(x)
-    near, far, beyond = _parts(size, order)
-    y = choose(beyond, far, near * _exp(x.w, -choose(beyond, 0.0, size)))
-    y = choose(x.equals(x), y, x)
+    border, largest = BORDER[x.element], LARGEST[x.element]
+    beyond = size > border
+    bounded = choose(beyond, size, border)
+    near, far = _near(choose(beyond, 0.0, size * 0.5), order), _far(1.0 / bounded, order)
+    numerator = Sum(choose(beyond, far.high, near.high), choose(beyond, far.low, near.low))
+    if scaled:
+        exponent = choose(beyond, 0.0, -size)
+    else:
+        exponent = choose(beyond, least(largest, size), 0.0)
+    reduced = reduce_exponent(exponent)
+    low = reduced.n * -LN2_LOW[x.element]
+    r = reduced.high + low
+    tail = fma(r * r, polynomial(r, EXP[x.element]), low)
+    above = product(ordered_sum(x.of(1.0), reduced.high, tail), numerator)
+    y = (above.high + above.low) / choose(beyond, bounded.sqrt(), 1.0)
+    y = scale(y, reduced.shifted, exponent > 0.0)
+    if not scaled:
+        y = choose(size > largest, INFINITY, y)
     return y.with_sign_of(x) if order else y
 
 
-def _plain(x: Number, order: int) -> Number:
-    size = abs(x)
-    near, far, beyond = _parts(size, order)
-    # The power may overflow before the function does.
-    root = _exp(x.w, choose(beyond, size * 0.5, 0.0))
-    y = choose(beyond, far * root * root, near)
-    y = choose(size > LARGEST, INFINITY, y)
-    y = choose(x.equals(x), y, x)
-    return y.with_sign_of(x) if order else y
+def _emitted(order: int, scaled: bool) -> Callable[[FunctionWriter, Value], Value]:
+    return lambda w, x: bessel(Number(w, x), order, scaled).value
 
 
-i0 = through_double(lambda x: _plain(x, 0))
-i1 = through_double(lambda x: _plain(x, 1))
-i0e = through_double(lambda x: _scaled(x, 0))
-i1e = through_double(lambda x: _scaled(x, 1))
+i0, i1 = _emitted(0, scaled=False), _emitted(1, scaled=False)
+i0e, i1e = _emitted(0, scaled=True), _emitted(1, scaled=True)

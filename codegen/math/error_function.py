@@ -7,12 +7,11 @@ from .exponential import (
     EXP,
     LN2_LOW,
     exp_minus_one,
-    power_of_two,
     reduce_exponent,
-    scale_down,
 )
+from .exponents import power_of_two, scale_down
 from .number import Coefficients, Number, careful_polynomial, choose, fma, least, polynomial
-from .power import Sum, ordered_sum, product
+from .sums import Sum, ordered_sum, product, quotient
 
 # erf(x)/x - 1 in powers of x**2 for |x| <= 1, minimax of the error relative to erf x, by the
 # Remez algorithm; 2**-54.7 and 2**-29.4.
@@ -102,25 +101,33 @@ def scaled_erfc(a: Number) -> Sum:
     return ordered_sum(a.of(constant), q * polynomial(q, SCALED_ERFC[a.element]), low)
 
 
-def erfc(w: FunctionWriter, x: Value) -> Value:
-    """``1 - erf(x)``; all x; about 1.2 ulp (f64 and f32), results that underflow included.
+def complement(a: Number, lost: Number | None = None) -> Number:
+    """``erfc(a + lost)`` for an a within ``ERFC_RANGE`` that is not negative; lost is under an ulp.
 
-    e**(-a**2) * scaled_erfc(a) / (1 + 9a/8) for a = |x|, with square, factors and quotient carried
-    to twice the precision; erfc(-a) = 2 - erfc(a).
+    e**(-a**2) * scaled_erfc(a) / (1 + 9a/8), with square, factors and quotient carried to twice the
+    precision. The logarithmic derivative is -2a - 1/(a + 8/9), to some per cent of the last term.
     """
-    v = Number(w, x)
-    a = least(ERFC_RANGE[v.element], abs(v))
+    denominator = fma(a, SLOPE, 1.0)
+    inverse = 1.0 / denominator
     square = a * a
     reduced = reduce_exponent(-square)
     # e**r = 1 + high + (low + r**2 ...), in which nothing large has been rounded.
     low = fma(reduced.n, -LN2_LOW[a.element], -fma(a, a, -square))
+    if lost is not None:
+        low = fma(lost, fma(a, -2.0, inverse * -SLOPE), low)
     r = reduced.high + low
     tail = fma(r * r, polynomial(r, EXP[a.element]), low)
     numerator = product(ordered_sum(a.of(1.0), reduced.high, tail), scaled_erfc(a))
-    denominator = fma(a, SLOPE, 1.0)
-    lost = fma(a, SLOPE, 1.0 - denominator)
-    inverse = 1.0 / denominator
-    quotient = numerator.high * inverse
-    residual = fma(-quotient, lost, fma(-quotient, denominator, numerator.high)) + numerator.low
-    y = scale_down(fma(residual, inverse, quotient), reduced.shifted)
+    rest_of_denominator = fma(a, SLOPE, 1.0 - denominator)
+    y = quotient(numerator, Sum(denominator, rest_of_denominator), inverse)
+    return scale_down(y.high + y.low, reduced.shifted)
+
+
+def erfc(w: FunctionWriter, x: Value) -> Value:
+    """``1 - erf(x)``; all x; about 1.2 ulp (f64 and f32), results that underflow included.
+
+    erfc(-a) = 2 - erfc(a).
+    """
+    v = Number(w, x)
+    y = complement(least(ERFC_RANGE[v.element], abs(v)))
     return choose(v < 0.0, 2.0 - y, y).value

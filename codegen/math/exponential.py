@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from math import log
 
 from ..assembly import FunctionWriter, Value
+from .exponents import power_of_two, scale, scale_down
 from .number import Coefficients, Number, choose, clamp, fma, greatest, polynomial
 
 LOG2_E = 1 / log(2)
 
-# ln 2 as a sum of two numbers of the format. With a fused multiply-add, x - n * LN2_HIGH is exact.
-LN2_HIGH = {"double": 0.6931471805599453, "float": 0.6931471824645996}
-LN2_LOW = {"double": 2.3190468138462996e-17, "float": -1.9046542121259336e-09}
+# ln 2 as a sum of two positive numbers of the format. With a fused multiply-add x - n * LN2_HIGH is
+# exact.
+LN2_HIGH = {"double": 0.6931471805599453, "float": 0.6931471228599548}
+LN2_LOW = {"double": 2.3190468138462996e-17, "float": 5.769998878690785e-08}
 
 # (e**r - 1 - r) / r**2 on |r| <= (ln 2)/2; minimax of the error relative to e**r, by the exchange
 # algorithm of Remez; 2**-57.6 and 2**-28.2.
@@ -89,25 +91,6 @@ def reduce_exponent(x: Number) -> Reduced:
     return Reduced(shifted, n, high, fma(n, -LN2_LOW[x.element], high))
 
 
-def power_of_two(shifted: Number) -> Number:
-    """``2**n`` for an n in the range of exponents, given ``n + rounder``."""
-    return (shifted.bits() << shifted.format.mantissa).floats()
-
-
-def scale(y: Number, shifted: Number, upward: Number) -> Number:
-    """``y * 2**n`` for an n that may leave the range of exponents at the end that ``upward`` names.
-
-    Multiplies by 2**(n - k) and then by 2**k, so that results underflow gradually, rounded once,
-    and overflow to infinity. The first factor must be normal for all n that can occur.
-    """
-    form = y.format
-    k = form.bias // 4
-    ones = shifted.bits()
-    shift = choose(upward, ones.of(-k), k)
-    factor = ((ones + shift) << form.mantissa).floats()
-    return y * factor * choose(upward, y.of(2.0**k), 2.0**-k)
-
-
 def exp_minus_one(r: Number) -> Number:
     """``e**r - 1`` for |r| <= (ln 2)/2, to an absolute error good for ``1 + p``."""
     return fma(r * r, polynomial(r, EXP[r.element]), r)
@@ -172,6 +155,11 @@ def logistic(w: FunctionWriter, x: Value) -> Value:
     denominator = fma(power, p, power + 1.0)
     lost = fma(power, p, power + (1.0 - denominator))
     extra = choose(negative, p, 0.0)
+    if v.element == "float":
+        # Here the quotient's own rounding may stay.
+        inverse = 1.0 / denominator
+        y = fma(fma(-lost, inverse, extra), inverse, inverse)
+        return choose(negative, scale_down(y, reduced.shifted), y).value
     numerator = extra + 1.0
     remainder = extra - (numerator - 1.0)
     quotient = numerator / denominator
@@ -179,10 +167,3 @@ def logistic(w: FunctionWriter, x: Value) -> Value:
     # What remains is divided by means of a line through 1/d over [1, 2]: it needs few digits.
     y = fma(remainder, fma(denominator, -0.5, 1.457), quotient)
     return choose(negative, scale_down(y, reduced.shifted), y).value
-
-
-def scale_down(y: Number, shifted: Number) -> Number:
-    """``y * 2**n`` for n <= 0, underflowing gradually."""
-    k = y.format.bias // 4
-    factor = (shifted.bits() + k << y.format.mantissa).floats()
-    return y * factor * 2.0**-k

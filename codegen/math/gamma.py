@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .exponents import INFINITY, NAN
 from .iteration import through_double
-from .logarithm import INFINITY, NAN, log
+from .logarithm import log
 from .number import Number, choose, fma, horner, polynomial
 
 # lgamma(y) / ((y - 1)(y - 2)) for 1 <= y <= 3 in powers of q = (y - sqrt 3)/(y + sqrt 3), by the
@@ -95,7 +96,7 @@ def reduce(x: Number) -> Argument:
 
 def sine_of_pi(x: Number) -> tuple[Number, Number]:
     """``(sin(pi r), r)`` for r = x less the nearest integer."""
-    r = x - x.call("roundeven")
+    r = x - x.call("rint")
     return r * horner(r * r, SINE), r
 
 

@@ -13,10 +13,10 @@ from .exponential import (
     LN2_HIGH,
     LN2_LOW,
     exp_minus_one,
-    power_of_two,
     reduce_exponent,
 )
-from .logarithm import INFINITY, NAN, exponent_field, log1p_of_sum
+from .exponents import INFINITY, NAN, exponent_field, power_of_two
+from .logarithm import log1p_of_sum
 from .number import Coefficients, Number, choose, fma, greatest, horner, least, polynomial
 
 # tanh(x)/x - 1 over x**2 as a quotient of polynomials in x**2 for |x| <= 0.625 (the last

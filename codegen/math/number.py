@@ -260,6 +260,14 @@ def careful_polynomial(x: Number, coefficients: Sequence[float]) -> Number:
     return total
 
 
+def all_lanes(mask: Number) -> Value:
+    """A scalar ``i1``: whether the mask is set in every lane."""
+    if mask.lanes == 1:
+        return mask.value
+    name = f"llvm.vector.reduce.and.v{mask.lanes}i1"
+    return mask.w.call(name, I1, [mask.value])
+
+
 def any_lane(mask: Number) -> Value:
     """A scalar ``i1``: whether the mask is set in any lane."""
     if mask.lanes == 1:

@@ -27,7 +27,7 @@ def trunc(w: FunctionWriter, x: Value) -> Value:
 
 def round(w: FunctionWriter, x: Value) -> Value:
     """Nearest integer, halves to even."""
-    return w.intrinsic("roundeven", x)
+    return w.intrinsic("rint", x)
 
 
 def copysign(w: FunctionWriter, x: Value, y: Value) -> Value:

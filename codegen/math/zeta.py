@@ -7,10 +7,10 @@ Bernoulli numbers (NIST Digital Library of Mathematical Functions 25.11.5 and 25
 from __future__ import annotations
 
 from ..assembly import FunctionWriter
+from .exponents import INFINITY, NAN
 from .iteration import iterate, through_double
-from .logarithm import INFINITY, NAN
 from .number import Number, any_lane, choose, fma
-from .power import pow as power
+from .pow import pow as power
 
 # B(2k) / (2k)!
 BERNOULLI = (
