@@ -89,7 +89,7 @@ def array_function(
         w.store(result, w.address(out, loop.index, kind), width)
     w.ret()
     w.finish()
-    return module, length
+    return module.text(), length
 
 
 @cache

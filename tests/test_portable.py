@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import pullback as pb
+from pullback.codegen.names import DISPATCH
 from pullback.codegen.pool import SHARE_PARTS, pool_module
-from pullback.codegen.support import DISPATCH, support_module
-from pullback.runtime import compiler, libraries, threads
+from pullback.codegen.support import support_module
+from pullback.runtime import generate, libraries, threads
 from pullback.runtime import target as targets
 from pullback.runtime.cache import _rename
 from pullback.runtime.link import object_code
@@ -34,6 +35,11 @@ FULL = Target(
 ARM = Target("aarch64-linux-gnu", "generic", "+neon")
 # The relative error to allow for by size of a real number.
 CLOSE = {2: 2e-3, 4: 2e-5, 8: 1e-11}
+
+
+def made_again(once: Any) -> Any:
+    """What a process has one of, made once more."""
+    return once.__wrapped__()
 
 
 def has_level(level: str) -> bool:
@@ -116,7 +122,7 @@ def test_a_machine_of_unknown_features(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(llvm, "get_host_cpu_features", unknown)
     monkeypatch.delenv(VARIABLE, raising=False)
-    found = host.__wrapped__()
+    found = made_again(host)
     assert found.features == ""
     assert found.vector_bytes == 16
 
@@ -145,12 +151,13 @@ def texts() -> Iterator[dict[str, tuple[str, set[str]]]]:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "host", lambda: ARM)
+        patch.setattr(generate, "host", lambda: ARM)
         pb.clear_cache()
         found: dict[str, tuple[str, set[str]]] = {}
         for name, program in PROGRAMS.items():
             made = pb.jit(program.function)._inspect(program.args, {}).program
-            found[name] = made.llvm, set(made.symbols)
+            module = made.lowered().emission.module
+            found[name] = module.text(), set(module.symbols)
         yield found
     pb.clear_cache()
 
@@ -206,7 +213,7 @@ def test_no_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "HAS_THREADS", False)
     monkeypatch.delattr(os, "register_at_fork", raising=False)
-    alone = threads.pool.__wrapped__()
+    alone = made_again(threads.pool)
     assert list(alone.addresses) == [SHARE_PARTS]
     monkeypatch.setattr(threads, "pool", lambda: alone)
     libraries.address.cache_clear()
