@@ -20,7 +20,7 @@ from pullback.codegen.bufferize import bufferize
 from pullback.codegen.emit import emit
 from pullback.codegen.fuse import fuse
 from pullback.codegen.routines.sorting import sorting_of
-from pullback.runtime import compiler
+from pullback.runtime import generate
 from pullback.tracer.errors import TracedValueError
 from pullback.tracer.numpy.quantiles import CONTINUOUS, DISCRETE
 from pullback.tracer.types import ArrayType
@@ -128,7 +128,7 @@ def test_extents(dtype: str):
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 def test_every_width_of_vectors(dtype: str, vector_bytes: int, monkeypatch: pytest.MonkeyPatch):
     machine = SimpleNamespace(vector_bytes=vector_bytes)
-    monkeypatch.setattr(compiler, "host", lambda: machine)
+    monkeypatch.setattr(generate, "host", lambda: machine)
     arrays = [drawn((2, n), dtype, n) for n in (3, 40, 130, 1001)]
     pb.clear_cache()
     results = pb.jit(lambda xs: [sorts(x) for x in xs])(arrays)
