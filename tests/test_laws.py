@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 
 import pullback as pb
-from pullback.runtime.function import trace_signature
 from pullback.runtime.signature import take_apart
+from pullback.runtime.traced import trace_signature
 from pullback.testing import check_grads
 
 from .bodies import MOST, OURS, WRITTEN_OUT, Body, Library, bodies, of_jax, squashed

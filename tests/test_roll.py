@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose
 
 import pullback as pb
 import pullback.numpy as pnp
-from pullback.runtime.function import trace_signature
 from pullback.runtime.signature import take_apart
+from pullback.runtime.traced import trace_signature
 from pullback.tracer.check import check_graph
 from pullback.tracer.ir import Graph
 from pullback.tracer.passes import long, repetition

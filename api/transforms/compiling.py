@@ -6,8 +6,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, overload
 
-from pullback.runtime.function import Function, trace_signature
+from pullback.runtime.function import Function
 from pullback.runtime.signature import ShapeDtype, take_apart
+from pullback.runtime.traced import trace_signature
 from pullback.tracer import tree
 from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pullback.runtime.function import PYTHON_TYPES, Function
+from pullback.runtime.function import Function
 from pullback.runtime.signature import as_argument
+from pullback.runtime.traced import PYTHON_TYPES
 from pullback.tracer import tree
 from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph, Node

@@ -8,8 +8,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from pullback.runtime.function import Function, trace_signature
+from pullback.runtime.function import Function
 from pullback.runtime.signature import ShapeDtype, Signature, take_apart
+from pullback.runtime.traced import trace_signature
 from pullback.tracer import tree
 from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph, Node
