@@ -38,13 +38,14 @@ from .kernel import (
     takes_memory,
     takes_memory_within,
 )
-from .loops import emit_loops, turns_of
+from .loops import emit_loops
 from .pool import SHARE_PARTS
 from .python_call import emit_python_call
 from .repeat import emit_repeat, emit_while
 from .reversal import emit_reversal
 from .routines import emit_routine
 from .scalar import INLINED
+from .turns import turns_of
 
 STATUS = "status"
 """The last parameter of every function that a kernel is written into."""

@@ -6,17 +6,14 @@ accumulator each, so that sums do not wait for one another), then over the rest 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pullback.tracer.ir import Node
-from pullback.tracer.types import INT64, is_float, row_major_strides
-
 from .access import Access, Place
 from .assembly import I64, FunctionWriter, Value, constant, lanes, vector
+from .body import Body, Env
 from .combine import (
     combine_across_lanes,
     combine_next,
@@ -25,12 +22,11 @@ from .combine import (
     start_state,
     state_result,
 )
-from .elements import ELEMENTS, convert, memory_element
+from .elements import ELEMENTS, memory_element
 from .entry import Site
-from .fuse import MOVES, SCANS
 from .held import Held
-from .interleaved import first_among, read_together, written_together
-from .kernel import Affine, Buffer, LoopKernel, Sink, Step
+from .interleaved import written_together
+from .kernel import Affine, Buffer, LoopKernel, Sink
 from .positions import Positions
 from .records import Window, read_window, read_windows, write_window, written_windows
 from .registers import (
@@ -41,14 +37,11 @@ from .registers import (
     widest,
 )
 from .rows import reduce_rows, rows_together
-from .scalar import literal_value, lower, multiply_add, sine_and_cosine
 from .split import WHOLE, body_work
 from .stretches import Stretch, stretch, turn_stretched, visit_stretched
 from .tiles import tile_axis, write_tiles
+from .turns import is_even, turns_of
 from .vectors import lane_numbers, level
-
-Env = dict[int, Value]
-SINE_AND_COSINE = ("sin", "cos")
 
 
 def emit_loops(
@@ -70,34 +63,6 @@ def emit_loops(
     Nest(access, Positions(access, sites, status), vector_bytes).emit()
 
 
-def turns_of(
-    w: FunctionWriter, kernel: LoopKernel, indices: Sequence[Value], depth: int
-) -> int | Value:
-    """How many turns a loop has; those of which others are parts may have fewer in the end."""
-    extent = kernel.extents[depth]
-    if is_even(kernel, depth):
-        return extent
-    strides = row_major_strides(kernel.extents[: kernel.cut])
-    begun = constant(I64, 0)
-    for index, stride in zip(indices[:depth], strides, strict=False):
-        begun = w.add_index(w.scale_index(index, stride), begun)
-    left = w.op("sub", constant(I64, kernel.whole + strides[depth] - 1), begun)
-    if strides[depth] > 1:
-        left = w.op("udiv", left, constant(I64, strides[depth]))
-    return w.select(w.compare("slt", left, constant(I64, extent)), left, constant(I64, extent))
-
-
-def is_even(kernel: LoopKernel, depth: int) -> bool:
-    """Whether a loop always has the same number of turns."""
-    if not 0 < depth < kernel.cut:
-        return True
-    return kernel.whole % math.prod(kernel.extents[depth : kernel.cut]) == 0
-
-
-def _applies(step: Step, name: str) -> bool:
-    return step.kind == "apply" and step.node.primitive.name == name
-
-
 @dataclass(slots=True)
 class Row:
     """A place of the loop around the innermost one: what is computed there, and addresses."""
@@ -116,7 +81,6 @@ class Nest:
     vector_bytes: int
     outer: Env = field(default_factory=dict)
     accumulators: dict[int, list[list[Value]]] = field(default_factory=dict)
-    turned: dict[Value, tuple[Value, Value]] = field(default_factory=dict)
     at_end: bool = False
 
     @property
@@ -128,6 +92,11 @@ class Nest:
     def kernel(self) -> LoopKernel:
         """The kernel being written."""
         return self.access.kernel
+
+    @cached_property
+    def body(self) -> Body:
+        """What writes the steps of the kernel."""
+        return Body(self.access, self.positions)
 
     @cached_property
     def depth(self) -> int:
@@ -186,7 +155,7 @@ class Nest:
         """The steps that depend on so many loops, all of which are around the innermost one."""
         for i, step in enumerate(self.kernel.steps):
             if step.depth == depth:
-                outer[i] = self._step(step, Place(constant(I64, 0), 1), outer)
+                outer[i] = self.body.step(step, Place(constant(I64, 0), 1), outer)
 
     @contextmanager
     def counted(
@@ -310,11 +279,6 @@ class Nest:
         return written_windows(self.kernel, self.width)
 
     @cached_property
-    def read_together(self) -> dict[tuple[Buffer, Affine], int]:
-        """Interleaved values that are read, by the first of them."""
-        return read_together(self.kernel)
-
-    @cached_property
     def written_together(self) -> list[tuple[int, ...]]:
         """Interleaved values that are written, by the numbers of their sinks."""
         return written_together(self.kernel)
@@ -386,118 +350,8 @@ class Nest:
                 if whole and i in self.read_windows:
                     env.update(read_window(self, self.read_windows[i], place))
                 else:
-                    env[i] = self._step(step, place, env)
+                    env[i] = self.body.step(step, place, env)
         self._sinks(place, env, copy)
-
-    # -- steps -----------------------------------------------------------------------------------
-
-    def _step(self, step: Step, place: Place, env: Env) -> Value:
-        w = self.w
-        match step.kind:
-            case "literal":
-                return literal_value(step.node)
-            case "load":
-                assert step.index is not None
-                return self._load(step, step.index, place)
-            case "iota":
-                assert step.index is not None
-                number = self.access.row(step.index, place)
-                return convert(w, number, INT64, step.node.type.dtype)
-            case "select":
-                inside, outside = (env[i] for i in step.operands)
-                if self.access.never(step.mask):
-                    return outside
-                condition = self.access.condition(step.mask, place)
-                if condition is None:
-                    return inside
-                return w.select(*level(w, condition, inside, outside))
-            case "gather":
-                return self.positions.gather(step, place, [env[i] for i in step.operands])
-            case "combine":
-                return self._combined(step, [env[i] for i in step.operands])
-            case "apply":
-                return self._apply(step, place, env)
-
-    def _combined(self, step: Step, operands: Sequence[Value]) -> Value:
-        if step.node.primitive.name in SCANS:
-            carried, *factors, value = operands
-            return continued(self.w, step.node, carried, value, next(iter(factors), None))
-        pair = [[x] for x in operands]
-        return combine_pair(self.w, step.node, *pair)[0]
-
-    def _apply(self, step: Step, place: Place, env: Env) -> Value:
-        if step.node.primitive.name in SINE_AND_COSINE and step.operands[0] in self.angles:
-            return self._sine_or_cosine(step, env[step.operands[0]])
-        if step.node.primitive.name == "fit":
-            return self.positions.fitting(step.node, env[step.operands[0]], place)
-        contracted = self._contracted(step, env)
-        return contracted or lower(self.w, step.node, [env[i] for i in step.operands])
-
-    def _contracted(self, step: Step, env: Env) -> Value | None:
-        """A sum or difference with a product, rounded once; None for other steps."""
-        node = step.node
-        if node.primitive.name not in ("add", "sub") or not is_float(node.type.dtype):
-            return None
-        for number in (0, 1):
-            product = self._product(step, number)
-            if product is not None:
-                a, b = (env[i] for i in product.operands)
-                other = env[step.operands[1 - number]]
-                return multiply_add(self.w, node, number == 0, a, b, other)
-        return None
-
-    def _product(self, step: Step, number: int) -> Step | None:
-        """The step of a product that goes unrounded into a sum.
-
-        Kernels that compute a sum again must get the same bits, or a value differs from its own
-        maximum. So whether the product is rounded does not depend on the kernel, only on whether
-        the product, or a move of it on the way, is in memory.
-        """
-        product = self.kernel.steps[step.operands[number]]
-        if product.kind != "apply" or product.node.primitive.name != "mul":
-            return None
-        node = step.node.operands[number]
-        while node is not product.node and node.primitive.name in MOVES:
-            if node in self.roots:
-                return None
-            node = node.operands[0]
-        return product if node is product.node and node not in self.roots else None
-
-    @cached_property
-    def roots(self) -> frozenset[Node]:
-        """The nodes that the kernel makes and that others read from memory."""
-        return frozenset(self.kernel.roots)
-
-    @cached_property
-    def angles(self) -> set[int]:
-        """The steps of which both sine and cosine are wanted: for little more than one of them."""
-        of = {
-            name: {s.operands[0] for s in self.kernel.steps if _applies(s, name)}
-            for name in SINE_AND_COSINE
-        }
-        return of["sin"] & of["cos"]
-
-    def _sine_or_cosine(self, step: Step, angle: Value) -> Value:
-        both = self.turned.get(angle)
-        if both is None:
-            both = self.turned[angle] = sine_and_cosine(self.w, angle)
-        return both[SINE_AND_COSINE.index(step.node.primitive.name)]
-
-    def _load(self, step: Step, index: Affine, place: Place) -> Value:
-        assert step.buffer is not None
-        known = self.access.held.get(step.buffer, index)
-        if known is not None:
-            return known
-        if self.access.never(step.mask):
-            return constant(ELEMENTS[step.node.type.dtype], 0)
-        if place.width > 1 and step.depth == self.depth and not step.mask and index.coefs[-1] > 1:
-            reach = self.read_together.get((step.buffer, first_among(index)[0]))
-            if reach is not None:
-                return self.access.read_among(step.buffer, index, reach, place)
-        condition = self.access.condition(step.mask, place)
-        pointer = self.access.address(step.buffer, index, place)
-        inner = index.coefs[-1] if index.coefs and step.depth == self.depth else 0
-        return self.access.read(step.buffer, pointer, inner, place, condition)
 
     # -- sinks -----------------------------------------------------------------------------------
 
