@@ -38,12 +38,25 @@ class Matrix:
     column: int
 
 
+WASTED = 24
+"""One part in so many may be made twice, rather than in code of its own for what is left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Part of an axis: its first place, and how many there are."""
 
     first: Value
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Terms of the sums: the first, how many, and whether they are added to those before."""
+
+    first: Value
+    count: Value
+    added: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +86,16 @@ class Blocks:
         rows, columns, _ = self.shape
         vectors = -(-columns // self.width)
         if rows > FEW_ROWS:
-            across = _even(vectors, MOST_VECTORS)
-            down = _even(rows, min(self.registers // across, MOST_ROWS))
+            across, down = _block_size(rows, vectors, self.registers)
         else:
             most = self.registers * 7 // 6 // rows
             across, down = vectors if vectors <= most else _even(vectors, MOST_ACROSS), rows
-        for span in self._terms(across, down):
-            for part in self._columns(across):
-                for block in _parts(self.w, rows, down):
-                    self._block(block, part, span)
+        for terms in self._terms(across, down):
+            for part in self._columns(across, again=not terms.added):
+                for block in _parts(self.w, rows, down, again=not terms.added):
+                    self._block(block, part, terms)
 
-    def _terms(self, across: int, down: int) -> Iterator[Span]:
+    def _terms(self, across: int, down: int) -> Iterator[Terms]:
         """The terms, as many at a time as can be read again from near, or in order from afar."""
         rows, columns, terms = self.shape
         most, row = terms, self.y.row * self.size
@@ -92,9 +104,16 @@ class Blocks:
         elif across * self.width < columns and terms * row > FAR_BYTES:
             most = max(NEAR_BYTES // row, STREAMS)
         count = _even(terms, max(most, 1))
-        if count < terms:
-            self._clear()
-        yield from _parts(self.w, terms, count)
+        if count == terms:
+            yield Terms(constant(I64, 0), constant(I64, terms), added=False)
+            return
+        self._clear()
+        with self.w.loop(0, terms, count) as loop:
+            size = constant(I64, count)
+            if terms % count:
+                left = self.w.op("sub", constant(I64, terms), loop.index)
+                size = self.w.intrinsic("smin", left, size)
+            yield Terms(loop.index, size, added=True)
 
     def _clear(self) -> None:
         """Set the result to zero, to which the sums of some terms after others are added."""
@@ -106,9 +125,16 @@ class Blocks:
             arguments = [place, constant("i8", 0), size, Value("i1", "false")]
             self.w.call("llvm.memset.p0.i64", "void", arguments)
 
-    def _columns(self, across: int) -> Iterator[Columns]:
-        """Vectors side by side; the last one is as narrow as it may be, and has a mask."""
+    def _columns(self, across: int, again: bool) -> Iterator[Columns]:
+        """Vectors side by side; the last one is as narrow as it may be, and has a mask.
+
+        A few columns may be made ``again`` instead.
+        """
         columns, step = self.shape[1], across * self.width
+        if again and _overlap(columns, step):
+            for span in _parts(self.w, columns, step, again):
+                yield Columns(span.first, ((self.width, None),) * across)
+            return
         whole = columns - columns % step
         for span in _parts(self.w, whole, step):
             yield Columns(span.first, ((self.width, None),) * across)
@@ -122,10 +148,9 @@ class Blocks:
         if vectors:
             yield Columns(constant(I64, whole), tuple(vectors))
 
-    def _block(self, rows: Span, columns: Columns, terms: Span) -> None:
+    def _block(self, rows: Span, columns: Columns, terms: Terms) -> None:
         """The sums of one block, in registers from the first term to the last."""
         w, vectors = self.w, columns.vectors
-        adds = terms.count < self.shape[2]
         numbers = [(r, c) for r in range(rows.count) for c in range(len(vectors))]
 
         def place(r: int, c: int) -> Value:
@@ -133,7 +158,7 @@ class Blocks:
 
         sums = [
             self._read(place(r, c), *vectors[c])
-            if adds
+            if terms.added
             else constant(vector(self.kind, vectors[c][0]), 0.0)
             for r, c in numbers
         ]
@@ -194,8 +219,37 @@ def _even(total: int, most: int) -> int:
     return -(-total // -(-total // most))
 
 
-def _parts(w: FunctionWriter, total: int, size: int) -> Iterator[Span]:
-    """Parts of an axis, in a loop where there are several of the same size; then what is left."""
+def _block_size(rows: int, vectors: int, registers: int) -> tuple[int, int]:
+    """Vectors and rows of a block that needs no more registers than there are.
+
+    Where two thirds of them are enough for blocks of one size, there is no code for smaller ones.
+    """
+    across = _even(vectors, MOST_VECTORS)
+    down = _even(rows, min(registers // across, MOST_ROWS))
+    same = [
+        (a * d, a, d)
+        for a in range(1, MOST_VECTORS + 1)
+        for d in range(1, min(registers // a, MOST_ROWS) + 1)
+        if vectors % a == rows % d == 0 and a * d * 3 >= 2 * min(registers, across * down)
+    ]
+    return max(same)[1:] if same else (across, down)
+
+
+def _overlap(total: int, size: int) -> bool:
+    """Whether parts of one size cover an axis with little of it in two of them."""
+    wasted = -total % size
+    return wasted > 0 and total > size and wasted * WASTED <= total
+
+
+def _parts(w: FunctionWriter, total: int, size: int, again: bool = False) -> Iterator[Span]:
+    """Parts of an axis, in a loop where there are several of the same size; then what is left.
+
+    Where a little may be done ``again``, the last part begins earlier instead.
+    """
+    if again and _overlap(total, size):
+        with w.loop(0, total, size) as loop:
+            yield Span(w.intrinsic("smin", loop.index, constant(I64, total - size)), size)
+        return
     whole = total - total % size
     if whole == size:
         yield Span(constant(I64, 0), size)

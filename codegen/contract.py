@@ -137,12 +137,17 @@ def in_blocks(m: int, n: int, k: int, size: int) -> bool:
 
 
 def shared_parts(batch: int, m: int, n: int, k: int) -> tuple[int, int] | None:
-    """The axis, batch, rows or columns, that threads may share, and how much of it a part is."""
+    """The axis, batch, rows or columns, that threads may share, and how much of it a part is.
+
+    Parts are of one size where that is possible with a few more or less of them.
+    """
     if batch * m * n * k < LEAST_SHARED:
         return None
-    for axis, (extent, multiple) in enumerate(((batch, 1), (m, 24), (n, 256))):
+    for axis, (extent, multiple, step) in enumerate(((batch, 1, 1), (m, 24, 8), (n, 256, 256))):
         if extent >= FEWEST_PARTS * multiple:
-            return axis, -(-extent // (MOST_PARTS * multiple)) * multiple
+            least = -(-extent // (MOST_PARTS * multiple)) * multiple
+            sizes = range(-(-least // step) * step, extent // FEWEST_PARTS + 1, step)
+            return axis, next((size for size in sizes if extent % size == 0), least)
     return None
 
 
