@@ -331,4 +331,5 @@ def _rows_at_once(m: int, n: int, k: int, size: int, in_columns: bool) -> int:
     if m * (n if in_columns else k) * size <= FAR_BYTES:
         return m
     rows = FAR_BYTES // 2 // ((k + n) * size)
-    return min(m, max(rows - rows % CHUNK, CHUNK))
+    rows = min(m, max(rows - rows % CHUNK, CHUNK))
+    return next((near for near in (rows, rows + 8, rows - 8) if m % near == 0), rows)
