@@ -283,6 +283,12 @@ def _write_run(emission: Emission, parameters: list[tuple[str, str]]) -> None:
 
 
 def _used(kernel: Kernel) -> list[Buffer]:
+    """A kernel's buffers, in an order that is the same for kernels that are alike."""
+    if isinstance(kernel, Product):
+        return list(dict.fromkeys((kernel.x, kernel.y, kernel.target)))
+    if isinstance(kernel, LoopKernel):
+        places = (part.buffer for part in (*kernel.steps, *kernel.sinks))
+        return list(dict.fromkeys(buffer for buffer in places if buffer is not None))
     return sorted(kernel.reads | kernel.writes, key=lambda b: (b.kind, b.number, b.name))
 
 
