@@ -189,12 +189,6 @@ class FunctionWriter:
         self._block = "entry"
         self._known: dict[str, Value] = {}
 
-    def parameter(self, type: str, name: str) -> Value:
-        """Another parameter, behind those there are."""
-        value = Value(type, f"%{name}")
-        self.parameters.append(value)
-        return value
-
     # -- structure ---------------------------------------------------------------------------
 
     def fresh(self, hint: str = "v") -> str:

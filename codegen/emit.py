@@ -196,6 +196,8 @@ class _Calls:
 
     def add(self, name: str, kernel: Kernel, alike: bool) -> None:
         """Run another kernel."""
+        if self.joined is not None and self.joined.length > LARGEST_FUNCTION:
+            self._end_joined()
         if self.run.length > LONGEST_CALLS and self.joined is None:
             self._begin_part(f"calls.{name}")
         joins = self.joined is not None
@@ -216,16 +218,15 @@ class _Calls:
         return known
 
     def _join(self, name: str, kernel: Kernel) -> None:
-        if self.joined is not None and self.joined.length > LARGEST_FUNCTION:
-            self._end_joined()
         if self.joined is None:
-            self.joined = FunctionWriter(self.emission.module, name, I64, [], linkage="internal")
+            parameters = [(p.type, p.name[1:]) for p in self.whole.parameters]
+            self.joined = FunctionWriter(self.emission.module, name, I64, parameters, "internal")
             self.sites = len(self.emission.sites)
         for buffer in _used(kernel):
             if self.joined is self.run:
                 self.inner[buffer] = self._pointer(buffer)
             elif buffer not in self.inner:
-                self.inner[buffer] = self.joined.parameter(PTR, buffer.name)
+                self.inner[buffer] = _pointer(self.joined, self.plan, buffer)
         _emit_inline(self.joined, self.emission, name, kernel, self.inner)
 
     def close(self) -> None:
@@ -252,15 +253,14 @@ class _Calls:
 
     def _end_joined(self) -> None:
         """End the function that kernels share, and call it."""
-        w, inner = self.joined, self.inner
-        self.joined, self.inner = None, {}
+        w, self.joined, self.inner = self.joined, None, {}
         if w is None or w is self.run:
             return
         w.ret(constant(I64, 0))
-        w.parameter(PTR, STATUS)
         w.finish()
-        arguments = [self._pointer(buffer) for buffer in inner]
-        _call(self.run, w.name, arguments, len(self.emission.sites) > self.sites)
+        result = self.run.call_known(w.name, I64, self.run.parameters)
+        if len(self.emission.sites) > self.sites:
+            _leave_if_failed(self.run, result)
 
 
 def _write_run(emission: Emission, parameters: list[tuple[str, str]]) -> None:
