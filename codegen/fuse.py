@@ -101,6 +101,10 @@ CHEAP = frozenset(
 )
 BODY_LIMIT = 400
 
+ROUNDS = 3
+"""How often it is asked what else is worth keeping, once more is kept: of what is found, the first
+round finds nearly all, and a long program would take many rounds to end."""
+
 NEIGHBOURS = 64
 """How many groups over the same space are looked at for a root to join."""
 
@@ -280,13 +284,14 @@ def fuse(graph: Graph) -> Fusion:
     roots = _bounded(find_roots(graph), order)
     counts = _count_uses(graph)
     uses: dict[Node, Use] = {}
-    while True:
-        groups = _group(roots, order, uses)
+    groups = _group(roots, order, uses)
+    for _ in range(ROUNDS):
         extra = _worth_keeping(graph, roots, _users(groups, uses), counts)
         if not extra:
             break
         roots |= extra
         uses = {x: use for x, use in uses.items() if extra.isdisjoint(use.inside)}
+        groups = _group(roots, order, uses)
     placed = {root: i for i, group in enumerate(groups) for root in group.roots}
     return Fusion(graph, placed, groups, uses)
 

@@ -6,6 +6,7 @@ in their order, so that results do not depend on the number of threads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from pullback.tracer.types import ArrayType, Shape, row_major_strides
@@ -91,7 +92,8 @@ def cut(kernel: LoopKernel, sizes: Shape) -> list[LoopKernel]:
     count, *inner = sizes
     added = len(inner)
     partial = _partial(kernel)
-    combining = [_combined(sink, count, added) for sink in partial] if count > 1 else []
+    before = kernel.extents
+    combining = [_combined(sink, before, count, added) for sink in partial] if count > 1 else []
     kernel.cut, kernel.whole = len(sizes), kernel.extents[0]
     kernel.extents = (*sizes, *kernel.extents[1:])
     strides = row_major_strides(sizes)
@@ -118,19 +120,27 @@ def cut(kernel: LoopKernel, sizes: Shape) -> list[LoopKernel]:
     return combining
 
 
-def _combined(sink: Sink, count: int, added: int) -> LoopKernel:
+def _combined(sink: Sink, extents: Shape, count: int, added: int) -> LoopKernel:
     """Let a sink give a result for each of the parts; the kernel that reduces them.
 
-    The axes of the sink are those after so many more than the part have been added.
+    The axes of the sink are those after so many more than the part have been added. It may write
+    part of a buffer, others the rest of it.
     """
-    whole, type = sink.buffer, sink.buffer.type
-    parts = ArrayType((count, type.size), type.dtype)
-    partial = Buffer(f"p{whole.name}", parts, "workspace", whole.number)
-    step = Step("load", sink.node, buffer=partial, index=Affine(0, (type.size, 1)))
-    total = Sink("reduce", sink.node, 0, whole, Affine(0, (0, 1)), (0,))
-    sink.buffer = partial
+    whole, index, axes = sink.buffer, sink.index, sink.axes
+    kept = [axis for axis in range(len(extents)) if axis not in axes]
+    shape = tuple(extents[axis] for axis in kept)
+    strides, size = row_major_strides(shape), math.prod(shape)
+    # Buffers of the sinks that write one buffer differ in where in that they begin.
+    at = f".{index.offset}" if index.offset else ""
+    parts = ArrayType((count, size), whole.type.dtype)
+    partial = Buffer(f"p{whole.name}{at}", parts, "workspace", whole.number)
+    step = Step("load", sink.node, buffer=partial, index=Affine(0, (size, *strides)))
+    places = Affine(index.offset, (0, *(index.coefs[axis] for axis in kept)))
+    total = Sink("reduce", sink.node, 0, whole, places, (0,))
+    of_axis = dict(zip(kept, strides, strict=True))
     inner = (0,) * (added - 1)
-    sink.index = Affine(sink.index.offset, (type.size, *inner, *sink.index.coefs))
-    combining = schedule(parts.shape, [step], [total])
+    coefs = (of_axis.get(axis, 0) for axis in range(len(extents)))
+    sink.buffer, sink.index = partial, Affine(0, (size, *inner, *coefs))
+    combining = schedule((count, *shape), [step], [total])
     combining.roots = (sink.node,)
     return combining

@@ -84,6 +84,15 @@ def test_gradients() -> None:
     np.testing.assert_allclose(slope(x), np.cos(x) * np.roll(x, 1) + np.roll(np.sin(x), -1))
 
 
+def test_sums_that_make_parts_of_one_array() -> None:
+    """Those over a few columns are each a number of the result."""
+    slope = pb.grad(lambda v, x: np.sum(np.square(x @ v)))
+    x, v = draw(2003, 10), draw(10)
+    pb.set_num_threads(4)
+    assert shares(slope, v, x)
+    np.testing.assert_allclose(slope(v, x), 2 * x.T @ (x @ v), rtol=1e-12)
+
+
 def test_the_first_of_several_errors() -> None:
     @pb.jit
     def take(x: Any, i: Any) -> Any:
