@@ -287,8 +287,8 @@ def _used(kernel: Kernel) -> list[Buffer]:
     if isinstance(kernel, Product):
         return list(dict.fromkeys((kernel.x, kernel.y, kernel.target)))
     if isinstance(kernel, LoopKernel):
-        places = (part.buffer for part in (*kernel.steps, *kernel.sinks))
-        return list(dict.fromkeys(buffer for buffer in places if buffer is not None))
+        read = [step.buffer for step in kernel.steps if step.buffer is not None]
+        return list(dict.fromkeys((*read, *(sink.buffer for sink in kernel.sinks))))
     return sorted(kernel.reads | kernel.writes, key=lambda b: (b.kind, b.number, b.name))
 
 
