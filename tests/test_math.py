@@ -33,7 +33,8 @@ BOUND = 1.5
 BOUNDS_OF_SINGLE = {"logistic": 1.75}
 WITH_TABLES = {
     ("pow", "f64"),
-    *((name, "f32") for name in ("pow", "log", "log2", "log10", "log_of_sum")),
+    ("tanh", "f64"),
+    *((name, "f32") for name in ("pow", "tanh", "log", "log2", "log10", "log_of_sum")),
 }
 BULK, FEW = 4000, 60
 
