@@ -34,7 +34,7 @@ BOUNDS_OF_SINGLE = {"logistic": 1.75}
 WITH_TABLES = {
     ("pow", "f64"),
     ("tanh", "f64"),
-    *((name, "f32") for name in ("pow", "tanh", "log", "log2", "log10", "log_of_sum")),
+    *((name, "f32") for name in ("pow", "tanh", "erf", "log", "log2", "log10", "log_of_sum")),
 }
 BULK, FEW = 4000, 60
 
