@@ -77,10 +77,10 @@ def reduce_angle(x: Number) -> Angle:
     n = shifted - rounder
     first, second, third = HALF_PI[x.element]
     exact = fma(n, -first, x)
-    step = n * second
-    beneath = fma(n, third, fma(n, second, -step))
-    rest = exact - step
-    return Angle(shifted.bits(), rest, beneath + (step - (exact - rest)))
+    rest = exact - n * second
+    # This difference is exact: a sum of what is close, or the lesser part of a sum.
+    excess = fma(n, second, -(exact - rest))
+    return Angle(shifted.bits(), rest, fma(n, third, excess))
 
 
 def sin_kernel(angle: Angle, z: Number) -> Number:
