@@ -144,6 +144,12 @@ def scale_down(y: Number, shifted: Number) -> Number:
     return y * factor * 2.0**-k
 
 
+def scaled_by(y: Number, n: Number) -> Number:
+    """``y * 2**n`` for a whole number n, rounded once."""
+    if has_instructions(y):
+        return _instruction("scalef", y, n.value)
+    return scale(y, n + n.format.rounder, n > 0.0)
+
+
 def _scaled(y: Number, shifted: Number) -> Number:
-    n = shifted - shifted.format.rounder
-    return _instruction("scalef", y, n.value)
+    return scaled_by(y, shifted - shifted.format.rounder)
