@@ -37,8 +37,8 @@ WITH_TABLES = {
     *(
         (name, "f32")
         for name in (
-            "pow", "tanh", "erf", "log", "log2", "log10", "log_of_sum", "log1p", "logaddexp", "asinh",
-            "acosh",
+            "pow", "tanh", "erf", "log", "log2", "log10", "log_of_sum", "log1p", "logaddexp",
+            "asinh", "acosh",
         )
     ),
 }  # fmt: skip
