@@ -55,21 +55,28 @@ def whole(*shape: int, dtype: Any = np.int64) -> Array:
 
 
 def every_line(x: Any) -> Any:
-    """Elementary functions, each where it is real."""
+    """Elementary functions, each where it is real, but those of `by_tables`."""
     unit, above = x / (1.0 + abs(x)), 1.0 + abs(x)
     lines = [
-        np.exp(x), np.exp2(x), np.expm1(x), np.log1p(above), np.sqrt(above), np.cbrt(x),
+        np.exp(x), np.exp2(x), np.expm1(x), np.sqrt(above), np.cbrt(x),
         np.sin(x), np.cos(x), np.tan(x),
-        np.arcsin(unit), np.arccos(unit), np.arctan(x), np.sinh(x), np.cosh(x), np.tanh(x),
-        np.arcsinh(x), np.arccosh(above), np.arctanh(unit), np.arctan2(x, above),
-        np.logaddexp(x, 1.0), np.hypot(x, 2.0), np.sin(1e12 * x),
+        np.arcsin(unit), np.arccos(unit), np.arctan(x), np.sinh(x), np.cosh(x),
+        np.arctanh(unit), np.arctan2(x, above), np.hypot(x, 2.0), np.sin(1e12 * x),
     ]  # fmt: skip
     return np.stack(lines)
 
 
+def by_log1p(x: Any) -> Any:
+    """Functions that have another formula in single precision where registers hold tables."""
+    above = 1.0 + abs(x)
+    return np.stack([np.log1p(above), np.arcsinh(x), np.arccosh(above), np.logaddexp(x, 1.0)])
+
+
 def by_tables(x: Any) -> Any:
     """Functions that have another formula where registers hold tables."""
-    return np.log(abs(x)), np.log2(abs(x)), np.log10(abs(x)), abs(x) ** x, x**3.0
+    return (
+        np.log(abs(x)), np.log2(abs(x)), np.log10(abs(x)), abs(x) ** x, x**3.0, np.tanh(x),
+    )  # fmt: skip
 
 
 def roundings(x: Any, y: Any) -> Any:
@@ -95,7 +102,7 @@ def special(x: Any) -> Any:
     s = scipy.special
     return (
         s.erf(x), s.erfc(x), s.gammaln(x), s.digamma(x), s.i0e(x), s.ndtr(x), s.expit(x),
-        s.gammainc(1.5, abs(x)), s.erfinv(np.tanh(x)),
+        s.gammainc(1.5, abs(x)), s.erfinv(x / (1.0 + abs(x))),
     )  # fmt: skip
 
 
@@ -176,6 +183,8 @@ edges = np.array([0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 1e9, -1e9, 3e5, 0.1, np.
 PROGRAMS: dict[str, Program] = {
     "elementary": Program(every_line, (2.0 * draw(203),)),
     "elementary, single": Program(every_line, (2.0 * draw(203, dtype=np.float32),)),
+    "elementary, by log1p": Program(by_log1p, (2.0 * draw(203),)),
+    "by log1p, single": Program(by_log1p, (2.0 * draw(203, dtype=np.float32),)),
     "tables": Program(by_tables, (2.0 * draw(203),)),
     "tables, single": Program(by_tables, (2.0 * draw(203, dtype=np.float32),)),
     "roundings": Program(roundings, (7.0 * draw(101), draw(101)[::-1].copy())),

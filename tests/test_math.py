@@ -33,8 +33,15 @@ BOUND = 1.5
 BOUNDS_OF_SINGLE = {"logistic": 1.75}
 WITH_TABLES = {
     ("pow", "f64"),
-    *((name, "f32") for name in ("pow", "log", "log2", "log10", "log_of_sum")),
-}
+    ("tanh", "f64"),
+    *(
+        (name, "f32")
+        for name in (
+            "pow", "tanh", "erf", "log", "log2", "log10", "log_of_sum", "log1p", "logaddexp",
+            "asinh", "acosh",
+        )
+    ),
+}  # fmt: skip
 BULK, FEW = 4000, 60
 
 both_types = pytest.mark.parametrize("dtype", ["f64", "f32"])

@@ -12,6 +12,7 @@ from .exponential import (
 from .exponents import power_of_two, scale_down
 from .number import Coefficients, Number, careful_polynomial, choose, fma, least, polynomial
 from .sums import Sum, ordered_sum, product, quotient
+from .tables import has_tables, look_up
 
 # erf(x)/x - 1 in powers of x**2 for |x| <= 1, minimax of the error relative to erf x, by the
 # Remez algorithm; 2**-54.7 and 2**-29.4.
@@ -51,16 +52,89 @@ ERF_RANGE = {"double": 5.95, "float": 3.95}
 def erf(w: FunctionWriter, x: Value) -> Value:
     """Error function; all x; about 1.1 ulp (f64 and f32).
 
-    A polynomial up to one, and 1 - e**P(|x| - 1) beyond, whose exponential counts little.
+    A polynomial up to one, and 1 - e**P(|x| - 1) beyond, whose exponential counts little; in single
+    precision one of sixteen polynomials where there are tables.
     """
     v = Number(w, x)
     size = least(ERF_RANGE[v.element], abs(v))
+    if v.element == "float" and has_tables(v):
+        return erf_by_table(size).with_sign_of(v).value
     z = size * size
     near = fma(size, careful_polynomial(z, ERF[v.element]), size)
     reduced = reduce_exponent(polynomial(size - 1.0, LOG_ERFC[v.element]))
     power = power_of_two(reduced.shifted)
     far = fma(power, -exp_minus_one(reduced.rest), 1.0 - power)
     return choose(size < 1.0, near, far).with_sign_of(v).value
+
+
+# erf(n ERF_STEP) for n from 0 to 15, and the coefficients of powers of t in
+# (erf(n ERF_STEP + t) - erf(n ERF_STEP))/t for |t| <= ERF_STEP/2, less one for n = 0; by the Remez
+# algorithm, relative to erf at most 2**-30.7. The step, of few bits, is one for which the first
+# row is nearly exact where that matters.
+ERF_STEP = 1046 / 4096
+ERF_AT_STEPS, *ERF_NEAR_STEPS = (
+    (
+        0.0, 0.28201213479042053, 0.5298890471458435, 0.7213903069496155, 0.8514289259910583,
+        0.9290420413017273, 0.9697571992874146, 0.9885300397872925, 0.9961376786231995,
+        0.9988473653793335, 0.9996955394744873, 0.999928891658783, 0.9999853372573853,
+        0.9999973177909851, 0.9999995827674866, 0.9999999403953552,
+    ),
+    (
+        0.12837916612625122, 1.0571407079696655, 0.8692927360534668, 0.627414882183075,
+        0.39746513962745667, 0.22100329399108887, 0.10785839706659317, 0.046202413737773895,
+        0.017371242865920067, 0.0057326131500303745, 0.0016604657284915447, 0.0004221461422275752,
+        9.42001206567511e-05, 1.8449978597345762e-05, 3.1717299862066284e-06,
+        4.785779310623184e-07,
+    ),
+    (
+        -3.140693394243499e-08, -0.2699631154537201, -0.4439844787120819, -0.48067086935043335,
+        -0.4060044288635254, -0.282189279794693, -0.16526350378990173, -0.08259133249521255,
+        -0.035488907247781754, -0.01317549217492342, -0.004240348469465971,
+        -0.0011858425568789244, -0.000288671551970765, -6.125057552708313e-05,
+        -1.1339521734043956e-05, -1.833216401792015e-06,
+    ),
+    (
+        -0.3761235177516937, -0.30641645193099976, -0.13859128952026367, 0.03635634481906891,
+        0.14399313926696777, 0.16654163599014282, 0.13286250829696655, 0.08302724361419678,
+        0.042545393109321594, 0.018277041614055634, 0.006665450986474752, 0.0020798994228243828,
+        0.0005582719459198415, 0.0001293808309128508, 2.596065678517334e-05,
+        4.5195511120255105e-06,
+    ),
+    (
+        -9.623522055335343e-05, 0.12909798324108124, 0.1833844631910324, 0.14629757404327393,
+        0.061792973428964615, -0.01225980557501316, -0.04669830948114395, -0.046678461134433746,
+        -0.0316297821700573, -0.016611844301223755, -0.00709761306643486, -0.0025261694099754095,
+        -0.0007592398906126618, -0.00019436677393969148, -4.26339938712772e-05,
+        -8.046755283430684e-06,
+    ),
+    (
+        0.11429566890001297, 0.07830702513456345, 0.004288793075829744, -0.05521174147725105,
+        -0.06804122030735016, -0.04363130405545235, -0.011386597529053688, 0.008304220624268055,
+        0.013002842664718628, 0.009779437445104122, 0.005268164444714785, 0.002231484279036522,
+        0.0007724344613961875, 0.00022299159900285304, 5.434964987216517e-05,
+        1.1274451935605612e-05,
+    ),
+    (
+        -0.010196108371019363, -0.040292706340551376, -0.049326833337545395, -0.02483740821480751,
+        0.006595495156943798, 0.021671237424016, 0.01812935620546341, 0.00743885850533843,
+        -0.00041950182639993727, -0.0030394969508051872, -0.0025711802300065756,
+        -0.0014041626127436757, -0.0005815860931761563, -0.00019323053129483014,
+        -5.292141213431023e-05, -1.213684936374193e-05,
+    ),
+)  # fmt: skip
+
+
+def erf_by_table(size: Number) -> Number:
+    """``erf(size)`` in single precision from the nearest of sixteen places."""
+    shifted = fma(size, 1 / ERF_STEP, 1.5 * 2.0**size.format.mantissa)
+    n = shifted - 1.5 * 2.0**size.format.mantissa
+    index = shifted.bits()
+    t = fma(n, -ERF_STEP, size)
+    *others, last = (look_up(row, index) for row in ERF_NEAR_STEPS)
+    slope = last
+    for coefficient in reversed(others):
+        slope = fma(t, slope, coefficient)
+    return fma(t, slope, choose(n.equals(0.0), t, look_up(ERF_AT_STEPS, index)))
 
 
 # (1 + 9x/8) e**(x**2) erfc(x) in powers of q = (x - 3)/(x + 3), for x from 0 to where erfc

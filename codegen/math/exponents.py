@@ -18,6 +18,8 @@ AS_ROUNDED = constant("i32", 4)
 """The rounding mode of instructions that can be told one: that of all others."""
 ANY_SIGN_OF_ZERO = constant("i32", 0b1111)
 """The mantissa in [3/4, 3/2), NaN for negative numbers, 1 for zeros of both signs."""
+WITHOUT_SIGN = constant("i32", 0b0100)
+"""The mantissa in [1, 2), positive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,24 @@ def split(x: Number) -> Split:
     ordinary = (x > 0.0) & (x < INFINITY)
     edge = choose(x < 0.0, NAN, choose(x.equals(0.0), -INFINITY, x))
     return Split(choose(ordinary, parts.exponent, edge), choose(ordinary, parts.mantissa, 1.0))
+
+
+def split_at_powers(x: Number) -> Split:
+    """Exponent and mantissa of ``|x|``, the mantissa in [1, 2): two instructions where there are.
+
+    Of zero, infinity and NaN the exponent is infinite, with its sign, or NaN.
+    """
+    if has_instructions(x):
+        return Split(_instruction("getexp", x), _instruction("getmant", x, WITHOUT_SIGN))
+    form, size = x.format, abs(x)
+    small = size < form.tiny
+    lift = form.mantissa + 2
+    bits = choose(small, size * 2.0**lift, size).bits()
+    bias = 2.0**form.mantissa + form.bias
+    exponent = exponent_field(bits) - choose(small, x.of(bias + lift), bias)
+    edge = choose(size.equals(0.0), -INFINITY, size)
+    mantissa = ((bits & form.mantissa_mask) | (form.bias << form.mantissa)).floats()
+    return Split(choose((size > 0.0) & (size < INFINITY), exponent, edge), mantissa)
 
 
 def split_normal(x: Number) -> Split:
@@ -124,6 +144,12 @@ def scale_down(y: Number, shifted: Number) -> Number:
     return y * factor * 2.0**-k
 
 
+def scaled_by(y: Number, n: Number) -> Number:
+    """``y * 2**n`` for a whole number n, rounded once."""
+    if has_instructions(y):
+        return _instruction("scalef", y, n.value)
+    return scale(y, n + n.format.rounder, n > 0.0)
+
+
 def _scaled(y: Number, shifted: Number) -> Number:
-    n = shifted - shifted.format.rounder
-    return _instruction("scalef", y, n.value)
+    return scaled_by(y, shifted - shifted.format.rounder)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .exponents import INFINITY, NAN
 from .iteration import through_double
 from .logarithm import log
-from .number import Number, choose, fma, horner, polynomial
+from .number import Number, careful_polynomial, choose, fma, horner
 
 # lgamma(y) / ((y - 1)(y - 2)) for 1 <= y <= 3 in powers of q = (y - sqrt 3)/(y + sqrt 3), by the
 # Remez algorithm with an error of 2**-54.1: the map takes the poles away to |q| >= 1.
@@ -110,7 +110,8 @@ def lgamma_number(x: Number) -> Number:
     for n, bound in enumerate(STEPS, 1):
         factors = choose(z >= bound, factors * (z - float(n)), factors)
     logarithm = Number(w, log(w, choose(a.far, z, factors).value))
-    near = a.below_one * (a.below_one - 1.0) * polynomial(a.inverse, LGAMMA)
+    product = fma(a.below_one, a.below_one, -a.below_one)
+    near = product * careful_polynomial(a.inverse, LGAMMA)
     tail = a.inverse * horner(a.inverse * a.inverse, STIRLING) + STIRLING_CONSTANT
     beyond = fma(z - 0.5, logarithm - 1.0, tail)
     y = choose(a.far, beyond, near + logarithm)
@@ -137,7 +138,7 @@ def digamma_number(x: Number) -> Number:
         above = choose(taken, fma(above, factor, below), above)
         below = choose(taken, below * factor, below)
     distance = choose(a.far, 1.0, a.below_one - (ROOT[0] - 1.0)) - ROOT[1]
-    near = fma(distance, polynomial(a.inverse, DIGAMMA), above / below)
+    near = fma(distance, careful_polynomial(a.inverse, DIGAMMA), above / below)
     square = a.inverse * a.inverse
     tail = fma(a.inverse, 0.5, square * horner(square, DIGAMMA_FAR))
     beyond = Number(w, log(w, choose(a.far, z, 1.0).value)) - tail
@@ -147,7 +148,9 @@ def digamma_number(x: Number) -> Number:
     sine, r = sine_of_pi(x)
     cosine = (0.25 - r * r) * horner(r * r, COSINE)
     ratio = choose(negative, cosine * math.pi, 1.0) / choose(negative, sine, x)
-    y = choose(x < 1.0, y - ratio, y)
+    # 1/x less its rounding, which is much beside the difference where x is near one.
+    lost = choose((x > 0.5) & (x < 1.0), fma(-ratio, x, 1.0), 0.0)
+    y = choose(x < 1.0, y - lost - ratio, y)
     pole = negative & r.equals(0.0)
     return choose(pole | x.equals(-INFINITY), NAN, choose(x.equals(INFINITY), x, y))
 

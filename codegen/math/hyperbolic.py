@@ -7,27 +7,33 @@ a ``log1p`` whose argument is carried to twice the precision, ``atanh`` reduces 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 
 from ..assembly import FunctionWriter, Value
 from .exponential import (
     LN2_HIGH,
     LN2_LOW,
+    LOG2_E,
     exp_minus_one,
     reduce_exponent,
 )
 from .exponents import INFINITY, NAN, exponent_field, power_of_two
 from .logarithm import log1p_of_sum
 from .number import Coefficients, Number, choose, fma, greatest, horner, least, polynomial
+from .tables import has_tables, look_up
 
-# tanh(x)/x - 1 over x**2 as a quotient of polynomials in x**2 for |x| <= 0.625 (the last
-# coefficient below is one), by the Remez algorithm; relative to tanh x 2**-57.5, and 2**-39.
+# tanh(x)/x - 1 over x**2 as a quotient of polynomials in x**2 for |x| <= 11/16 (the last
+# coefficient below is one), by the Remez algorithm; relative to tanh x 2**-55.9 and 2**-26.9, of
+# which most is the rounding of coefficients. Beyond, (e**(2x) + 1)/2 is at least five halves, and
+# its powers of two lose nothing when a half is added.
+TANH_SMALL = 0.6875
 TANH_ABOVE: Coefficients = {
-    "double": (-1614.687675730527, -99.2877226794965, -0.9643991792601337),
-    "float": (-21.080437538118957, -0.9337114983249725),
+    "double": (-1615.9280843836798, -99.34778769869368, -0.9644226888491463),
+    "float": (-21.097251892089844, -0.9337893128395081),
 }
 TANH_BELOW: Coefficients = {
-    "double": (4844.0630271915825, 2235.4883789150495, 112.81167803594121, 1.0),
-    "float": (63.241312643242615, 28.097658802089747, 1.0),
+    "double": (4847.784253151043, 2237.1570643563114, 112.8767385396752, 1.0),
+    "float": (63.291751861572266, 28.11806869506836, 1.0),
 }
 # Beyond it tanh is one in the format.
 TANH_RANGE = {"double": 20.0, "float": 10.0}
@@ -36,20 +42,53 @@ TANH_RANGE = {"double": 20.0, "float": 10.0}
 def tanh(w: FunctionWriter, x: Value) -> Value:
     """Hyperbolic tangent; all x; about 1.3 ulp (f64 and f32).
 
-    x + x**3 * P/Q up to 0.625 (the range of Cody & Waite), 1 - 2 / (e**(2x) + 1) beyond: the two
+    x + x**3 * P/Q for small x (as Cody & Waite), 1 - 2 / (e**(2x) + 1) beyond: the two
     share one division, which makes a correction smaller than the term it is added to.
     """
     v = Number(w, x)
     size = abs(v)
     bounded = least(TANH_RANGE[v.element], size)
     z = bounded * bounded
-    reduced = reduce_exponent(bounded + bounded)
-    power = power_of_two(reduced.shifted)
-    sum_with_one = fma(power, exp_minus_one(reduced.rest), power + 1.0)
-    small = bounded < 0.625
-    above = choose(small, bounded * z * horner(z, TANH_ABOVE[v.element]), -2.0)
-    below = choose(small, horner(z, TANH_BELOW[v.element]), sum_with_one)
+    small = bounded < TANH_SMALL
+    large = half_of_square_by_table if has_tables(v) else half_of_square
+    above = choose(small, bounded * z * horner(z, TANH_ABOVE[v.element]), -1.0)
+    below = choose(small, horner(z, TANH_BELOW[v.element]), large(bounded))
     return (choose(small, bounded, 1.0) + above / below).with_sign_of(v).value
+
+
+def half_of_square(size: Number) -> Number:
+    """``(e**(2 size) + 1) / 2``."""
+    reduced = reduce_exponent(size + size)
+    half = power_of_two(reduced.shifted) * 0.5
+    return fma(half, exp_minus_one(reduced.rest), half + 0.5)
+
+
+# (e**(2r) - 1 - 2r)/(2 r**2) for |r| <= (ln 2)/64, by the Remez algorithm; relative to e**(2r)
+# 2**-56.2 and 2**-29.2.
+EXP_NEAR: Coefficients = {
+    "double": (
+        1.000000000000001, 0.6666666665767149, 0.3333333332771459, 0.13333555077218015,
+        0.04444521340642868,
+    ),
+    "float": (1.0000324249267578, 0.6666823029518127),
+}  # fmt: skip
+STEPS = 16
+# What must be added to j/16 in the fraction field of one to have 2**(j/16).
+POWERS = tuple((1.0 - j / STEPS + 2.0 ** (j / STEPS)) / 2 for j in range(STEPS))
+
+
+def half_of_square_by_table(size: Number) -> Number:
+    """The same with a table of 2**(j/16), which leaves a short series."""
+    form = size.format
+    rounder = 1.5 * 2.0**form.mantissa
+    shifted = fma(size, 2 * STEPS * LOG2_E, rounder)
+    n = shifted - rounder
+    # What rounding ln 2 loses grows with n, and how little e**(2 size) counts grows faster.
+    r = fma(n, -log(2) / (2 * STEPS), size)
+    index = shifted.bits()
+    power = ((index << form.mantissa - 4) + look_up(POWERS, index).bits()).floats()
+    q = fma(r * r, horner(r, EXP_NEAR[size.element]), r)
+    return fma(power, q, fma(power, 0.5, 0.5))
 
 
 # (sinh(r)/r - 1)/r**2 and (cosh(r) - 1)/r**2 in powers of r**2 for |r| <= (ln 2)/2, by the Remez
@@ -159,13 +198,14 @@ def asinh(w: FunctionWriter, x: Value) -> Value:
 def acosh(w: FunctionWriter, x: Value) -> Value:
     """Inverse hyperbolic cosine; x >= 1, NaN below; about 1.4 ulp (f64 and f32).
 
-    acosh(1 + t) = log1p(t + sqrt(t**2 + 2t)), the root carried to twice the precision.
+    acosh(1 + t) = log1p(t + sqrt(t**2 + 2t)), with what rounding the root has lost.
     """
     v = Number(w, x)
     t = v - 1.0
     square = fma(t, t, t + t)
     root = square.sqrt()
-    residual = fma(-root, root, square) + fma(t, t, t + t - square)
+    # What rounding the square has lost is half as much in the root.
+    residual = fma(-root, root, square)
     # At t = 0 there is no correction, and 0/0 must not become one.
     lost = residual * 0.5 / greatest(t.format.tiny, root)
     high = root + t

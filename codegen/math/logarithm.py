@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..assembly import FunctionWriter, Value
 from .exponential import LN2_HIGH, LN2_LOW
-from .exponents import INFINITY, NAN, centred, exponent_field, split
+from .exponents import INFINITY, NAN, centred, exponent_field, scaled_by, split
 from .number import Number, choose, fma, horner, polynomial
 from .tables import has_tables, look_up
 
@@ -85,8 +85,8 @@ class Table:
 TABLES: dict[float, Table] = {
     math.e: Table(
         (
-            1.0, 0.914179265499115, 0.864982545375824, 0.8206610679626465, 0.7804491519927979,
-            0.7440316081047058, 0.7110862731933594, 0.6810204982757568, 1.3061445951461792,
+            1.0, 0.9141950607299805, 0.8649938106536865, 0.8206610679626465, 0.7804491519927979,
+            0.7440251111984253, 0.7110862731933594, 0.6810204982757568, 1.3061445951461792,
             1.2551628351211548, 1.2075895071029663, 1.1636261940002441, 1.123076319694519,
             1.084391474723816, 1.0495269298553467, 1.0,
         ),
@@ -167,6 +167,8 @@ def log1p(w: FunctionWriter, x: Value) -> Value:
 
 def log1p_of_sum(high: Number, low: Number | None) -> Number:
     """``log(1 + high + low)`` for a positive finite 1 + high, ``low`` under an ulp of ``high``."""
+    if high.element == "float" and has_tables(high):
+        return log1p_by_table(high, low)
     form = high.format
     moved = centred((high + 1.0).bits())
     k = exponent_field(moved) - (2.0**form.mantissa + form.bias)
@@ -181,6 +183,22 @@ def log1p_of_sum(high: Number, low: Number | None) -> Number:
     f = f * 0.25
     # d log(1 + f) = df / (1 + f), of which 1 - f is enough for so small a df.
     return combine(k, f, fma(f, -lost, lost))
+
+
+def log1p_by_table(high: Number, low: Number | None) -> Number:
+    """The same in single precision, with the table of natural logarithms.
+
+    Near zero, where the table has zero, the sum ends with a small term added to ``high``.
+    """
+    table = TABLES[math.e]
+    parts = split(high + 1.0)
+    k, index = parts.exponent, parts.mantissa.bits() >> 19
+    down = scaled_by(look_up(table.inverses, index), -k)
+    r = fma(down, high, down - 1.0)
+    tail = k * LN2_LOW["float"]
+    tail = tail if low is None else fma(down, low, tail)
+    tail = fma(r * r, horner(r, table.series[1:]), tail)
+    return fma(k, LN2_HIGH["float"], r + tail + look_up(table.logarithms(math.e), index))
 
 
 def log_in_base(x: Number, inverse: tuple[float, float], step: tuple[float, float]) -> Number:

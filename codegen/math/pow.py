@@ -1,16 +1,16 @@
 """``x**y`` as 2**(y log2|x|), where an error in the exponent is magnified by the exponent's size.
 
-The logarithm and the product are carried to twice the precision; for results in single precision
-the logarithm is one in double precision.
+The logarithm and the product are carried to twice the precision. For results in single precision
+without tables the logarithm is one in double precision.
 """
 
 from __future__ import annotations
 
 import math
 
-from ..assembly import FunctionWriter, Value, like
-from .exponential import exp2_fraction
-from .exponents import INFINITY, NAN, power_of_two, scale, split, split_normal
+from ..assembly import FunctionWriter, Value
+from .exponential import EXP2, exp2_fraction
+from .exponents import INFINITY, NAN, power_of_two, scale, split, split_at_powers, split_normal
 from .number import Number, all_lanes, choose, clamp, fma, horner, polynomial
 from .sums import Sum, ordered_sum, product
 from .tables import has_tables, look_up
@@ -33,16 +33,13 @@ EXP2_SHORT = (
     1.0000000005551186, 0.6931472057661245, 0.24022646884797821, 0.055503287131328044,
     0.009618489386765268, 0.001339995732618972, 0.00015345752552162325,
 )  # fmt: skip
-# Beyond it a power of two is zero or infinite.
+# Beyond it, up or down, a power of two is zero or infinite.
 POWER_RANGE = {"double": 1080.0, "float": 155.0}
 
 
-# Near 1/m for m in sixteen parts of [3/4, 3/2) a number c of so few bits that c m - 1 is exact, in
-# double and in single precision; what is above one comes last.
+# Near 1/m for m in sixteen parts of [3/4, 3/2) a number c of so few bits that c m - 1 is exact;
+# what is above one comes last.
 INVERSES = tuple(c / 32 for c in (32, 29, 28, 26, 25, 24, 23, 22, 42, 40, 39, 37, 36, 35, 34, 32))
-SHORT_INVERSES = tuple(
-    c / 16 for c in (16, 15, 14, 13, 12, 12, 11, 11, 21, 20, 19, 19, 18, 17, 17, 16)
-)
 # -log2(c) by its first 41 binary places and the rest.
 LOGARITHMS = tuple(math.floor(-math.log2(c) * 2.0**41) / 2.0**41 for c in INVERSES)
 REST_OF_LOGARITHMS = (
@@ -51,17 +48,29 @@ REST_OF_LOGARITHMS = (
     1.2741442057794507e-13, 6.33385952568616e-14, 3.5207898394501913e-13, 1.3800246976244608e-13,
     2.9466363971563933e-13, 4.3421195976986995e-14, 3.869337143362557e-13, 0.0,
 )  # fmt: skip
-SHORT_LOGARITHMS = tuple(-math.log2(c) for c in SHORT_INVERSES)
-# (log2(1 + r) - s 2/ln 2)/s**3 in powers of s**2, s = r/(2 + r), for -1/32 <= r <= 1/16, and
-# log2(1 + r)/r for |r| <= 1/16, by the Remez algorithm: 2**-70.6 and 2**-31.8 of the logarithm.
+# (log2(1 + r) - s 2/ln 2)/s**3 in powers of s**2, s = r/(2 + r), for -1/32 <= r <= 1/16, by the
+# Remez algorithm: 2**-70.6 of the logarithm.
 LOG2_NEAR = (
     0.9617966939259756, 0.5770780163560959, 0.4121985815441965, 0.320600665110156,
     0.26185551320190226,
 )  # fmt: skip
-LOG2_SERIES = (
-    1.4426950412786155, -0.7213475215166717, 0.480896558194425, -0.36067144837725296,
-    0.28975480720743757, -0.24166550191189265,
+# The same in single precision for m in 32 parts of [1, 2), -log2(c) by its first 16 binary places;
+# what ends at two has the c of what begins at one.
+SHORT_INVERSES = tuple(
+    c / 64
+    for c in (
+        64, 61, 59, 58, 56, 55, 53, 52, 51, 49, 48, 47, 46, 45, 44, 43,
+        42, 41, 41, 40, 39, 38, 38, 37, 36, 36, 35, 34, 34, 33, 33, 32,
+    )
 )  # fmt: skip
+SHORT_LOGARITHMS = tuple(round(-math.log2(c) * 2.0**16) / 2.0**16 for c in SHORT_INVERSES)
+REST_OF_SHORT = tuple(
+    -math.log2(c) - high for c, high in zip(SHORT_INVERSES, SHORT_LOGARITHMS, strict=True)
+)
+# 1/ln 2, and (log2(1 + r) - (r - r**2/2)/ln 2)/r**3 for -1/48 <= r <= 1/32, by the Remez
+# algorithm: 2**-32.2 of the logarithm.
+SHORT_FIRST = (1.4426950216293335, 1.925963033500011e-08)
+LOG2_SERIES = (0.4809003472328186, -0.36076900362968445, 0.28253287076950073)
 
 
 def double_log2(x: Number) -> Sum:
@@ -100,18 +109,46 @@ def _log2_by_table(k: Number, m: Number) -> Sum:
     return ordered_sum(k + look_up(LOGARITHMS, index), lead.high, rest)
 
 
-def power_in_double(size: Number, b: Number) -> Number:
-    """``size**b`` for finite size > 0 and b, in double precision."""
-    logarithm = double_log2(size)
+def single_log2(x: Number) -> Sum:
+    """``log2|x|`` for finite x in single precision, to about 2**-31 of itself, by tables."""
+    parts = split_at_powers(x)
+    index = parts.mantissa.bits() >> 18
+    r = fma(parts.mantissa, look_up(SHORT_INVERSES, index), -1.0)
+    first, second = SHORT_FIRST
+    # r - r**2/2 to twice the precision, by 1/ln 2.
+    half = r * -0.5
+    bent = fma(half, r, r)
+    high = bent * first
+    low = fma(bent, first, -high) + fma(bent, second, look_up(REST_OF_SHORT, index))
+    low = fma(fma(half, r, r - bent), first, low)
+    low = fma(r * r * r, horner(r, LOG2_SERIES), low)
+    return ordered_sum(parts.exponent + look_up(SHORT_LOGARITHMS, index), high, low)
+
+
+def product_with(b: Number, logarithm: Sum) -> Sum:
+    """``b`` times a logarithm; what is infinite has a second part that means nothing."""
     small = b * logarithm.low
-    exponent = fma(b, logarithm.high, small)
-    low = fma(b, logarithm.high, -exponent) + small
-    bounded = clamp(exponent, -POWER_RANGE["double"], POWER_RANGE["double"])
-    # Infinite exponents have no second part.
-    low = choose(bounded.equals(exponent), low, 0.0)
-    shifted = bounded + size.format.rounder
-    r = bounded - (shifted - size.format.rounder) + low
-    return scale(exp2_fraction(r), shifted, bounded > 0.0)
+    high = fma(b, logarithm.high, small)
+    return Sum(high, fma(b, logarithm.high, -high) + small)
+
+
+def within_range(exponent: Sum) -> Sum:
+    """What has the same power of two, in the range that ``power_of_sum`` asks for."""
+    high = exponent.high
+    bound = POWER_RANGE[high.element]
+    bounded = clamp(high, -bound, bound)
+    return Sum(bounded, choose(bounded.equals(high), exponent.low, 0.0))
+
+
+def power_of_sum(exponent: Sum) -> Number:
+    """``2**exponent`` within ``POWER_RANGE``."""
+    high = exponent.high
+    shifted = high + high.format.rounder
+    r = high - (shifted - high.format.rounder) + exponent.low
+    if high.element == "float":
+        # A rounding more than exp2 has, but two instructions less.
+        return scale(fma(r, horner(r, (math.log(2), *EXP2["float"])), 1.0), shifted, high > 0.0)
+    return scale(exp2_fraction(r), shifted, high > 0.0)
 
 
 def power_in_single(size: Number, b: Number) -> Number:
@@ -128,35 +165,22 @@ def power_in_single(size: Number, b: Number) -> Number:
     return (polynomial(r, EXP2_SHORT) * power_of_two(shifted)).narrowed()
 
 
-def power_in_single_by_table(size: Number, b: Number) -> Number:
-    """The same where there are tables: only the logarithm and the product are in double."""
-    parts = split(size)
-    m = parts.mantissa
-    index = m.bits() >> 19
-    r = fma(m, look_up(SHORT_INVERSES, index), -1.0).widened()
-    wide_index = Number(m.w, m.w.cast("zext", index.value, like(index.value.type, "i64")))
-    part = fma(r, horner(r, LOG2_SERIES), look_up(SHORT_LOGARITHMS, wide_index))
-    exponent = b.widened() * (parts.exponent.widened() + part)
-    bound = POWER_RANGE["float"]
-    exponent = clamp(exponent, -bound, bound)
-    rounder = exponent.format.rounder
-    n = exponent + rounder - rounder
-    fraction = (exponent - n).narrowed()
-    shifted = n.narrowed() + fraction.format.rounder
-    return scale(exp2_fraction(fraction), shifted, shifted > fraction.format.rounder)
-
-
 def pow(w: FunctionWriter, x: Value, y: Value) -> Value:
     """``x**y``; all x and y; under 1.5 ulp (f64 and f32); special cases as C's ``pow``."""
     a, b = Number(w, x), Number(w, y)
-    if a.element == "double":
-        power = power_in_double
-    else:
-        power = power_in_single_by_table if has_tables(a) else power_in_single
-    usual = power(abs(a), b)
-    ordinary = (a > 0.0) & (a < INFINITY) & (abs(b) < INFINITY)
+    if a.element == "float" and not has_tables(a):
+        usual = power_in_single(abs(a), b)
+        ordinary = (a > 0.0) & (a < INFINITY) & (abs(b) < INFINITY)
+        with w.seldom_not(all_lanes(ordinary), usual.value) as values:
+            values.append(power_at_edges(a, b, usual).value)
+        return values[0]
+    exponent = product_with(b, single_log2(a) if a.element == "float" else double_log2(abs(a)))
+    usual = power_of_sum(exponent)
+    # What is not finite, and zero, have no exponent within the range.
+    ordinary = (a > 0.0) & (abs(exponent.high) < POWER_RANGE[a.element])
     with w.seldom_not(all_lanes(ordinary), usual.value) as values:
-        values.append(power_at_edges(a, b, usual).value)
+        bounded = power_of_sum(within_range(exponent))
+        values.append(power_at_edges(a, b, bounded).value)
     return values[0]
 
 

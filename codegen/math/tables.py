@@ -1,5 +1,6 @@
-"""Tables of sixteen numbers, which one register of AVX-512 holds in single precision and two in
-double precision.
+"""Tables of as many numbers as one register of AVX-512 holds, or two.
+
+Those are sixteen in double precision, and sixteen or thirty-two in single precision.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ..assembly import lanes as element_count
 from ..vectors import shuffle
 from .number import Number
 
-SIZE = 16
+REGISTER = {"double": 8, "float": 16}
 
 
 def has_tables(x: Number) -> bool:
@@ -21,14 +22,14 @@ def has_tables(x: Number) -> bool:
 
 
 def look_up(table: Sequence[float], index: Number) -> Number:
-    """The elements of the table that the last four bits of indices name; of the indices' width."""
-    assert len(table) == SIZE, table
+    """The elements of the table that the last bits of indices name; of the indices' width."""
     w, lanes, kind = index.w, index.lanes, index.format.element
-    size = index.format.width // 8
-    register = 64 // size
+    register = REGISTER[kind]
+    assert len(table) in (register, 2 * register), table
     if lanes == 1:
-        base = w.module.bytes(struct.pack(f"<{SIZE}{kind[0]}", *table))
-        place = (index & (SIZE - 1)).value
+        size = index.format.width // 8
+        base = w.module.bytes(struct.pack(f"<{len(table)}{kind[0]}", *table))
+        place = (index & (len(table) - 1)).value
         return Number(w, w.load(kind, w.address(base, place, kind), size))
     parts: list[Value] = []
     for first in range(0, lanes, register):
@@ -43,13 +44,14 @@ def look_up(table: Sequence[float], index: Number) -> Number:
 
 
 def _permuted(w: FunctionWriter, kind: str, table: Sequence[float], index: Value) -> Value:
-    """The instruction on whole registers; of an index it reads the last four bits."""
-    if kind == "float":
-        arguments = [_register(kind, table), index]
-        return w.call_pure("llvm.x86.avx512.permvar.sf.512", arguments[0].type, arguments)
-    half = SIZE // 2
-    arguments = [_register(kind, table[:half]), index, _register(kind, table[half:])]
-    return w.call_pure("llvm.x86.avx512.vpermi2var.pd.512", arguments[0].type, arguments)
+    """The instruction on whole registers; of an index it reads as many bits as it needs."""
+    count = REGISTER[kind]
+    first, *second = (_register(kind, table[at : at + count]) for at in range(0, len(table), count))
+    if not second:
+        name = f"llvm.x86.avx512.permvar.{'df' if kind == 'double' else 'sf'}.512"
+        return w.call_pure(name, first.type, [first, index])
+    name = f"llvm.x86.avx512.vpermi2var.{'pd' if kind == 'double' else 'ps'}.512"
+    return w.call_pure(name, first.type, [first, index, *second])
 
 
 def _register(kind: str, numbers: Sequence[float]) -> Value:

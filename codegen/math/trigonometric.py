@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import pi
 
 from ..assembly import FunctionWriter, Value
-from .number import Coefficients, Number, choose, fma, polynomial
+from .number import Coefficients, Number, choose, fma, horner, polynomial
 from .per_lane import patch
 
 # The second part is positive, for the sign of zero.
@@ -77,10 +77,10 @@ def reduce_angle(x: Number) -> Angle:
     n = shifted - rounder
     first, second, third = HALF_PI[x.element]
     exact = fma(n, -first, x)
-    step = n * second
-    beneath = fma(n, third, fma(n, second, -step))
-    rest = exact - step
-    return Angle(shifted.bits(), rest, beneath + (step - (exact - rest)))
+    rest = exact - n * second
+    # This difference is exact: a sum of what is close, or the lesser part of a sum.
+    excess = fma(n, second, -(exact - rest))
+    return Angle(shifted.bits(), rest, fma(n, third, excess))
 
 
 def sin_kernel(angle: Angle, z: Number) -> Number:
@@ -143,18 +143,18 @@ def sincos(w: FunctionWriter, x: Value) -> tuple[Value, Value]:
 def tan(w: FunctionWriter, x: Value) -> Value:
     """Tangent; all x; about 1.3 ulp (f64 and f32).
 
-    The tangent t of the reduced angle is a polynomial; in odd quadrants the result is -1/t, with
-    t carried to twice the precision through a Newton step.
+    The tangent t of the reduced angle is a polynomial; in odd quadrants the result is -1/t, into
+    which goes what the rounding of t has lost.
     """
     v = Number(w, x)
     angle = reduce_angle(v)
     r = angle.rest
     z = r * r
     excess = fma(z, angle.excess, angle.excess)
-    tail = fma(-(r * z), polynomial(z, TAN[r.element]), excess)
+    tail = fma(-(r * z), horner(z, TAN[r.element]), excess)
     t = r - tail
     lost = r - t - tail
     inverse = -1.0 / t
-    inverse = fma(inverse, fma(inverse, lost, fma(inverse, t, 1.0)), inverse)
+    inverse = fma(inverse * lost, inverse, inverse)
     y = choose((angle.quadrant & 1).equals(0), t, inverse)
     return patch(beyond(v), [y], ["tan"], [v])[0].value
