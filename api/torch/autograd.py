@@ -9,7 +9,7 @@ import numpy as np
 
 from .compute import force, slice_of
 from .dtypes import here
-from .engine import FREED, Pull, check_usable, free, recorded, sweep
+from .engine import FREED, Pull, check_usable, free, recorded, run_planned, sweep
 from .modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
 from .node import Node, Operand, Variable
 from .tensors import Tensor, of_node, operand, wrapped
@@ -132,6 +132,12 @@ def backward(
     >>> w.grad
     tensor(6.)
     """
+    if grad_tensors is None and inputs is None and not create_graph and type(tensors) is Tensor:
+        planned = run_planned(tensors.node, bool(retain_graph))
+        if planned is not None:
+            for leaf, value in planned:
+                _accumulate(leaf, _hooked(leaf, wrapped(value)))
+            return
     outputs = _as_tuple(tensors)
     asked = None if inputs is None else _as_tuple(inputs)
     work = _Sweep(outputs, grad_tensors, asked, create_graph)
@@ -156,11 +162,10 @@ def _cotangents(work: _Sweep, create_graph: bool) -> list[tuple[Operand, Tensor]
     else:
         values = sweep(work.part, work.seeds, work.wanted, work.hooked)  # type: ignore[arg-type]
         found = [(x, wrapped(values[x])) for x in work.wanted]
-    return [(x, _hooked(x, ct)) for x, ct in found]
+    return [(x, _hooked(x.tensor() if type(x) is Variable else None, ct)) for x, ct in found]
 
 
-def _hooked(x: Operand, ct: Tensor) -> Tensor:
-    tensor = x.tensor() if type(x) is Variable else None
+def _hooked(tensor: Tensor | None, ct: Tensor) -> Tensor:
     if tensor is None or not tensor.leaf_hooks:
         return ct
     for hook in list(tensor.leaf_hooks.values()):

@@ -26,6 +26,7 @@ from pullback.tracer.types import is_float
 
 from .dtypes import NUMBER_KINDS, Kind, kind_of
 from .modes import MODE
+from .session import FORMS, Form, Place, remember
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -133,11 +134,25 @@ class Node:
     retains = False
     hooks: dict[int, Callable[..., Any]] | None = None
     grad_fn: Any = None
+    place: Place | None = None
+    leaf = False
 
     def __init__(self, info: Info, operands: tuple[Operand, ...]) -> None:
         self.info = info
         self.operands = operands
         self.serial = next(_serial)
+
+    def look_closer(self) -> None:
+        """Something is true of the node that its form does not tell."""
+        if self.place is not None:
+            self.place[0].closed = True
+
+    def overwritten(self, version: int, since: int) -> None:
+        """The memory of its tensor has been written to, by the operations from ``since`` on."""
+        self.modified, self.since = version, since
+        session = MODE.session
+        if session.tracking:
+            session.closed = True
 
     @property
     def location(self) -> Location | None:
@@ -153,6 +168,8 @@ class Variable:
 
     tracked = True
     freed = False
+    place: Place | None = None
+    leaf = True
 
     def __init__(self, source: Node, tensor: Tensor) -> None:
         self.source = source
@@ -221,20 +238,47 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
 
     ``params`` are static and hashable; values that change from call to call are operands.
     """
+    mode = MODE
+    session, enabled = mode.session, mode.enabled
+    key: list[Any] = [row, params, enabled]
+    for x in operands:
+        place = x.place
+        if place is None or place[0] is not session:
+            place = session.enter(x)
+        key.append(place[1])
+    structure = tuple(key)
+    form = FORMS.get(structure) or _form_of(structure, operands)
+    if form is None:
+        info = _info(row, operands, params)
+        tracked = info.differentiable and enabled and any([x.tracked for x in operands])
+    else:
+        info, tracked = form.info, form.tracked
+    node = Node(info, operands)
+    node.place = (session, form)
+    node.where = user_line()
+    if tracked:
+        node.tracked = session.tracking = True
+    else:
+        _without_derivatives(node)
+    return node
+
+
+def _info(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> Info:
     key = (row, params, *[x.info.kind for x in operands])
     info = _infos.get(key)
     if info is None:
         info = _infos[key] = info_of(row, operands, params)
-    node = Node(info, operands)
-    if info.differentiable and MODE.enabled:
-        for x in operands:
-            if x.tracked:
-                node.tracked = True
-                break
-    node.where = user_line()
-    if not node.tracked:
-        _without_derivatives(node)
-    return node
+    return info
+
+
+def _form_of(structure: tuple[Any, ...], operands: Sequence[Operand]) -> Form | None:
+    """The form of a structure that has not been seen, None where an operand has no form."""
+    row, params, enabled, *forms = structure
+    if None in forms:
+        return None
+    info = _info(row, operands, params)
+    tracked = info.differentiable and enabled and any(x.tracked for x in operands)
+    return remember(structure, Form(info, tracked))
 
 
 def _without_derivatives(node: Node) -> None:

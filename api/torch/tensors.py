@@ -58,6 +58,8 @@ class Tensor(Methods):
         self.node = node
         self.operand = None if self.wants_grad or self.exposed else node
         node.holder = weakref.ref(self)
+        if node.place is not None:
+            node.place[0].holders.append(node.holder)
 
     def value(self) -> Array:
         """The array itself, computed if it has not been."""
@@ -177,6 +179,7 @@ class Tensor(Methods):
         if not self.requires_grad:
             raise RuntimeError(f"can't retain_grad on Tensor that has requires_grad=False{here()}")
         self.retains = self.node.retains = self.node.tracked
+        self.node.look_closer()
 
     @property
     def retains_grad(self) -> bool:
@@ -206,6 +209,7 @@ class Tensor(Methods):
             hooks = {}
         if self.node.tracked:
             self.node.hooks = hooks
+            self.node.look_closer()
         else:
             self.leaf_hooks = hooks
         return RemovableHandle(hooks, hook)
@@ -357,7 +361,9 @@ def of_node(node: Node) -> Tensor:
     """A tensor of a recorded operation."""
     made: Tensor = _new(Tensor)
     made.node = made.operand = node
-    node.holder = weakref.ref(made)
+    node.holder = holder = weakref.ref(made)
+    if node.place is not None:
+        node.place[0].holders.append(holder)
     return made
 
 
@@ -390,11 +396,7 @@ def record(row: Row, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) ->
     nodes = tuple(
         [(x.operand or _operand_of(x)) if type(x) is Tensor else operand(x) for x in operands]
     )
-    node = new_node(row, nodes, params)
-    made: Tensor = _new(Tensor)
-    made.node = made.operand = node
-    node.holder = weakref.ref(made)
-    return made
+    return of_node(new_node(row, nodes, params))
 
 
 COPY = Row("clone", lambda x: +x, "CloneBackward0")
