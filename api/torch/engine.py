@@ -118,7 +118,7 @@ def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, An
         plan = _plans[key] = _plan(session, root, waiting)
     if plan is None:
         return None
-    leaves = [session.given[i].tensor() for i in plan.wanted]
+    leaves = [session.leaves[i]() for i in plan.wanted]
     if not all([t is not None and t.wants_grad for t in leaves]):
         return None
     MODE.session = Session()

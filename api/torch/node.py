@@ -159,8 +159,9 @@ class Node:
         """The user's line."""
         if self.where is None:
             return None
-        code, line = self.where
-        return Location(code.co_filename, line, code.co_name)
+        code, offset = self.where
+        line = next((n for a, b, n in code.co_lines() if a <= offset < b), None)
+        return Location(code.co_filename, line or code.co_firstlineno, code.co_name)
 
 
 class Variable:
@@ -243,9 +244,10 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
     key: list[Any] = [row, params, enabled]
     for x in operands:
         place = x.place
-        if place is None or place[0] is not session:
-            place = session.enter(x)
-        key.append(place[1])
+        if place is not None and place[0] is session:
+            key.append(place[1])
+        else:
+            key.append(session.enter(x))
     structure = tuple(key)
     form = FORMS.get(structure) or _form_of(structure, operands)
     if form is None:
@@ -254,8 +256,7 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
     else:
         info, tracked = form.info, form.tracked
     node = Node(info, operands)
-    node.place = (session, form)
-    node.where = user_line()
+    node.place, node.where = (session, form), user_line()
     if tracked:
         node.tracked = session.tracking = True
     else:
@@ -283,12 +284,13 @@ def _form_of(structure: tuple[Any, ...], operands: Sequence[Operand]) -> Form | 
 
 def _without_derivatives(node: Node) -> None:
     """Variables are values like others here; and what is never differentiated is not let grow."""
-    values = tuple([x if isinstance(x, Node) else x.source for x in node.operands])
     depth = 0
-    for x in values:
+    for x in node.operands:
+        if x.leaf:
+            node.operands = tuple([y.source if y.leaf else y for y in node.operands])  # type: ignore[union-attr]
+            x = x.source  # type: ignore[union-attr]
         if x.value is None and x.depth > depth:
             depth = x.depth
-    node.operands = values
     node.depth = depth + 1
     if depth >= DEPTH_LIMIT:
         from .compute import force
@@ -300,7 +302,7 @@ _library_files: dict[str, bool] = {}
 
 
 def user_line() -> tuple[CodeType, int] | None:
-    """The innermost line outside the library: code and line number, made a `Location` if asked."""
+    """The innermost place outside the library: code and offset, made a `Location` if asked."""
     frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         file = frame.f_code.co_filename
@@ -308,6 +310,6 @@ def user_line() -> tuple[CodeType, int] | None:
         if ours is None:
             ours = _library_files[file] = is_library(frame.f_globals)
         if not ours:
-            return frame.f_code, frame.f_lineno
+            return frame.f_code, frame.f_lasti
         frame = frame.f_back
     return None

@@ -28,59 +28,48 @@ class Form:
     tracked: bool
 
 
-@dataclass(slots=True)
-class Given:
-    """A value from before the session: its node, and the leaf if derivatives by it are wanted."""
-
-    source: Any
-    tensor: Any
-
-    def node(self) -> Node:
-        """The node that has the value."""
-        return self.source() if self.source.__class__ is weakref.ref else self.source  # type: ignore[no-any-return]
-
-
 class Session:
     """What one thread records until something is computed.
 
-    ``closed``: something happened that forms do not tell, such as a write to recorded memory. It
-    keeps nothing alive: what it refers to belongs to the record itself.
+    ``given``: the values from before, Python numbers and references to others; those of ``leaves``
+    belong to tensors by which derivatives are wanted. ``closed``: something happened that forms do
+    not tell, such as a write to recorded memory. It keeps nothing alive but numbers.
     """
 
-    __slots__ = ("closed", "given", "holders", "tracking")
+    __slots__ = ("closed", "given", "holders", "leaves", "tracking")
 
     def __init__(self) -> None:
         self.closed = False
         self.tracking = False
-        self.given: list[Given] = []
+        self.given: list[Node | weakref.ref[Node]] = []
+        self.leaves: dict[int, weakref.ref[Tensor]] = {}
         self.holders: list[weakref.ref[Tensor]] = []
 
-    def enter(self, x: Operand) -> Place:
-        """The place of a value that was not recorded in this session, with a form if it has one."""
-        form = self._form_of(x)
-        place = (self, form)
-        if form is not None:
-            x.place = place
-        return place
-
-    def _form_of(self, x: Operand) -> Form | None:
-        source: Any = x.operands[0] if x.leaf else x
-        number = len(self.given)
-        if source.tracked or source.modified or number > LIMIT:
-            return None
-        if source.value is None:
-            within = source.place
-            if not x.leaf or within is None or within[0] is not self or within[1] is None:
-                return None
-            key = (number, within[1])
+    def enter(self, x: Any) -> Form | None:
+        """The form of an operand that was not recorded in this session; None if it has none."""
+        given = self.given
+        number = len(given)
+        info = x.info
+        if info.kind.number:
+            given.append(x)
         else:
-            key = (number, source.info, x.tracked)
-        holder = source if source.info.kind.number else weakref.ref(source)
-        self.given.append(Given(holder, x.tensor if x.leaf else None))  # type: ignore[union-attr]
-        form = FORMS.get(key)
-        if form is None:
-            form = remember(key, Form(x.info, x.tracked))
+            source = x.source if x.leaf else x
+            if source.value is None:
+                info = self._pending(x, source)
+            if info is None or source.tracked or source.modified or number > LIMIT:
+                return None
+            given.append(weakref.ref(source))
+            if x.leaf:
+                self.leaves[number] = x.tensor
+        key = (number, info, x.tracked)
+        form = FORMS.get(key) or remember(key, Form(x.info, x.tracked))
+        x.place = (self, form)
         return form
+
+    def _pending(self, x: Any, source: Node) -> Form | None:
+        """The form of what a leaf will be, recorded in this session."""
+        place = source.place if x.leaf else None
+        return place[1] if place is not None and place[0] is self else None
 
     def waiting(self) -> list[Node]:
         """The operations with forms that tensors hold and whose values are not there."""
@@ -97,18 +86,22 @@ class Session:
     def arguments(self, numbers: tuple[int, ...]) -> list[Any]:
         """The values that have these numbers."""
         given = self.given
-        return [given[i].node().value for i in numbers]
+        return [(x() if (x := given[i]).__class__ is weakref.ref else x).value for i in numbers]  # type: ignore[union-attr]
 
     def numbers_of(self, inputs: Sequence[Operand]) -> tuple[int, ...] | None:
         """The numbers of operands; None if one has none."""
-        known = {x.node(): i for i, x in enumerate(self.given)}
-        numbers = [known.get(x.operands[0] if x.leaf else x) for x in inputs]  # type: ignore[call-overload]
+        known = {node: i for i, node in enumerate(self._nodes())}
+        numbers = [known.get(x.source if x.leaf else x) for x in inputs]  # type: ignore[union-attr,arg-type]
         return None if None in numbers else tuple(numbers)  # type: ignore[arg-type]
 
     def numbers_of_leaves(self, leaves: Sequence[Variable]) -> tuple[int, ...]:
         """The numbers under which leaves have been counted."""
-        known = {(x.node(), x.tensor): i for i, x in enumerate(self.given)}
-        return tuple([known[x.source, x.tensor] for x in leaves])
+        nodes = self._nodes()
+        known = {(nodes[i], id(tensor)): i for i, tensor in self.leaves.items()}
+        return tuple([known[x.source, id(x.tensor)] for x in leaves])
+
+    def _nodes(self) -> list[Node | None]:
+        return [x() if isinstance(x, weakref.ref) else x for x in self.given]
 
 
 @dataclass(slots=True)
@@ -133,7 +126,7 @@ UNKNOWN = Plan(None, (), ())
 LIMIT = 10_000
 """Values that a session counts: what is longer goes without forms."""
 
-ROOM = 200_000
+ROOM = 50_000
 FORMS: dict[tuple[Any, ...], Form] = {}
 """All forms: values by number and type, operations by row, parameters and forms of operands."""
 

@@ -369,6 +369,8 @@ def of_node(node: Node) -> Tensor:
 
 def operand(value: Any) -> Operand:
     """How a tensor or number takes part in an operation."""
+    if type(value) is float or type(value) is int:
+        return number(value)
     if isinstance(value, Tensor):
         return value.operand or _operand_of(value)
     if isinstance(value, NUMBERS):
