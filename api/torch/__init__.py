@@ -74,6 +74,7 @@ from .random import (
     randn_like,
     randperm,
 )
+from .recompiling import RecompilationWarning
 from .tensors import Tensor
 
 methods.install()
@@ -117,6 +118,7 @@ def numel(input: Tensor) -> Any:
 
 __all__ = [
     "Generator",
+    "RecompilationWarning",
     "Size",
     "Tensor",
     "arange",

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .compute import force, slice_of
+from .compute import force, held, slice_of
 from .dtypes import here
-from .engine import FREED, Pull, check_usable, free, recorded, run_planned, sweep
+from .engine import FREED, Pull, check_usable, free, recorded, sweep
 from .modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
 from .node import Node, Operand, Variable
+from .planned import run_planned
 from .tensors import Tensor, of_node, operand, wrapped
 
 __all__ = ["backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
@@ -75,6 +76,10 @@ class _Sweep:
                 self.wanted.append(x)
             if x.tracked and isinstance(x, Node) and x.hooks:
                 self.hooked.append(x)
+        pending = [x for x in held(self.part.steps) if not x.tracked] if self.hooked else []
+        if pending:  # Several sweeps go through the slice: it must not change between them.
+            force(pending)
+            self.part = slice_of(roots, True, stops)
 
 
 def _asked(inputs: Sequence[Tensor]) -> set[Any]:

@@ -24,6 +24,7 @@ from pullback.tracer.trace import Trace, Tracer, new_trace
 
 from .modes import MODE
 from .node import Node, Operand, Variable
+from .recompiling import note
 from .session import UNKNOWN, Plan, Session
 
 Key: TypeAlias = tuple[Any, ...]
@@ -203,6 +204,7 @@ def compiled(graph: Graph, kinds: Sequence[str]) -> Compiled:
     result = Group("tuple", tuple(Leaf(i) for i in range(len(outputs))))
     program = compile_graph(graph, Entry(tuple(arguments), outputs, result))
     counts.compiled += 1
+    note(graph)
     native = _Native()
     native.set_slow(lambda *given: native(*_contiguous(given)))
     native.set_chain([Specialisation(program.code, program.entry)])
@@ -285,12 +287,12 @@ _plans: dict[Key, Plan | None] = {}
 
 
 def _force_planned(session: Session, targets: Sequence[Node]) -> bool:
-    """Compute what a look-up knows how to compute: along with all that waits without derivatives."""
+    """If a look-up tells how: compute the targets, and all that waits without derivatives."""
     if session.closed:
         return False
     asked = [x for x in targets if x.value is None]
     places = [x.place for x in asked]
-    if not all([p is not None and p[0] is session and p[1] is not None for p in places]):
+    if not all(p is not None and p[0] is session and p[1] is not None for p in places):
         return False
     waiting = session.waiting()
     key = (*[p[1] for p in places], None, *[x.place[1] for x in waiting])  # type: ignore[index]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,16 +24,12 @@ from .compute import (
     compiled,
     held,
     parameters_of,
-    slice_of,
     store,
 )
 from .dtypes import here, of_numpy
 from .modes import MODE
-from .node import Info, Node, Operand, Row, Variable, leaf
-from .session import UNKNOWN, Plan, Session
-
-if TYPE_CHECKING:
-    from .tensors import Tensor
+from .node import Info, Node, Operand, Row, leaf
+from .session import Session
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
@@ -80,7 +76,7 @@ _backward: dict[Key, dict[tuple[int, ...], Compiled]] = {}
 def run(pull: Pull) -> list[np.ndarray[Any, Any]]:
     """The wanted cotangents; values that tensors wait for are computed by the way."""
     waiting = held(pull.part.steps)
-    function, numbers = _function(pull, waiting)
+    function, numbers = function_of(pull, waiting)
     MODE.session = Session()
     results = function(arguments_of(pull.inputs))
     for node in waiting:
@@ -88,7 +84,7 @@ def run(pull: Pull) -> list[np.ndarray[Any, Any]]:
     return results[len(numbers) :]
 
 
-def _function(pull: Pull, waiting: list[Node]) -> tuple[Compiled, tuple[int, ...]]:
+def function_of(pull: Pull, waiting: list[Node]) -> tuple[Compiled, tuple[int, ...]]:
     """What does the sweep, and the numbers of the values that it gives before the cotangents."""
     functions = _backward.setdefault(pull.key(), {})
     numbers = tuple([pull.part.numbers[x] for x in waiting])
@@ -98,63 +94,6 @@ def _function(pull: Pull, waiting: list[Node]) -> tuple[Compiled, tuple[int, ...
         graph = gradient_graph(pull, waiting)
         functions[numbers] = compiled(graph, argument_kinds(pull.inputs))
     return functions[numbers], numbers
-
-
-_plans: dict[Key, Plan | None] = {}
-
-
-def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, Any]]] | None:
-    """Gradients for the leaves that a scalar depends on, if a look-up tells what to do.
-
-    ``keep``: the record can be gone through again.
-    """
-    session, place = MODE.session, root.place
-    if session.closed or place is None or place[0] is not session or place[1] is None:
-        return None
-    waiting = session.waiting()
-    key = (place[1], *[x.place[1] for x in waiting])  # type: ignore[index]
-    plan = _plans.get(key, UNKNOWN)
-    if plan is UNKNOWN:
-        plan = _plans[key] = _plan(session, root, waiting)
-    if plan is None:
-        return None
-    leaves = [session.leaves[i]() for i in plan.wanted]
-    if not all([t is not None and t.wants_grad for t in leaves]):
-        return None
-    MODE.session = Session()
-    results = plan.function(session.arguments(plan.inputs))
-    for i, number in plan.outputs:
-        store(waiting[i], results[number])
-    if not keep:
-        for i in plan.lost:
-            waiting[i].freed = True
-            _release(waiting[i])
-    return list(zip(leaves, results[len(results) - len(leaves) :], strict=True))
-
-
-def _plan(session: Session, root: Node, waiting: list[Node]) -> Plan | None:
-    """The plan of a sweep; None where more must be looked at each time.
-
-    That is where tensors hold what was recorded from the same values for another sweep.
-    """
-    part = slice_of([root], through_tracked=True)
-    leaves = [x for x in check_usable(part) if isinstance(x, Variable)]
-    inputs = session.numbers_of(part.inputs)
-    elsewhere = any(x.tracked and x not in part.numbers for x in waiting)
-    if inputs is None or elsewhere or root.info.kind.type.size != 1:
-        return None
-    function, numbers = _function(
-        Pull(part, [(root, None)], list(leaves), []), [x for x in waiting if x in part.numbers]
-    )
-    found = [(i, part.numbers[x]) for i, x in enumerate(waiting) if x in part.numbers]
-    lost = set(profile_of(part).lost)
-    return Plan(
-        function,
-        inputs,
-        tuple([(i, numbers.index(n)) for i, n in found]),
-        session.numbers_of_leaves(leaves),
-        tuple([i for i, n in found if n in lost]),
-    )
 
 
 def gradient_graph(pull: Pull, values: Sequence[Node]) -> Graph:
@@ -298,10 +237,10 @@ def free(part: Slice) -> None:
     for number in profile.saving:
         order[number].freed = True
     for number in profile.lost:
-        _release(order[number])  # type: ignore[arg-type]
+        release(order[number])  # type: ignore[arg-type]
 
 
-def _release(x: Node) -> None:
+def release(x: Node) -> None:
     """Let the tensor hold its value without what it was computed from."""
     tensor = x.holder() if x.holder is not None else None
     if tensor is not None and tensor.node is x and x.value is not None and x.hooks is None:

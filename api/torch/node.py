@@ -252,7 +252,7 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
     form = FORMS.get(structure) or _form_of(structure, operands)
     if form is None:
         info = _info(row, operands, params)
-        tracked = info.differentiable and enabled and any([x.tracked for x in operands])
+        tracked = info.differentiable and enabled and any(x.tracked for x in operands)
     else:
         info, tracked = form.info, form.tracked
     node = Node(info, operands)
@@ -285,10 +285,11 @@ def _form_of(structure: tuple[Any, ...], operands: Sequence[Operand]) -> Form | 
 def _without_derivatives(node: Node) -> None:
     """Variables are values like others here; and what is never differentiated is not let grow."""
     depth = 0
+    x: Any
     for x in node.operands:
         if x.leaf:
             node.operands = tuple([y.source if y.leaf else y for y in node.operands])  # type: ignore[union-attr]
-            x = x.source  # type: ignore[union-attr]
+            x = x.source
         if x.value is None and x.depth > depth:
             depth = x.depth
     node.depth = depth + 1
