@@ -41,16 +41,28 @@ from .creation import (
 )
 from .dtypes import (
     Size,
+    bfloat16,
+    complex64,
+    complex128,
     device,
     dtype,
+    float16,
     float32,
     float64,
     get_default_dtype,
+    int8,
+    int16,
     int32,
     int64,
     set_default_dtype,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from .dtypes import bool_ as bool
+from .exchange import asarray, from_dlpack, frombuffer
+from .files import load, save
 from .joining import cat, hstack, stack, vstack
 from .modes import (
     enable_grad,
@@ -65,6 +77,8 @@ from .products import einsum, tensordot
 from .random import (
     Generator,
     bernoulli,
+    get_rng_state,
+    initial_seed,
     manual_seed,
     normal,
     rand,
@@ -73,6 +87,8 @@ from .random import (
     randn,
     randn_like,
     randperm,
+    seed,
+    set_rng_state,
 )
 from .recompiling import RecompilationWarning
 from .tensors import Tensor
@@ -81,6 +97,10 @@ methods.install()
 
 float = float32
 double = float64
+half = float16
+short = int16
+cfloat = complex64
+cdouble = complex128
 int = int32
 long = int64
 inf = float32.numpy.type("inf").item()
@@ -123,10 +143,16 @@ __all__ = [
     "Tensor",
     "arange",
     "as_tensor",
+    "asarray",
     "autograd",
     "bernoulli",
+    "bfloat16",
     "bool",
     "cat",
+    "cdouble",
+    "cfloat",
+    "complex64",
+    "complex128",
     "concat",
     "concatenate",
     "counts",
@@ -139,22 +165,31 @@ __all__ = [
     "enable_grad",
     "eye",
     "float",
+    "float16",
     "float32",
     "float64",
+    "from_dlpack",
     "from_numpy",
+    "frombuffer",
     "full",
     "full_like",
     "get_default_dtype",
+    "get_rng_state",
+    "half",
     "hstack",
     "inf",
     "inference_mode",
+    "initial_seed",
     "int",
+    "int8",
+    "int16",
     "int32",
     "int64",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",
     "linspace",
+    "load",
     "logspace",
     "long",
     "manual_seed",
@@ -174,12 +209,20 @@ __all__ = [
     "randn",
     "randn_like",
     "randperm",
+    "save",
+    "seed",
     "set_default_dtype",
     "set_grad_enabled",
     "set_printoptions",
+    "set_rng_state",
+    "short",
     "stack",
     "tensor",
     "tensordot",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
     "vstack",
     "zeros",
     "zeros_like",

@@ -225,7 +225,7 @@ def argument_kinds(inputs: Sequence[Operand]) -> list[str]:
     ]
 
 
-_NUMBERS = {"f": "float", "i": "int", "b": "bool"}
+_NUMBERS = {"f": "float", "i": "int", "b": "bool", "c": "complex"}
 
 
 def arguments_of(inputs: Sequence[Operand]) -> list[Any]:

@@ -28,8 +28,8 @@ def _array(data: Any, wanted: Any) -> np.ndarray[Any, Any]:
         array = np.asarray(data)
     else:
         array = _of_python(_plain(data))
-        if wanted is None and array.dtype.kind == "f":
-            wanted = get_default_dtype()
+        if wanted is None and array.dtype.kind in "fc":
+            wanted = complex if array.dtype.kind == "c" else get_default_dtype()
     numpy = of_numpy(array.dtype.newbyteorder("=")).numpy if wanted is None else as_numpy(wanted)
     return np.array(array, dtype=numpy, order="C")
 
@@ -140,6 +140,8 @@ def full(
 
 def _number_dtype(*values: Any) -> Any:
     """The dtype that Python numbers have together."""
+    if any(type(x) is complex for x in values):
+        return as_numpy(complex)
     if any(isinstance(x, float) for x in values):
         return get_default_dtype().numpy
     if all(isinstance(x, builtins.bool) for x in values):

@@ -13,6 +13,7 @@ from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.passes.adjoint import pull_back
 from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradient
 from pullback.tracer.trace import Tracer, new_trace
+from pullback.tracer.types import is_complex
 
 from .compute import (
     Compiled,
@@ -109,10 +110,10 @@ def gradient_graph(pull: Pull, values: Sequence[Node]) -> Graph:
             made[cut] = stop_gradient(Tracer(made[cut])).node
         add_steps(pull.part, made, trace)
         seeds = [
-            (ends.get(x, made[x]), _one(made[x]) if ct is None else Tracer(made[ct]))
+            (ends.get(x, made[x]), _one(made[x]) if ct is None else _conjugate(Tracer(made[ct])))
             for x, ct in pull.seeds
         ]
-        pulled = pull_back(seeds, [made[x] for x in pull.wanted])
+        pulled = [_conjugate(x) for x in pull_back(seeds, [made[x] for x in pull.wanted])]
         return trace.builder.graph([*(made[x] for x in values), *(x.node for x in pulled)])
 
 
@@ -120,6 +121,14 @@ def slice_of_steps(part: Slice, last: Node) -> Slice:
     """The beginning of a slice, up to a step."""
     steps = [x for x in part.steps if x.serial <= last.serial]
     return Slice(steps, part.inputs, part.numbers, part.roots, part.structure)
+
+
+def _conjugate(ct: Tracer) -> Tracer:
+    """Between the cotangents of the passes, which are linear, and torch's gradients.
+
+    A gradient points where the result grows: its parts are the derivatives by those of the value.
+    """
+    return np.conj(ct) if is_complex(ct.dtype) else ct  # type: ignore[no-any-return]
 
 
 def _one(like: GraphNode) -> Tracer:

@@ -51,9 +51,11 @@ def _positions(item: Any) -> list[Tensor]:
     if not isinstance(item, Tensor):
         item = wrapped(np.array(item))
     kind = item.node.info.kind.type.dtype.kind
+    if kind == "b" and not item.ndim:
+        return [wrapped(np.zeros(int(item.value()), np.int64))]
     if kind == "b":
         return [wrapped(x) for x in np.nonzero(item.value())]
-    if kind == "f":
+    if kind in "fc":
         raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors{here()}")
     return [item]
 

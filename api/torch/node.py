@@ -22,9 +22,9 @@ from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.location import Location, is_library
 from pullback.tracer.passes import adjoint
 from pullback.tracer.trace import Tracer, new_trace, operand_node
-from pullback.tracer.types import is_float
+from pullback.tracer.types import is_inexact
 
-from .dtypes import NUMBER_KINDS, Kind, kind_of
+from .dtypes import NUMBER_KINDS, ON_DEFAULT_CHANGED, Kind, kind_of
 from .modes import MODE
 from .session import FORMS, Form, Place, remember
 
@@ -97,7 +97,7 @@ class Info:
 def _saved_values(graph: Graph, tracked: tuple[bool, ...]) -> Saved:
     """What the derivative looks at: of the result it may look at the value that is there anyway."""
     count = len(graph.parameters)
-    wrt = [i for i in range(count) if tracked[i] and is_float(graph.parameters[i].type.dtype)]
+    wrt = [i for i in range(count) if tracked[i] and is_inexact(graph.parameters[i].type.dtype)]
     pulled = adjoint.vjp(graph, wrt)
     result, given = pulled.outputs[0], pulled.parameters
     seen: set[GraphNode] = set()
@@ -203,18 +203,26 @@ def leaf(array: Array) -> Node:
 _number_infos = {type: leaf_info(kind) for type, kind in NUMBER_KINDS.items()}
 
 
-def number(value: float | int | bool) -> Node:
+def number(value: complex) -> Node:
     """A node for a Python number: an input of the compiled function, not a part of it."""
     info = _number_infos.get(type(value))
     if info is None:
-        value = float(value) if isinstance(value, (float, np.floating)) else int(value)
+        value = value.item() if isinstance(value, np.generic) else _plain_number(value)
         info = _number_infos[type(value)]
     node = Node(info, ())
     node.value = value
     return node
 
 
+def _plain_number(value: Any) -> float | int | complex:
+    for type in (float, complex):
+        if isinstance(value, type):
+            return type(value)
+    return int(value)
+
+
 _infos: dict[tuple[Any, ...], Info] = {}
+ON_DEFAULT_CHANGED += (_infos.clear, FORMS.clear)
 
 
 def info_of(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> Info:
@@ -230,7 +238,7 @@ def info_of(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> I
         graph = trace.builder.graph([result])
     graph = Graph(tuple(parameters), graph.nodes, graph.outputs)
     kind = kind_of(result.type.shape, result.type.dtype)
-    differentiable = row.grad_name is not None and is_float(result.type.dtype)
+    differentiable = row.grad_name is not None and is_inexact(result.type.dtype)
     return Info(row, kind, graph, kinds, params, differentiable)
 
 

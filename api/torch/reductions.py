@@ -50,7 +50,7 @@ def _converted(input: Tensor, dtype: Any) -> Tensor:
 
 
 def _require_float(input: Tensor, name: str) -> None:
-    if input.node.info.kind.type.dtype.kind != "f":
+    if input.node.info.kind.type.dtype.kind not in "fc":
         raise RuntimeError(
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point "
             f"or complex dtype. Got: {input.dtype.title}{here()}"
@@ -359,7 +359,7 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
 
 def _require_soft(input: Tensor, name: str) -> None:
-    if input.node.info.kind.type.dtype.kind != "f":
+    if input.node.info.kind.type.dtype.kind not in "fc":
         raise NotImplementedError(
             f'"{name}_lastdim_kernel_impl" not implemented for {input.dtype.title!r}{here()}'
         )

@@ -20,7 +20,7 @@ from .typed import Methods
 
 Array = np.ndarray[Any, Any]
 
-NUMBERS = (float, int, bool, np.number, np.bool_)
+NUMBERS = (float, int, complex, np.number, np.bool_)
 
 
 class Tensor(Methods):
@@ -138,17 +138,12 @@ class Tensor(Methods):
         return self.shape if dim is None else self.shape[dim]
 
     def is_floating_point(self) -> bool:
-        """Whether it can carry derivatives."""
+        """Whether elements are real numbers with a point."""
         return self.dtype.is_floating_point
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
         return self.inference
-
-    def is_contiguous(self) -> bool:
-        """Whether its elements follow one another in memory."""
-        value = self.node.value
-        return value is None or bool(value.flags.c_contiguous)
 
     def element_size(self) -> int:
         """Bytes of an element."""
@@ -166,9 +161,9 @@ class Tensor(Methods):
             if not requires_grad:
                 raise RuntimeError(f"{NOT_CHANGEABLE}{here()}")
             return self
-        if requires_grad and not self.is_floating_point():
+        if requires_grad and self.dtype.numpy.kind not in "fc":
             raise RuntimeError(
-                f"only Tensors of floating point dtype can require gradients{here()}"
+                f"only Tensors of floating point and complex dtype can require gradients{here()}"
             )
         self.wants_grad = requires_grad
         self.operand = None
@@ -287,8 +282,11 @@ class Tensor(Methods):
     def __int__(self) -> int:
         return int(self._one_element())
 
+    def __complex__(self) -> complex:
+        return complex(self._one_element())
+
     def __index__(self) -> int:
-        if self.dtype.numpy.kind != "i" or self.numel() != 1:
+        if self.dtype.numpy.kind not in "iub" or self.numel() != 1:
             raise TypeError(
                 f"only integer tensors of a single element can be converted to an index{here()}"
             )
@@ -346,7 +344,7 @@ def wrapped(array: Array, requires_grad: bool = False) -> Tensor:
     """A tensor of this very memory."""
     made: Tensor = _new(Tensor)
     if requires_grad:
-        if array.dtype.kind != "f":
+        if array.dtype.kind not in "fc":
             raise RuntimeError(
                 f"Only Tensors of floating point and complex dtype can require gradients{here()}"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import memory
 from .compute import value_of
-from .dtypes import here, of_numpy
+from .dtypes import CATEGORY, here, of_numpy
 from .modes import MODE
 from .node import Node, new_node
 from .tensors import CAST, COPY, Tensor, operand
@@ -56,8 +56,7 @@ def _fitted(node: Node, before: Node) -> Node:
             f"output with shape {list(want.shape)} doesn't match the broadcast shape "
             f"{list(have.shape)}{here()}"
         )
-    order = "bif"
-    if order.index(have.dtype.kind) > order.index(want.dtype.kind):
+    if CATEGORY[have.dtype.kind] > CATEGORY[want.dtype.kind]:
         titles = of_numpy(have.dtype).title, of_numpy(want.dtype).title
         raise RuntimeError(
             f"result type {titles[0]} can't be cast to the desired output type {titles[1]}{here()}"
