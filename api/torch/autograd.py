@@ -37,6 +37,11 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Nod
             raise RuntimeError(f"{FREED}{here()}")
         if ct is None and output.numel() != 1:
             raise RuntimeError(f"grad can be implicitly created only for scalar outputs{here()}")
+        if ct is None and output.dtype.is_complex:
+            raise RuntimeError(
+                "grad can be implicitly created only for real scalar outputs but got "
+                f"{output.dtype}{here()}"
+            )
         if ct is not None and ct.shape != output.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {ct.shape} and output[{i}] "

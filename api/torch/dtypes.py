@@ -119,8 +119,9 @@ def of_numpy(dtype: DType) -> dtype:
     found = BY_NUMPY.get(dtype)
     if found is None:
         raise TypeError(
-            f"can't convert np.ndarray of type {dtype}. The only supported types are: float64, "
-            f"float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, "
+            f"can't convert np.ndarray of type {np.dtype(dtype).type.__module__}."
+            f"{np.dtype(dtype).type.__name__}. The only supported types are: float64, float32, "
+            "float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, "
             f"uint8, and bool.{here()}"
         )
     return found
@@ -150,25 +151,59 @@ class Size(tuple[int, ...]):
         return f"torch.Size({list(self)})"
 
 
-@dataclass(frozen=True, slots=True)
+_DEVICE_TYPES = (
+    *("cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga"),
+    *("maia", "xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone"),
+)
+
+
 class device:
-    """Where a tensor is; there is the CPU only.
+    """Where a tensor is; tensors are on the CPU only.
 
     >>> torch.device("cpu")
     device(type='cpu')
     """
 
-    type: str = "cpu"
+    __slots__ = ("index", "type")
 
-    def __post_init__(self) -> None:
-        if self.type not in ("cpu", "cpu:0"):
-            raise RuntimeError(f"there is no device {self.type!r} here, only 'cpu'{here()}")
+    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        name, _, number = str(type).partition(":")
+        if name not in _DEVICE_TYPES:
+            raise RuntimeError(
+                f"Expected one of {', '.join(_DEVICE_TYPES)} device type at start of device "
+                f"string: {name}{here()}"
+            )
+        self.type = name
+        self.index = int(number) if number else index
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and repr(other) == repr(self)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> Any:
+        return device, (self.type, self.index)
 
     def __repr__(self) -> str:
-        return f"device(type={self.type!r})"
+        place = "" if self.index is None else f", index={self.index}"
+        return f"device(type={self.type!r}{place})"
 
     def __str__(self) -> str:
-        return self.type
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+
+def cpu_only(wanted: Any) -> None:
+    """Refuse devices that are not the CPU.
+
+    Raises:
+        RuntimeError: for other devices.
+    """
+    found = device(wanted)
+    if found.type != "cpu":
+        raise RuntimeError(f"there is no device {str(found)!r} here, only 'cpu'{here()}")
 
 
 # -- promotion -------------------------------------------------------------------------------

@@ -87,23 +87,16 @@ def dlpack_device(self: Tensor) -> tuple[int, int]:
     return (1, 0)
 
 
-def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """NumPy's functions of tensors: computed by NumPy, a tensor of the result."""
-    arrays = [_as_array(x) for x in inputs]
-    if "out" in kwargs:
-        kwargs["out"] = tuple(_as_array(x) for x in kwargs["out"])
-    result = getattr(ufunc, method)(*arrays, **kwargs)
-    if isinstance(result, tuple):
-        return tuple(tensor(x) for x in result)
-    return tensor(result) if isinstance(result, (np.ndarray, np.generic)) else result
-
-
-def _as_array(x: Any) -> Any:
-    return x.numpy() if isinstance(x, Tensor) else x
+def array_wrap(
+    self: Tensor, array: Any, context: Any = None, return_scalar: bool = False
+) -> Tensor:
+    """The result of NumPy's function of a tensor, as a tensor; bools become bytes, as in torch."""
+    result = np.asarray(array)
+    return from_numpy(result.astype(np.uint8) if result.dtype.kind == "b" else result)
 
 
 METHODS: dict[str, Any] = {
     "__dlpack__": dlpack,
     "__dlpack_device__": dlpack_device,
-    "__array_ufunc__": array_ufunc,
+    "__array_wrap__": array_wrap,
 }

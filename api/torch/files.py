@@ -7,8 +7,8 @@ import io
 import pickle
 from typing import Any
 
-from .dtypes import Size, device, dtype, here
-from .tensors import _rebuilt
+from .dtypes import Size, cpu_only, device, dtype, here
+from .tensors import rebuilt
 
 MAGIC = b"pullback tensors 1\n"
 """Files begin with it."""
@@ -29,7 +29,7 @@ _SAFE: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): None,
     ("numpy.core.multiarray", "scalar"): None,
     ("numpy.core.numeric", "_frombuffer"): None,
-    (_rebuilt.__module__, "_rebuilt"): _rebuilt,
+    (rebuilt.__module__, "rebuilt"): rebuilt,
     (Size.__module__, "Size"): Size,
     (device.__module__, "device"): device,
 }
@@ -98,7 +98,7 @@ def load(
     {'w': tensor([1., 1.])}
     """
     if isinstance(map_location, str):
-        device(map_location)
+        cpu_only(map_location)
     if pickle_module is not None:
         raise NotImplementedError(f"load reads with its own unpickler{here()}")
     if hasattr(f, "read"):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pullback.tracer.types import is_complex
+
 from .compute import Key, slice_of, store
 from .engine import Pull, check_usable, function_of, profile_of, release
 from .modes import MODE
@@ -17,6 +19,13 @@ from .session import UNKNOWN, Plan, Session
 
 if TYPE_CHECKING:
     from .tensors import Tensor
+
+
+def is_scalar(root: Node) -> bool:
+    """Whether derivatives of it are gradients."""
+    type = root.info.kind.type
+    return type.size == 1 and not is_complex(type.dtype)
+
 
 _plans: dict[Key, Plan | None] = {}
 
@@ -59,7 +68,7 @@ def _plan(session: Session, root: Node, waiting: list[Node]) -> Plan | None:
     leaves = [x for x in check_usable(part) if isinstance(x, Variable)]
     inputs = session.numbers_of(part.inputs)
     elsewhere = any(x.tracked and x not in part.numbers for x in waiting)
-    if inputs is None or elsewhere or root.info.kind.type.size != 1:
+    if inputs is None or elsewhere or not is_scalar(root):
         return None
     function, numbers = function_of(
         Pull(part, [(root, None)], list(leaves), []), [x for x in waiting if x in part.numbers]

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import as_numpy, dtype, here
+from .dtypes import as_numpy, cpu_only, dtype, here
+from .dtypes import device as cpu
 from .node import Row
 from .rows import wrap_dim, wrap_dims
 from .tensors import CAST, COPY, Tensor, record, view_of
@@ -232,17 +233,30 @@ def clone(input: Tensor) -> Tensor:
     return record(COPY, (input,))
 
 
-def to(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """The tensor in another dtype; itself if it has that."""
-    wanted = kwargs.get("dtype")
-    for x in args:
-        if isinstance(x, Tensor):
-            wanted = x.dtype
-        elif isinstance(x, dtype) or x in (float, int, builtins.bool):
-            wanted = x
-    if wanted is None or as_numpy(wanted) == input.dtype.numpy:
-        return clone(input) if kwargs.get("copy") else input
-    return record(CAST, (input,), (as_numpy(wanted),))
+def to(
+    input: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """The tensor in another dtype; itself if it has that. A device, if given, must be the CPU."""
+    rest = list(args)
+    if rest and isinstance(rest[0], Tensor):
+        dtype = rest.pop(0).dtype
+    elif rest and (rest[0] is None or isinstance(rest[0], (str, cpu, int))):
+        device = rest.pop(0)
+        dtype = rest.pop(0) if rest and not isinstance(rest[0], builtins.bool) else dtype
+    elif rest:
+        dtype = rest.pop(0)
+    if device is not None:
+        cpu_only(device)
+    copy = bool(rest[1]) if len(rest) > 1 else copy
+    if dtype is None or as_numpy(dtype) == input.dtype.numpy:
+        return clone(input) if copy else input
+    return record(CAST, (input,), (as_numpy(dtype),))
 
 
 def flip(input: Tensor, dims: Any) -> Tensor:

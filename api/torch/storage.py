@@ -135,13 +135,22 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
     return self
 
 
+_C_NAMES = {"Long": "long int", "Byte": "unsigned char", "Char": "signed char"}
+
+
+def _c_name(tensor: Tensor) -> str:
+    """The type of elements in C."""
+    title = tensor.dtype.title
+    return _C_NAMES.get(title, title.lower())
+
+
 def set_(self: Tensor, source: Tensor | None = None, *rest: Any) -> Tensor:
     """Show the memory of another tensor."""
     if rest or source is None:
         raise NotImplementedError(f"set_ takes a tensor here, no storage{here()}")
     if source.dtype is not self.dtype:
         raise RuntimeError(
-            f"Could not set tensor of type {source.dtype!r} to a tensor of type {self.dtype!r}"
+            f"Could not set tensor of type {_c_name(source)} to a tensor of type {_c_name(self)}"
             f"{here()}"
         )
     self.data = source

@@ -48,8 +48,12 @@ class Tensor(Methods):
     inference = False
     __array_priority__ = 1000
 
-    def __init__(self, data: Any = ()) -> None:
-        self.take_node(leaf(np.array(data, dtype=np.float32)))
+    def __init__(self, *data: Any) -> None:
+        if data and all(isinstance(n, int) for n in data):
+            array = np.zeros(data, np.float32)
+        else:
+            array = np.array(data[0] if data else (), dtype=np.float32)
+        self.take_node(leaf(array))
 
     # -- the record ----------------------------------------------------------------------------
 
@@ -276,11 +280,21 @@ class Tensor(Methods):
             raise ValueError(f"only one element tensors can be converted to Python scalars{here()}")
         return self.value().item()
 
+    def _real_element(self, name: str) -> Any:
+        value = self._one_element()
+        if isinstance(value, complex):
+            if value.imag:
+                raise RuntimeError(
+                    f"value cannot be converted to type {name} without overflow{here()}"
+                )
+            return value.real
+        return value
+
     def __float__(self) -> float:
-        return float(self._one_element())
+        return float(self._real_element("double"))
 
     def __int__(self) -> int:
-        return int(self._one_element())
+        return int(self._real_element("int64_t"))
 
     def __complex__(self) -> complex:
         return complex(self._one_element())
@@ -328,10 +342,11 @@ class Tensor(Methods):
         return wrapped(self.value().copy()).requires_grad_(self.wants_grad)
 
     def __reduce__(self) -> Any:
-        return _rebuilt, (self.value().copy(), self.wants_grad)
+        return rebuilt, (self.value().copy(), self.wants_grad)
 
 
-def _rebuilt(array: Array, requires_grad: bool) -> Tensor:
+def rebuilt(array: Array, requires_grad: bool) -> Tensor:
+    """The tensor that was pickled."""
     return wrapped(array).requires_grad_(requires_grad)
 
 

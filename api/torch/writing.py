@@ -16,6 +16,8 @@ def check_writable(tensor: Tensor, through_view: bool = False) -> None:
     Raises:
         RuntimeError: torch's.
     """
+    if any(row.name == "expand" for row, _ in tensor.chain):
+        _check_apart(tensor)
     if not MODE.enabled:
         return
     if any(row.grad_name is None for row, _ in tensor.chain):
@@ -30,6 +32,18 @@ def check_writable(tensor: Tensor, through_view: bool = False) -> None:
     elif tensor.wants_grad:
         raise RuntimeError(
             f"a leaf Variable that requires grad is being used in an in-place operation.{here()}"
+        )
+
+
+def _check_apart(tensor: Tensor) -> None:
+    from .storage import laid_out
+
+    array, _ = laid_out(tensor)
+    if any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
+            f"{here()}"
         )
 
 
