@@ -64,6 +64,14 @@ from .dtypes import bool_ as bool
 from .exchange import asarray, from_dlpack, frombuffer
 from .files import load, save
 from .joining import cat, hstack, stack, vstack
+from .layouts import (
+    channels_last,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from .modes import (
     enable_grad,
     inference_mode,
@@ -151,10 +159,12 @@ __all__ = [
     "cat",
     "cdouble",
     "cfloat",
+    "channels_last",
     "complex64",
     "complex128",
     "concat",
     "concatenate",
+    "contiguous_format",
     "counts",
     "device",
     "double",
@@ -188,11 +198,13 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",
+    "layout",
     "linspace",
     "load",
     "logspace",
     "long",
     "manual_seed",
+    "memory_format",
     "meshgrid",
     "nan",
     "nn",
@@ -203,6 +215,7 @@ __all__ = [
     "ones_like",
     "optim",
     "pi",
+    "preserve_format",
     "rand",
     "rand_like",
     "randint",
@@ -217,6 +230,7 @@ __all__ = [
     "set_rng_state",
     "short",
     "stack",
+    "strided",
     "tensor",
     "tensordot",
     "uint8",

@@ -311,7 +311,7 @@ def _force_planned(session: Session, targets: Sequence[Node]) -> bool:
 def _plan(session: Session, asked: list[Node], waiting: list[Node]) -> Plan | None:
     quiet = [x for x in waiting if not x.tracked and x not in asked]
     part = slice_of([*asked, *quiet], through_tracked=False)
-    inputs = session.numbers_of(part.inputs)
+    inputs = session.inputs_of(part.inputs, part.steps)
     if inputs is None:
         return None
     wanted = _wanted(part, asked)

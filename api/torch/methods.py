@@ -95,7 +95,7 @@ def _like(function: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]
     return method
 
 
-def _contiguous(self: Tensor) -> Tensor:
+def _contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor itself if its elements follow one another in memory, else a copy."""
     return self if self.is_contiguous() else shapes.clone(self)
 

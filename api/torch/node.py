@@ -70,7 +70,11 @@ class Saved:
 
 @dataclass(eq=False, slots=True)
 class Info:
-    """A row for operands of certain kinds: its graph, traced once."""
+    """A row for operands of certain kinds: its graph, traced once.
+
+    ``constants`` are arrays that the graph takes behind the operands, the same ones each time:
+    places and the like, which shapes and parameters tell.
+    """
 
     row: Row
     kind: Kind
@@ -78,6 +82,7 @@ class Info:
     operands: tuple[Kind, ...]
     params: tuple[Any, ...]
     differentiable: bool
+    constants: tuple[Node, ...] = ()
     _saved: dict[tuple[bool, ...], Saved] = field(default_factory=dict)
 
     @property
@@ -234,12 +239,11 @@ def info_of(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> I
         if row.promote is not None:
             tracers = row.promote(kinds, tracers)
         result = operand_node(row.apply(*tracers, *params))
-        assert not trace.captures, f"{row.name} must not capture arrays"
         graph = trace.builder.graph([result])
-    graph = Graph(tuple(parameters), graph.nodes, graph.outputs)
+    constants = tuple([leaf(np.asarray(x)) for x in trace.captures])
     kind = kind_of(result.type.shape, result.type.dtype)
     differentiable = row.grad_name is not None and is_inexact(result.type.dtype)
-    return Info(row, kind, graph, kinds, params, differentiable)
+    return Info(row, kind, graph, kinds, params, differentiable, constants)
 
 
 def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = ()) -> Node:
@@ -263,7 +267,7 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
         tracked = info.differentiable and enabled and any(x.tracked for x in operands)
     else:
         info, tracked = form.info, form.tracked
-    node = Node(info, operands)
+    node = Node(info, operands + info.constants if info.constants else operands)
     node.place, node.where = (session, form), user_line()
     if tracked:
         node.tracked = session.tracking = True

@@ -66,7 +66,7 @@ def _plan(session: Session, root: Node, waiting: list[Node]) -> Plan | None:
     """
     part = slice_of([root], through_tracked=True)
     leaves = [x for x in check_usable(part) if isinstance(x, Variable)]
-    inputs = session.numbers_of(part.inputs)
+    inputs = session.inputs_of(part.inputs, part.steps)
     elsewhere = any(x.tracked and x not in part.numbers for x in waiting)
     if inputs is None or elsewhere or not is_scalar(root):
         return None

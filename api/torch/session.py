@@ -83,16 +83,22 @@ class Session:
                     found[node] = None
         return list(found)
 
-    def arguments(self, numbers: tuple[int, ...]) -> list[Any]:
-        """The values that have these numbers."""
-        given = self.given
-        return [(x() if (x := given[i]).__class__ is weakref.ref else x).value for i in numbers]  # type: ignore[union-attr]
+    def arguments(self, inputs: tuple[int | Node, ...]) -> list[Any]:
+        """The values that have these numbers, and those of constants."""
+        return [self._node(i).value for i in inputs]
 
-    def numbers_of(self, inputs: Sequence[Operand]) -> tuple[int, ...] | None:
-        """The numbers of operands; None if one has none."""
-        known = {node: i for i, node in enumerate(self._nodes())}
-        numbers = [known.get(x.source if x.leaf else x) for x in inputs]  # type: ignore[union-attr,arg-type]
-        return None if None in numbers else tuple(numbers)  # type: ignore[arg-type]
+    def _node(self, i: int | Node) -> Any:
+        x = self.given[i] if isinstance(i, int) else i
+        return x() if isinstance(x, weakref.ref) else x
+
+    def inputs_of(
+        self, operands: Sequence[Operand], steps: Sequence[Operand]
+    ) -> tuple[int | Node, ...] | None:
+        """The numbers of what some steps start from, and their constants; None if there is more."""
+        known: dict[Any, int | Node] = {node: i for i, node in enumerate(self._nodes())}
+        known.update({x: x for step in steps if not step.leaf for x in step.info.constants})
+        inputs = [known.get(x.source if x.leaf else x) for x in operands]  # type: ignore[union-attr]
+        return None if None in inputs else tuple(inputs)  # type: ignore[arg-type]
 
     def numbers_of_leaves(self, leaves: Sequence[Variable]) -> tuple[int, ...]:
         """The numbers under which leaves have been counted."""
@@ -106,15 +112,16 @@ class Session:
 
 @dataclass(slots=True)
 class Plan:
-    """What to do for a sweep that has been done before: a function, and whose numbers it takes.
+    """What to do for a sweep that has been done before: a function, and its arguments.
 
+    ``inputs``: the numbers of values, or constants.
     ``outputs``: which of those that wait are given by it, and in which place of the results.
     ``wanted``: the numbers of the leaves whose gradients it gives; ``lost``: which of those that
     wait cannot be gone through again.
     """
 
     function: Any
-    inputs: tuple[int, ...]
+    inputs: tuple[int | Node, ...]
     outputs: tuple[tuple[int, int], ...]
     wanted: tuple[int, ...] = ()
     lost: tuple[int, ...] = ()

@@ -23,8 +23,29 @@ SWAP = Row("transpose", lambda x, i, j: np.swapaxes(x, i, j), "TransposeBackward
 UNSQUEEZE = Row("unsqueeze", lambda x, d: np.expand_dims(x, d), "UnsqueezeBackward0", view=True)
 SQUEEZE = Row("squeeze", lambda x: np.squeeze(x), "SqueezeBackward0", view=True)
 SQUEEZE_DIM = Row("squeeze", lambda x, dims: np.squeeze(x, dims), "SqueezeBackward1", view=True)
-EXPAND = Row("expand", lambda x, shape: np.broadcast_to(x, shape), "ExpandBackward0", view=True)
-DIAGONAL = Row("diagonal", lambda x, k, i, j: np.diagonal(x, k, i, j), "DiagonalBackward0")
+
+
+def _expanded(x: Any, shape: tuple[int, ...]) -> Any:
+    wide = np.broadcast_to(x, shape)
+    if isinstance(x, np.ndarray):
+        wide.flags.writeable = x.flags.writeable
+    return wide
+
+
+def _diagonal(x: Any, k: int, i: int, j: int) -> Any:
+    found = np.diagonal(x, k, i, j)
+    if isinstance(x, np.ndarray):
+        found.flags.writeable = x.flags.writeable
+    return found
+
+
+def _write_diagonal(x: Any, value: Any, k: int, i: int, j: int) -> None:
+    count = np.arange(value.shape[-1])
+    np.moveaxis(x, (i, j), (-2, -1))[..., count - min(k, 0), count + max(k, 0)] = value
+
+
+EXPAND = Row("expand", _expanded, "ExpandBackward0", view=True)
+DIAGONAL = Row("diagonal", _diagonal, "DiagonalBackward0", view=True, write=_write_diagonal)
 
 
 def shape_argument(shape: Sequence[Any]) -> tuple[int, ...]:
@@ -224,7 +245,7 @@ DIAG = Row(
 TRACE = Row("trace", lambda x: np.trace(x), "TraceBackward0")
 
 
-def clone(input: Tensor) -> Tensor:
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy; derivatives go through it.
 
     >>> torch.clone(torch.ones(2))
@@ -332,7 +353,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     tensor([1., 1.])
     """
     axes = (wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim))
-    return record(DIAGONAL, (input,), (offset, *axes))
+    return view_of(input, DIAGONAL, (offset, *axes))
 
 
 def trace(input: Tensor) -> Tensor:

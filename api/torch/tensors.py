@@ -167,7 +167,7 @@ class Tensor(Methods):
             return self
         if requires_grad and self.dtype.numpy.kind not in "fc":
             raise RuntimeError(
-                f"only Tensors of floating point and complex dtype can require gradients{here()}"
+                f"only Tensors of floating point dtype can require gradients{here()}"
             )
         self.wants_grad = requires_grad
         self.operand = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import creation, shapes
 from .dtypes import ALL, Size, dtype, here
+from .layouts import strided
 from .tensors import Tensor
 
 BY_TYPE = {f"torch.{x.title}Tensor": x for x in ALL}
@@ -67,6 +68,7 @@ METHODS: dict[str, Any] = {
     "is_quantized": _constant(False, "Whether elements are rounded to few levels: never."),
     "is_meta": _constant(False, "Whether there are no values: never."),
     "output_nr": _constant(0, "Which result of its operation it is."),
+    "layout": _constant(strided, "How elements are stored: each in its place."),
     "itemsize": property(Tensor.element_size),
     "nbytes": property(lambda self: self.numel() * self.element_size()),
 }
