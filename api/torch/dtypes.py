@@ -167,8 +167,6 @@ class device:
     __slots__ = ("index", "type")
 
     def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
-        if isinstance(type, device):
-            type, index = type.type, type.index
         name, _, number = str(type).partition(":")
         if name not in _DEVICE_TYPES:
             raise RuntimeError(

@@ -108,5 +108,5 @@ def load(
             data = file.read()
     if data[: len(MAGIC)] != MAGIC:
         raise pickle.UnpicklingError(f"the file was not written by pullback.torch.save{here()}")
-    file = io.BytesIO(data[len(MAGIC) :])
-    return _Weights(file).load() if weights_only else pickle.Unpickler(file).load()
+    stored = io.BytesIO(data[len(MAGIC) :])
+    return _Weights(stored).load() if weights_only else pickle.Unpickler(stored).load()

@@ -219,15 +219,14 @@ def number(value: complex) -> Node:
     return node
 
 
-def _plain_number(value: Any) -> float | int | complex:
-    for type in (float, complex):
-        if isinstance(value, type):
-            return type(value)
-    return int(value)
+def _plain_number(value: Any) -> complex:
+    plain: Any = next((type for type in (float, complex) if isinstance(value, type)), int)
+    made: complex = plain(value)
+    return made
 
 
 _infos: dict[tuple[Any, ...], Info] = {}
-ON_DEFAULT_CHANGED += (_infos.clear, FORMS.clear)
+ON_DEFAULT_CHANGED.extend((_infos.clear, FORMS.clear))
 
 
 def info_of(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> Info:

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import memory
 from .dtypes import here
+from .node import leaf
 from .rows import wrap_dim
 from .tensors import Tensor, of_node
 
@@ -131,7 +132,7 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
     count = min(made.size, value.size)
     made.reshape(-1)[:count] = value.reshape(-1)[:count]
     memory.bump(self)
-    self.take_node(memory.leaf(made))
+    self.take_node(leaf(made))
     return self
 
 

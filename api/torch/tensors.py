@@ -61,9 +61,10 @@ class Tensor(Methods):
         """Have this node from now on."""
         self.node = node
         self.operand = None if self.wants_grad or self.exposed else node
-        node.holder = weakref.ref(self)
+        holder: weakref.ref[Tensor] = weakref.ref(self)
+        node.holder = holder
         if node.place is not None:
-            node.place[0].holders.append(node.holder)
+            node.place[0].holders.append(holder)
 
     def value(self) -> Array:
         """The array itself, computed if it has not been."""
@@ -309,7 +310,7 @@ class Tensor(Methods):
     def __len__(self) -> int:
         if not self.ndim:
             raise TypeError(f"len() of a 0-d tensor{here()}")
-        return self.shape[0]
+        return self.node.info.kind.type.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.ndim:
