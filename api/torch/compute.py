@@ -25,7 +25,7 @@ from pullback.tracer.trace import Trace, Tracer, new_trace
 from .modes import MODE
 from .node import Node, Operand, Variable
 from .recompiling import note
-from .session import UNKNOWN, Plan, Session
+from .session import UNKNOWN, Plan, Session, plan_table
 
 Key: TypeAlias = tuple[Any, ...]
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -283,7 +283,7 @@ def _forward_function(part: Slice, wanted: Sequence[Node]) -> Compiled:
     return function
 
 
-_plans: dict[Key, Plan | None] = {}
+_plans = plan_table()
 
 
 def _force_planned(session: Session, targets: Sequence[Node]) -> bool:

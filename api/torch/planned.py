@@ -11,11 +11,11 @@ import numpy as np
 
 from pullback.tracer.types import is_complex
 
-from .compute import Key, slice_of, store
+from .compute import slice_of, store
 from .engine import Pull, check_usable, function_of, profile_of, release
 from .modes import MODE
 from .node import Node, Variable
-from .session import UNKNOWN, Plan, Session
+from .session import UNKNOWN, Plan, Session, plan_table
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -27,7 +27,7 @@ def is_scalar(root: Node) -> bool:
     return type.size == 1 and not is_complex(type.dtype)
 
 
-_plans: dict[Key, Plan | None] = {}
+_plans = plan_table()
 
 
 def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, Any]]] | None:

@@ -138,9 +138,21 @@ FORMS: dict[tuple[Any, ...], Form] = {}
 """All forms: values by number and type, operations by row, parameters and forms of operands."""
 
 
+PLANS: list[dict[tuple[Any, ...], Plan | None]] = []
+"""Plans by the forms that they are for, a table for each kind of sweep."""
+
+
+def plan_table() -> dict[tuple[Any, ...], Plan | None]:
+    """A table of plans, emptied along with the forms."""
+    PLANS.append({})
+    return PLANS[-1]
+
+
 def remember(key: tuple[Any, ...], form: Form) -> Form:
     """Keep a form; those that were kept go when there are too many."""
     if len(FORMS) >= ROOM:
         FORMS.clear()
+        for plans in PLANS:
+            plans.clear()
     FORMS[key] = form
     return form
