@@ -118,3 +118,14 @@ def test_lines_that_keep_compiling_say_why() -> None:
     sines(16)
     with pytest.warns(torch.RecompilationWarning, match=r"is f32\[16\], and was f32\[15\]"):
         sines(17)
+
+
+def test_a_value_counted_twice_is_not_taken_for_two() -> None:
+    for other in (False, True):
+        x = torch.tensor([2.0, 3.0], requires_grad=True)
+        y = torch.tensor([5.0, 7.0], requires_grad=True) if other else x
+        first = x * 1.5
+        y.requires_grad_()
+        (first * y).sum().backward()
+        expected = [7.5, 10.5] if other else [6.0, 9.0]
+        assert x.grad.tolist() == expected

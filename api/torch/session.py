@@ -94,8 +94,14 @@ class Session:
     def inputs_of(
         self, operands: Sequence[Operand], steps: Sequence[Operand]
     ) -> tuple[int | Node, ...] | None:
-        """The numbers of what some steps start from, and their constants; None if there is more."""
-        known: dict[Any, int | Node] = {node: i for i, node in enumerate(self._nodes())}
+        """The numbers of what some steps start from, and their constants; None if there is more.
+
+        Also None where a value has been counted twice: other values may have the same forms.
+        """
+        nodes = self._nodes()
+        known: dict[Any, int | Node] = {x: i for i, x in enumerate(nodes) if x is not None}
+        if len(known) < len(nodes) - nodes.count(None):
+            return None
         known.update({x: x for step in steps if not step.leaf for x in step.info.constants})
         inputs = [known.get(x.source if x.leaf else x) for x in operands]  # type: ignore[union-attr]
         return None if None in inputs else tuple(inputs)  # type: ignore[arg-type]
