@@ -298,3 +298,74 @@ def training(torch: Any) -> Callable[[], Any]:
         return [loss.item(), *(w.item() for w in weights)]
 
     return step
+
+
+def tutorial_layer(torch: Any) -> Callable[[], Any]:
+    """A step with a layer of five inputs and three outputs."""
+    x, y = torch.ones(5), torch.zeros(3)
+    w = torch.linspace(-1.0, 1.0, 15).reshape(5, 3).requires_grad_()
+    b = torch.zeros(3, requires_grad=True)
+
+    def step() -> Any:
+        z = torch.matmul(x, w) + b
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(z, y)
+        loss.backward()
+        with torch.no_grad():
+            for parameter in (w, b):
+                parameter -= 0.01 * parameter.grad
+                parameter.grad = None
+        return [loss.item()]
+
+    return step
+
+
+def _weights(torch: Any, *shapes: tuple[int, ...]) -> list[Any]:
+    rng = np.random.default_rng(0)
+    arrays = [(0.05 * rng.standard_normal(shape)).astype(np.float32) for shape in shapes]
+    return [torch.from_numpy(x).requires_grad_() for x in arrays]
+
+
+def layers_of_digits(torch: Any) -> Callable[[], Any]:
+    """A step with three layers, as for pictures of digits in batches of 256."""
+    rng = np.random.default_rng(1)
+    x = torch.from_numpy(rng.standard_normal((256, 784)).astype(np.float32))
+    target = torch.from_numpy(rng.integers(0, 10, 256))
+    shapes = ((784, 512), (512,), (512, 256), (256,), (256, 10), (10,))
+    weights = _weights(torch, *shapes)
+    optimizer = torch.optim.SGD(weights, lr=1e-3)
+
+    def step() -> Any:
+        a, b, c, d, e, f = weights
+        h = torch.relu(torch.relu(x @ a + b) @ c + d)
+        loss = torch.nn.functional.cross_entropy(h @ e + f, target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return [loss.item()]
+
+    return step
+
+
+def characters(torch: Any) -> Callable[[], Any]:
+    """A step of PyTorch's tutorial on names: a recurrent network over eight letters of one."""
+    letters, hidden = 57, 128
+    rng = np.random.default_rng(1)
+    name = np.eye(letters, dtype=np.float32)[rng.integers(0, letters, 8)].reshape(8, 1, letters)
+    line, target = torch.from_numpy(name), torch.tensor([3])
+    weights = _weights(torch, (letters + hidden, hidden), (hidden,), (hidden, 18), (18,))
+
+    def step() -> Any:
+        w, b, out, bias = weights
+        h = torch.zeros(1, hidden)
+        for i in range(8):
+            h = torch.tanh(torch.cat((line[i], h), 1) @ w + b)
+        scores = torch.log_softmax(h @ out + bias, 1)
+        loss = torch.nn.functional.nll_loss(scores, target)
+        loss.backward()
+        with torch.no_grad():
+            for parameter in weights:
+                parameter.add_(parameter.grad, alpha=-0.001)
+                parameter.grad = None
+        return [loss.item()]
+
+    return step

@@ -41,17 +41,37 @@ from .creation import (
 )
 from .dtypes import (
     Size,
+    bfloat16,
+    complex64,
+    complex128,
     device,
     dtype,
+    float16,
     float32,
     float64,
     get_default_dtype,
+    int8,
+    int16,
     int32,
     int64,
     set_default_dtype,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from .dtypes import bool_ as bool
+from .exchange import asarray, from_dlpack, frombuffer
+from .files import load, save
 from .joining import cat, hstack, stack, vstack
+from .layouts import (
+    channels_last,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from .modes import (
     enable_grad,
     inference_mode,
@@ -65,6 +85,8 @@ from .products import einsum, tensordot
 from .random import (
     Generator,
     bernoulli,
+    get_rng_state,
+    initial_seed,
     manual_seed,
     normal,
     rand,
@@ -73,13 +95,20 @@ from .random import (
     randn,
     randn_like,
     randperm,
+    seed,
+    set_rng_state,
 )
+from .recompiling import RecompilationWarning
 from .tensors import Tensor
 
 methods.install()
 
 float = float32
 double = float64
+half = float16
+short = int16
+cfloat = complex64
+cdouble = complex128
 int = int32
 long = int64
 inf = float32.numpy.type("inf").item()
@@ -117,16 +146,25 @@ def numel(input: Tensor) -> Any:
 
 __all__ = [
     "Generator",
+    "RecompilationWarning",
     "Size",
     "Tensor",
     "arange",
     "as_tensor",
+    "asarray",
     "autograd",
     "bernoulli",
+    "bfloat16",
     "bool",
     "cat",
+    "cdouble",
+    "cfloat",
+    "channels_last",
+    "complex64",
+    "complex128",
     "concat",
     "concatenate",
+    "contiguous_format",
     "counts",
     "device",
     "double",
@@ -137,25 +175,36 @@ __all__ = [
     "enable_grad",
     "eye",
     "float",
+    "float16",
     "float32",
     "float64",
+    "from_dlpack",
     "from_numpy",
+    "frombuffer",
     "full",
     "full_like",
     "get_default_dtype",
+    "get_rng_state",
+    "half",
     "hstack",
     "inf",
     "inference_mode",
+    "initial_seed",
     "int",
+    "int8",
+    "int16",
     "int32",
     "int64",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",
+    "layout",
     "linspace",
+    "load",
     "logspace",
     "long",
     "manual_seed",
+    "memory_format",
     "meshgrid",
     "nan",
     "nn",
@@ -166,18 +215,28 @@ __all__ = [
     "ones_like",
     "optim",
     "pi",
+    "preserve_format",
     "rand",
     "rand_like",
     "randint",
     "randn",
     "randn_like",
     "randperm",
+    "save",
+    "seed",
     "set_default_dtype",
     "set_grad_enabled",
     "set_printoptions",
+    "set_rng_state",
+    "short",
     "stack",
+    "strided",
     "tensor",
     "tensordot",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
     "vstack",
     "zeros",
     "zeros_like",

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .compute import force, slice_of
+from .compute import force, held, slice_of
 from .dtypes import here
 from .engine import FREED, Pull, check_usable, free, recorded, sweep
 from .modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
 from .node import Node, Operand, Variable
+from .planned import run_planned
 from .tensors import Tensor, of_node, operand, wrapped
 
 __all__ = ["backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
@@ -36,6 +37,11 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Nod
             raise RuntimeError(f"{FREED}{here()}")
         if ct is None and output.numel() != 1:
             raise RuntimeError(f"grad can be implicitly created only for scalar outputs{here()}")
+        if ct is None and output.dtype.is_complex:
+            raise RuntimeError(
+                "grad can be implicitly created only for real scalar outputs but got "
+                f"{output.dtype}{here()}"
+            )
         if ct is not None and ct.shape != output.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {ct.shape} and output[{i}] "
@@ -75,6 +81,10 @@ class _Sweep:
                 self.wanted.append(x)
             if x.tracked and isinstance(x, Node) and x.hooks:
                 self.hooked.append(x)
+        pending = [x for x in held(self.part.steps) if not x.tracked] if self.hooked else []
+        if pending:  # Several sweeps go through the slice: it must not change between them.
+            force(pending)
+            self.part = slice_of(roots, True, stops)
 
 
 def _asked(inputs: Sequence[Tensor]) -> set[Any]:
@@ -132,6 +142,12 @@ def backward(
     >>> w.grad
     tensor(6.)
     """
+    if grad_tensors is None and inputs is None and not create_graph and type(tensors) is Tensor:
+        planned = run_planned(tensors.node, bool(retain_graph))
+        if planned is not None:
+            for leaf, value in planned:
+                _accumulate(leaf, _hooked(leaf, wrapped(value)))
+            return
     outputs = _as_tuple(tensors)
     asked = None if inputs is None else _as_tuple(inputs)
     work = _Sweep(outputs, grad_tensors, asked, create_graph)
@@ -156,11 +172,10 @@ def _cotangents(work: _Sweep, create_graph: bool) -> list[tuple[Operand, Tensor]
     else:
         values = sweep(work.part, work.seeds, work.wanted, work.hooked)  # type: ignore[arg-type]
         found = [(x, wrapped(values[x])) for x in work.wanted]
-    return [(x, _hooked(x, ct)) for x, ct in found]
+    return [(x, _hooked(x.tensor() if type(x) is Variable else None, ct)) for x, ct in found]
 
 
-def _hooked(x: Operand, ct: Tensor) -> Tensor:
-    tensor = x.tensor() if type(x) is Variable else None
+def _hooked(tensor: Tensor | None, ct: Tensor) -> Tensor:
     if tensor is None or not tensor.leaf_hooks:
         return ct
     for hook in list(tensor.leaf_hooks.values()):

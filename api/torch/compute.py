@@ -22,7 +22,10 @@ from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.trace import Trace, Tracer, new_trace
 
+from .modes import MODE
 from .node import Node, Operand, Variable
+from .recompiling import note
+from .session import UNKNOWN, Plan, Session, plan_table
 
 Key: TypeAlias = tuple[Any, ...]
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -201,6 +204,7 @@ def compiled(graph: Graph, kinds: Sequence[str]) -> Compiled:
     result = Group("tuple", tuple(Leaf(i) for i in range(len(outputs))))
     program = compile_graph(graph, Entry(tuple(arguments), outputs, result))
     counts.compiled += 1
+    note(graph)
     native = _Native()
     native.set_slow(lambda *given: native(*_contiguous(given)))
     native.set_chain([Specialisation(program.code, program.entry)])
@@ -221,7 +225,7 @@ def argument_kinds(inputs: Sequence[Operand]) -> list[str]:
     ]
 
 
-_NUMBERS = {"f": "float", "i": "int", "b": "bool"}
+_NUMBERS = {"f": "float", "i": "int", "b": "bool", "c": "complex"}
 
 
 def arguments_of(inputs: Sequence[Operand]) -> list[Any]:
@@ -252,19 +256,68 @@ _forward: dict[Key, Compiled] = {}
 
 def force(targets: Sequence[Node]) -> None:
     """Compute the values of the targets, and of what tensors hold on the way there."""
+    session, MODE.session = MODE.session, Session()
+    if _force_planned(session, targets):
+        return
     part = slice_of(targets, through_tracked=False)
+    wanted = _wanted(part, targets)
+    if wanted:
+        results = _forward_function(part, wanted)(arguments_of(part.inputs))
+        for node, value in zip(wanted, results, strict=True):
+            store(node, value)
+
+
+def _wanted(part: Slice, targets: Sequence[Node]) -> list[Node]:
     wanted = held(part.steps)
     for x in targets:
         if x.value is None and x not in wanted:
             wanted.append(x)
-    if not wanted:
-        return
+    return wanted
+
+
+def _forward_function(part: Slice, wanted: Sequence[Node]) -> Compiled:
     key = (*part.structure, *[part.numbers[x] for x in wanted])
     function = _forward.get(key)
     if function is None:
         function = _forward[key] = _compile_forward(part, wanted)
-    for node, value in zip(wanted, function(arguments_of(part.inputs)), strict=True):
-        store(node, value)
+    return function
+
+
+_plans = plan_table()
+
+
+def _force_planned(session: Session, targets: Sequence[Node]) -> bool:
+    """If a look-up tells how: compute the targets, and all that waits without derivatives."""
+    if session.closed:
+        return False
+    asked = [x for x in targets if x.value is None]
+    places = [x.place for x in asked]
+    if not all(p is not None and p[0] is session and p[1] is not None for p in places):
+        return False
+    waiting = session.waiting()
+    key = (*[p[1] for p in places], None, *[x.place[1] for x in waiting])  # type: ignore[index]
+    plan = _plans.get(key, UNKNOWN)
+    if plan is UNKNOWN:
+        plan = _plans[key] = _plan(session, asked, waiting)
+    if plan is None:
+        return False
+    results = plan.function(session.arguments(plan.inputs))
+    nodes = [*asked, *waiting]
+    for i, place in plan.outputs:
+        store(nodes[i], results[place])
+    return True
+
+
+def _plan(session: Session, asked: list[Node], waiting: list[Node]) -> Plan | None:
+    quiet = [x for x in waiting if not x.tracked and x not in asked]
+    part = slice_of([*asked, *quiet], through_tracked=False)
+    inputs = session.inputs_of(part.inputs, part.steps)
+    if inputs is None:
+        return None
+    wanted = _wanted(part, asked)
+    nodes = [*asked, *waiting]
+    outputs = [(i, wanted.index(x)) for i, x in enumerate(nodes) if x in wanted]
+    return Plan(_forward_function(part, wanted), inputs, tuple(outputs))
 
 
 def _compile_forward(part: Slice, wanted: Sequence[Node]) -> Compiled:

@@ -28,10 +28,22 @@ def _array(data: Any, wanted: Any) -> np.ndarray[Any, Any]:
         array = np.asarray(data)
     else:
         array = _of_python(_plain(data))
-        if wanted is None and array.dtype.kind == "f":
-            wanted = get_default_dtype()
+        if wanted is not None and type(data) is int:
+            _check_range(data, as_numpy(wanted))
+        if wanted is None and array.dtype.kind in "fc":
+            wanted = complex if array.dtype.kind == "c" else get_default_dtype()
     numpy = of_numpy(array.dtype.newbyteorder("=")).numpy if wanted is None else as_numpy(wanted)
     return np.array(array, dtype=numpy, order="C")
+
+
+def _check_range(value: int, dtype: Any) -> None:
+    """A number must have a place in a dtype; below zero, those of unsigned ones wrap around."""
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if not limits.min - (limits.max if dtype.kind == "u" else 0) <= value <= limits.max:
+            raise RuntimeError(
+                f"value cannot be converted to type {dtype.name} without overflow{here()}"
+            )
 
 
 def _of_python(data: Any) -> np.ndarray[Any, Any]:
@@ -39,7 +51,20 @@ def _of_python(data: Any) -> np.ndarray[Any, Any]:
         array = np.array(data)
     except ValueError:
         raise ValueError(f"{_ragged_text(data, 0)}{here()}") from None
+    if array.dtype.kind not in "biufc":
+        _refuse(data)
     return array.astype(np.float64) if array.size == 0 else array
+
+
+def _refuse(data: Any) -> None:
+    """Raise torch's error for what is no number."""
+    while isinstance(data, list) and data:
+        data = next((x for x in data if not isinstance(x, (int, float, builtins.complex))), data[0])
+    if isinstance(data, str):
+        raise TypeError(f"new(): invalid data type 'str'{here()}")
+    if isinstance(data, int):
+        raise ValueError(f"Overflow when unpacking long long{here()}")
+    raise RuntimeError(f"Could not infer dtype of {type(data).__name__}{here()}")
 
 
 def _ragged_text(data: Any, dim: int) -> str:
@@ -71,6 +96,12 @@ def from_numpy(ndarray: Any) -> Tensor:
     >>> array
     array([1., 1.])
     """
+    if isinstance(ndarray, np.ndarray) and any(step < 0 for step in ndarray.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative "
+            "strides are not currently supported. (You can probably work around this by making a "
+            f"copy of your array  with array.copy().) {here()}"
+        )
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__}){here()}")
     of_numpy(ndarray.dtype)
@@ -140,6 +171,8 @@ def full(
 
 def _number_dtype(*values: Any) -> Any:
     """The dtype that Python numbers have together."""
+    if any(type(x) is complex for x in values):
+        return as_numpy(complex)
     if any(isinstance(x, float) for x in values):
         return get_default_dtype().numpy
     if all(isinstance(x, builtins.bool) for x in values):
@@ -206,11 +239,19 @@ def arange(
     tensor([0, 1, 2])
     """
     given = [x.item() if isinstance(x, Tensor) else x for x in bounds]
+    _check_bounds(*(given if len(given) > 1 else (0, *given)))
     wanted = _number_dtype(*given, 0) if dtype is None else as_numpy(dtype)
     return wrapped(
         np.arange(*given, dtype=np.float64 if wanted.kind == "f" else None).astype(wanted),
         requires_grad,
     )
+
+
+def _check_bounds(start: Any, end: Any, step: Any = 1) -> None:
+    if not step:
+        raise RuntimeError(f"step must be nonzero{here()}")
+    if (end - start) * step < 0:
+        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign{here()}")
 
 
 def linspace(

@@ -13,6 +13,7 @@ from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.passes.adjoint import pull_back
 from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradient
 from pullback.tracer.trace import Tracer, new_trace
+from pullback.tracer.types import is_complex
 
 from .compute import (
     Compiled,
@@ -27,7 +28,9 @@ from .compute import (
     store,
 )
 from .dtypes import here, of_numpy
+from .modes import MODE
 from .node import Info, Node, Operand, Row, leaf
+from .session import Session
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
@@ -74,19 +77,24 @@ _backward: dict[Key, dict[tuple[int, ...], Compiled]] = {}
 def run(pull: Pull) -> list[np.ndarray[Any, Any]]:
     """The wanted cotangents; values that tensors wait for are computed by the way."""
     waiting = held(pull.part.steps)
-    functions = _backward.setdefault(pull.key(), {})
-    numbers = tuple([pull.part.numbers[x] for x in waiting])
-    function = functions.get(numbers)
-    if function is None:
-        numbers = next((known for known in functions if set(known) >= set(numbers)), numbers)
-        function = functions.get(numbers)
-    if function is None:
-        graph = gradient_graph(pull, waiting)
-        function = functions[numbers] = compiled(graph, argument_kinds(pull.inputs))
+    function, numbers = function_of(pull, waiting)
+    MODE.session = Session()
     results = function(arguments_of(pull.inputs))
     for node in waiting:
         store(node, results[numbers.index(pull.part.numbers[node])])
     return results[len(numbers) :]
+
+
+def function_of(pull: Pull, waiting: list[Node]) -> tuple[Compiled, tuple[int, ...]]:
+    """What does the sweep, and the numbers of the values that it gives before the cotangents."""
+    functions = _backward.setdefault(pull.key(), {})
+    numbers = tuple([pull.part.numbers[x] for x in waiting])
+    if numbers not in functions:
+        numbers = next((known for known in functions if set(known) >= set(numbers)), numbers)
+    if numbers not in functions:
+        graph = gradient_graph(pull, waiting)
+        functions[numbers] = compiled(graph, argument_kinds(pull.inputs))
+    return functions[numbers], numbers
 
 
 def gradient_graph(pull: Pull, values: Sequence[Node]) -> Graph:
@@ -102,10 +110,10 @@ def gradient_graph(pull: Pull, values: Sequence[Node]) -> Graph:
             made[cut] = stop_gradient(Tracer(made[cut])).node
         add_steps(pull.part, made, trace)
         seeds = [
-            (ends.get(x, made[x]), _one(made[x]) if ct is None else Tracer(made[ct]))
+            (ends.get(x, made[x]), _one(made[x]) if ct is None else _conjugate(Tracer(made[ct])))
             for x, ct in pull.seeds
         ]
-        pulled = pull_back(seeds, [made[x] for x in pull.wanted])
+        pulled = [_conjugate(x) for x in pull_back(seeds, [made[x] for x in pull.wanted])]
         return trace.builder.graph([*(made[x] for x in values), *(x.node for x in pulled)])
 
 
@@ -113,6 +121,15 @@ def slice_of_steps(part: Slice, last: Node) -> Slice:
     """The beginning of a slice, up to a step."""
     steps = [x for x in part.steps if x.serial <= last.serial]
     return Slice(steps, part.inputs, part.numbers, part.roots, part.structure)
+
+
+def _conjugate(ct: Tracer) -> Tracer:
+    """Between the cotangents of the passes, which are linear, and torch's gradients.
+
+    A gradient points where the result grows: its parts are the derivatives by those of the value.
+    """
+    conjugate: Any = np.conj
+    return conjugate(ct) if is_complex(ct.dtype) else ct
 
 
 def _one(like: GraphNode) -> Tracer:
@@ -230,10 +247,10 @@ def free(part: Slice) -> None:
     for number in profile.saving:
         order[number].freed = True
     for number in profile.lost:
-        _release(order[number])  # type: ignore[arg-type]
+        release(order[number])  # type: ignore[arg-type]
 
 
-def _release(x: Node) -> None:
+def release(x: Node) -> None:
     """Let the tensor hold its value without what it was computed from."""
     tensor = x.holder() if x.holder is not None else None
     if tensor is not None and tensor.node is x and x.value is not None and x.hooks is None:

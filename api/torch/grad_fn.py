@@ -77,6 +77,7 @@ def backward_node(x: Operand) -> Any:
     assert isinstance(x, Node)
     known = x.grad_fn() if x.grad_fn is not None else None
     if known is None:
+        x.look_closer()
         known = _class_of(x.info.grad_name)(x)
         x.grad_fn = weakref.ref(known)
     return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,9 @@ NOT_CHANGEABLE = (
 )
 
 
+_keys = itertools.count()
+
+
 class RemovableHandle:
     """Takes a hook away again.
 
@@ -26,9 +30,9 @@ class RemovableHandle:
     """
 
     def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
-        self._hooks = hooks
-        hooks[id(self)] = hook
+        self._hooks, self._key = hooks, next(_keys)
+        hooks[self._key] = hook
 
     def remove(self) -> None:
         """The hook is called no longer."""
-        self._hooks.pop(id(self), None)
+        self._hooks.pop(self._key, None)

@@ -9,86 +9,12 @@ import numpy as np
 from pullback.tracer.trace import Tracer
 
 from . import memory
-from .dtypes import here
 from .modes import MODE
 from .node import Row
 from .rows import wrap_dim
+from .subscripts import Code, Subscript, decoded, positions, read
 from .tensors import Tensor, record, view_of, wrapped
 from .writing import check_writable
-
-Code = tuple[Any, ...]
-"""A static index: ints, None, Ellipsis, ("slice", start, stop, step), ("tensor", its number)."""
-
-
-def _coded(index: Any, input: Tensor) -> tuple[Code, list[Tensor]]:
-    """The static part of an index, and the tensors in it."""
-    items = index if isinstance(index, tuple) else (index,)
-    code: list[Any] = []
-    tensors: list[Tensor] = []
-    for item in items:
-        if isinstance(item, slice):
-            code.append(("slice", *[_plain(x) for x in (item.start, item.stop, item.step)]))
-        elif item is None or item is Ellipsis or _is_int(item):
-            code.append(item if item is None or item is Ellipsis else int(item))
-        else:
-            for part in _positions(item):
-                code.append(("tensor", len(tensors)))
-                tensors.append(part)
-    _check(code, tensors, input)
-    return tuple(code), tensors
-
-
-def _plain(x: Any) -> int | None:
-    return None if x is None else int(x)
-
-
-def _is_int(item: Any) -> bool:
-    return isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_))
-
-
-def _positions(item: Any) -> list[Tensor]:
-    """Index arrays; a mask is turned into the places where it is true."""
-    if not isinstance(item, Tensor):
-        item = wrapped(np.array(item))
-    kind = item.node.info.kind.type.dtype.kind
-    if kind == "b":
-        return [wrapped(x) for x in np.nonzero(item.value())]
-    if kind == "f":
-        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors{here()}")
-    return [item]
-
-
-def _check(code: list[Any], tensors: list[Tensor], input: Tensor) -> None:
-    """The errors that can be seen without values."""
-    shape = input.shape
-    taken = sum(1 for x in code if x is not None and x is not Ellipsis)
-    if taken > len(shape):
-        raise IndexError(f"too many indices for tensor of dimension {len(shape)}{here()}")
-    axis = 0
-    for x in code:
-        if x is Ellipsis:
-            axis += len(shape) - taken
-        elif isinstance(x, int):
-            if not -shape[axis] <= x < shape[axis]:
-                raise IndexError(
-                    f"index {x} is out of bounds for dimension {axis} with size {shape[axis]}"
-                    f"{here()}"
-                )
-            axis += 1
-        elif x is not None:
-            if x[0] == "slice" and (x[3] or 1) < 0:
-                raise ValueError(f"step must be greater than zero{here()}")
-            axis += 1
-
-
-def _decoded(code: Code, tensors: tuple[Any, ...]) -> tuple[Any, ...]:
-    items: list[Any] = []
-    for x in code:
-        if isinstance(x, tuple):
-            items.append(slice(*x[1:]) if x[0] == "slice" else tensors[x[1]])
-        else:
-            items.append(x)
-    return tuple(items)
 
 
 def _basic_name(kinds: Any, code: Code) -> str:
@@ -104,30 +30,33 @@ def _basic_name(kinds: Any, code: Code) -> str:
 
 
 def _write_basic(x: Any, value: Any, code: Code) -> None:
-    x[_decoded(code, ())] = value
+    x[decoded(code)] = value
 
 
-INDEX = Row(
-    "index", lambda x, code: x[_decoded(code, ())], _basic_name, view=True, write=_write_basic
-)
-GATHER = Row("index", lambda *xs: xs[0][_decoded(xs[-1], xs[1:-1])], "IndexBackward0")
+INDEX = Row("index", lambda x, code: x[decoded(code)], _basic_name, view=True, write=_write_basic)
+GATHER = Row("index", lambda *xs: xs[0][decoded(xs[-1], xs[1:-1])], "IndexBackward0")
 
 
 def get_item(self: Tensor, index: Any) -> Tensor:
     """``tensor[index]``: a view for ints and slices, a copy for tensors and masks."""
-    code, tensors = _coded(index, self)
-    if tensors:
-        return record(GATHER, (self, *tensors), (code,))
+    found = read(index, self)
+    if not found.tensors:
+        return _shown(self, found)
+    source = self if found.is_whole else _shown(self, found)
+    return record(GATHER, (source, *found.tensors), (tuple(found.picking),))
+
+
+def _shown(self: Tensor, found: Subscript) -> Tensor:
     if not self.requires_grad:
         self.value()
-    return view_of(self, INDEX, (code,))
+    return view_of(self, INDEX, (tuple(found.view),))
 
 
 def _written(*xs: Any) -> Any:
     *tracers, code = xs
     whole, value, *tensors = tracers
     made = Tracer(whole.node)
-    made[_decoded(code, tuple(tensors))] = value
+    made[decoded(code, tuple(tensors))] = value
     return Tracer(made.node)
 
 
@@ -137,16 +66,19 @@ WRITE = Row("index_put", _written, "CopySlices")
 def set_item(self: Tensor, index: Any, value: Any) -> None:
     """``tensor[index] = value``, in place."""
     check_writable(self, through_view=True)
-    code, tensors = _coded(index, self)
+    found = read(index, self)
+    target, code = self, tuple(found.picking if found.tensors else found.view)
+    if found.tensors and not found.is_whole:
+        target = _shown(self, found)
     given = value if isinstance(value, Tensor) else None
-    tracked = self.node.tracked or (given is not None and given.requires_grad and MODE.enabled)
-    if tracked or memory.is_apart(self):
-        result = record(WRITE, (self, value, *tensors), (code,))
-        memory.replace(self, result.node, result.node.serial)
+    tracked = target.node.tracked or (given is not None and given.requires_grad and MODE.enabled)
+    if tracked or memory.is_apart(target):
+        result = record(WRITE, (target, value, *found.tensors), (code,))
+        memory.replace(target, result.node, result.node.serial)
         return
-    self.value()
-    places = _decoded(code, tuple(x.value() for x in tensors))
-    memory.write(self, value if given is None else given.value(), places)
+    target.value()
+    places = decoded(code, tuple(x.value() for x in found.tensors))
+    memory.write(target, value if given is None else given.value(), places)
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
@@ -197,7 +129,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     >>> torch.masked_select(torch.tensor([1, 2]), torch.tensor([False, True]))
     tensor([2])
     """
-    return record(MASKED_SELECT, (input, *_positions(mask.expand(input.shape))))
+    return record(MASKED_SELECT, (input, *positions(mask.expand(input.shape))))
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ def _overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
         memory.replace(self, constant, constant.serial)
         return self
     if not memory.is_shared(self) and not self.exposed:
-        before.modified, before.since = memory.bump(self), sys.maxsize
+        before.overwritten(memory.bump(self), sys.maxsize)
         self.take_node(leaf(array))
         return self
     value_of(before)

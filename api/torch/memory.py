@@ -134,7 +134,7 @@ def _keep_reader(node: Node | None, array: Array, version: int) -> None:
     """A node that something recorded still refers to keeps the value of its time."""
     if node is not None:
         if version:
-            node.modified, node.since = version, sys.maxsize
+            node.overwritten(version, sys.maxsize)
         node.value = array.copy()
 
 
@@ -163,7 +163,7 @@ def replace(tensor: Tensor, node: Node, since: int) -> None:
     storage = tensor.sharing
     old = tensor.node
     node = _with_derivatives_of(old, node)
-    old.modified, old.since = version, since
+    old.overwritten(version, since)
     if storage is not None and is_shared(tensor):
         _replace_shared(tensor, storage, node, version, since)
         return
@@ -182,13 +182,13 @@ def _with_derivatives_of(old: Node, new: Node, unnoticed: bool = False) -> Node:
         return new
     row = OVERWRITTEN if MODE.enabled and not unnoticed else _unnoticed(old.info.grad_name)
     node = new_node(row, (old, new))
-    node.tracked = True
+    node.tracked, node.place = True, None
     return node
 
 
 def _replace_shared(tensor: Tensor, storage: Storage, node: Node, version: int, since: int) -> None:
     base, base_tensor = storage.node, storage.base()
-    base.modified, base.since = version, since
+    base.overwritten(version, since)
     storage.concrete = False
     # What is written through a detached view reaches the others as values only.
     detached = any(row.grad_name is None for row, _ in tensor.chain)

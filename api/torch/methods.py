@@ -7,7 +7,9 @@ from typing import Any
 
 from . import (
     arithmetic,
+    complexes,
     creation,
+    exchange,
     indexing,
     inplace,
     joining,
@@ -17,6 +19,8 @@ from . import (
     random,
     reductions,
     shapes,
+    storage,
+    typed_methods,
 )
 from .dtypes import bool_, float32, float64, int32, int64
 from .tensors import Tensor
@@ -91,7 +95,7 @@ def _like(function: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]
     return method
 
 
-def _contiguous(self: Tensor) -> Tensor:
+def _contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor itself if its elements follow one another in memory, else a copy."""
     return self if self.is_contiguous() else shapes.clone(self)
 
@@ -132,7 +136,11 @@ MORE: dict[str, Any] = {
 
 def functions() -> dict[str, Callable[..., Any]]:
     """Every function by its name in torch."""
-    found: dict[str, Callable[..., Any]] = {**pointwise.FUNCTIONS, **arithmetic.FUNCTIONS}
+    found: dict[str, Callable[..., Any]] = {
+        **pointwise.FUNCTIONS,
+        **arithmetic.FUNCTIONS,
+        **complexes.FUNCTIONS,
+    }
     for module, names in NAMES.items():
         found.update({name: getattr(module, name) for name in names.split()})
     found.update({alias: found[name] for alias, name in ALIASES.items() if name in found})
@@ -141,6 +149,8 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 def install() -> None:
     """Give `Tensor` its methods."""
-    for table in (functions(), inplace.METHODS, operators.OPERATORS, inplace.OPERATORS, MORE):
+    found = {name: f for name, f in functions().items() if name != "complex"}
+    ours = (complexes.METHODS, storage.METHODS, typed_methods.METHODS, exchange.METHODS)
+    for table in (found, inplace.METHODS, operators.OPERATORS, inplace.OPERATORS, MORE, *ours):
         for name, method in table.items():
             setattr(Tensor, name, method)

@@ -7,12 +7,17 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from .session import Session
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Mode(threading.local):
     enabled = True
     inference = False
+
+    def __init__(self) -> None:
+        self.session = Session()
 
 
 MODE = _Mode()

@@ -22,10 +22,11 @@ from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.location import Location, is_library
 from pullback.tracer.passes import adjoint
 from pullback.tracer.trace import Tracer, new_trace, operand_node
-from pullback.tracer.types import is_float
+from pullback.tracer.types import is_inexact
 
-from .dtypes import NUMBER_KINDS, Kind, kind_of
+from .dtypes import NUMBER_KINDS, ON_DEFAULT_CHANGED, Kind, kind_of
 from .modes import MODE
+from .session import FORMS, Form, Place, remember
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -69,7 +70,11 @@ class Saved:
 
 @dataclass(eq=False, slots=True)
 class Info:
-    """A row for operands of certain kinds: its graph, traced once."""
+    """A row for operands of certain kinds: its graph, traced once.
+
+    ``constants`` are arrays that the graph takes behind the operands, the same ones each time:
+    places and the like, which shapes and parameters tell.
+    """
 
     row: Row
     kind: Kind
@@ -77,6 +82,7 @@ class Info:
     operands: tuple[Kind, ...]
     params: tuple[Any, ...]
     differentiable: bool
+    constants: tuple[Node, ...] = ()
     _saved: dict[tuple[bool, ...], Saved] = field(default_factory=dict)
 
     @property
@@ -96,7 +102,7 @@ class Info:
 def _saved_values(graph: Graph, tracked: tuple[bool, ...]) -> Saved:
     """What the derivative looks at: of the result it may look at the value that is there anyway."""
     count = len(graph.parameters)
-    wrt = [i for i in range(count) if tracked[i] and is_float(graph.parameters[i].type.dtype)]
+    wrt = [i for i in range(count) if tracked[i] and is_inexact(graph.parameters[i].type.dtype)]
     pulled = adjoint.vjp(graph, wrt)
     result, given = pulled.outputs[0], pulled.parameters
     seen: set[GraphNode] = set()
@@ -133,19 +139,34 @@ class Node:
     retains = False
     hooks: dict[int, Callable[..., Any]] | None = None
     grad_fn: Any = None
+    place: Place | None = None
+    leaf = False
 
     def __init__(self, info: Info, operands: tuple[Operand, ...]) -> None:
         self.info = info
         self.operands = operands
         self.serial = next(_serial)
 
+    def look_closer(self) -> None:
+        """Something is true of the node that its form does not tell."""
+        if self.place is not None:
+            self.place[0].closed = True
+
+    def overwritten(self, version: int, since: int) -> None:
+        """The memory of its tensor has been written to, by the operations from ``since`` on."""
+        self.modified, self.since = version, since
+        session = MODE.session
+        if session.tracking:
+            session.closed = True
+
     @property
     def location(self) -> Location | None:
         """The user's line."""
         if self.where is None:
             return None
-        code, line = self.where
-        return Location(code.co_filename, line, code.co_name)
+        code, offset = self.where
+        line = next((n for a, b, n in code.co_lines() if a <= offset < b), None)
+        return Location(code.co_filename, line or code.co_firstlineno, code.co_name)
 
 
 class Variable:
@@ -153,6 +174,8 @@ class Variable:
 
     tracked = True
     freed = False
+    place: Place | None = None
+    leaf = True
 
     def __init__(self, source: Node, tensor: Tensor) -> None:
         self.source = source
@@ -185,18 +208,25 @@ def leaf(array: Array) -> Node:
 _number_infos = {type: leaf_info(kind) for type, kind in NUMBER_KINDS.items()}
 
 
-def number(value: float | int | bool) -> Node:
+def number(value: complex) -> Node:
     """A node for a Python number: an input of the compiled function, not a part of it."""
     info = _number_infos.get(type(value))
     if info is None:
-        value = float(value) if isinstance(value, (float, np.floating)) else int(value)
+        value = value.item() if isinstance(value, np.generic) else _plain_number(value)
         info = _number_infos[type(value)]
     node = Node(info, ())
     node.value = value
     return node
 
 
+def _plain_number(value: Any) -> complex:
+    plain: Any = next((type for type in (float, complex) if isinstance(value, type)), int)
+    made: complex = plain(value)
+    return made
+
+
 _infos: dict[tuple[Any, ...], Info] = {}
+ON_DEFAULT_CHANGED.extend((_infos.clear, FORMS.clear))
 
 
 def info_of(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> Info:
@@ -208,12 +238,11 @@ def info_of(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> I
         if row.promote is not None:
             tracers = row.promote(kinds, tracers)
         result = operand_node(row.apply(*tracers, *params))
-        assert not trace.captures, f"{row.name} must not capture arrays"
         graph = trace.builder.graph([result])
-    graph = Graph(tuple(parameters), graph.nodes, graph.outputs)
+    constants = tuple([leaf(np.asarray(x)) for x in trace.captures])
     kind = kind_of(result.type.shape, result.type.dtype)
-    differentiable = row.grad_name is not None and is_float(result.type.dtype)
-    return Info(row, kind, graph, kinds, params, differentiable)
+    differentiable = row.grad_name is not None and is_inexact(result.type.dtype)
+    return Info(row, kind, graph, kinds, params, differentiable, constants)
 
 
 def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = ()) -> Node:
@@ -221,30 +250,59 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
 
     ``params`` are static and hashable; values that change from call to call are operands.
     """
-    key = (row, params, *[x.info.kind for x in operands])
-    info = _infos.get(key)
-    if info is None:
-        info = _infos[key] = info_of(row, operands, params)
-    node = Node(info, operands)
-    if info.differentiable and MODE.enabled:
-        for x in operands:
-            if x.tracked:
-                node.tracked = True
-                break
-    node.where = user_line()
-    if not node.tracked:
+    mode = MODE
+    session, enabled = mode.session, mode.enabled
+    key: list[Any] = [row, params, enabled]
+    for x in operands:
+        place = x.place
+        if place is not None and place[0] is session:
+            key.append(place[1])
+        else:
+            key.append(session.enter(x))
+    structure = tuple(key)
+    form = FORMS.get(structure) or _form_of(structure, operands)
+    if form is None:
+        info = _info(row, operands, params)
+        tracked = info.differentiable and enabled and any(x.tracked for x in operands)
+    else:
+        info, tracked = form.info, form.tracked
+    node = Node(info, operands + info.constants if info.constants else operands)
+    node.place, node.where = (session, form), user_line()
+    if tracked:
+        node.tracked = session.tracking = True
+    else:
         _without_derivatives(node)
     return node
 
 
+def _info(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> Info:
+    key = (row, params, *[x.info.kind for x in operands])
+    info = _infos.get(key)
+    if info is None:
+        info = _infos[key] = info_of(row, operands, params)
+    return info
+
+
+def _form_of(structure: tuple[Any, ...], operands: Sequence[Operand]) -> Form | None:
+    """The form of a structure that has not been seen, None where an operand has no form."""
+    row, params, enabled, *forms = structure
+    if None in forms:
+        return None
+    info = _info(row, operands, params)
+    tracked = info.differentiable and enabled and any(x.tracked for x in operands)
+    return remember(structure, Form(info, tracked))
+
+
 def _without_derivatives(node: Node) -> None:
     """Variables are values like others here; and what is never differentiated is not let grow."""
-    values = tuple([x if isinstance(x, Node) else x.source for x in node.operands])
     depth = 0
-    for x in values:
+    x: Any
+    for x in node.operands:
+        if x.leaf:
+            node.operands = tuple([y.source if y.leaf else y for y in node.operands])  # type: ignore[union-attr]
+            x = x.source
         if x.value is None and x.depth > depth:
             depth = x.depth
-    node.operands = values
     node.depth = depth + 1
     if depth >= DEPTH_LIMIT:
         from .compute import force
@@ -256,7 +314,7 @@ _library_files: dict[str, bool] = {}
 
 
 def user_line() -> tuple[CodeType, int] | None:
-    """The innermost line outside the library: code and line number, made a `Location` if asked."""
+    """The innermost place outside the library: code and offset, made a `Location` if asked."""
     frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         file = frame.f_code.co_filename
@@ -264,6 +322,6 @@ def user_line() -> tuple[CodeType, int] | None:
         if ours is None:
             ours = _library_files[file] = is_library(frame.f_globals)
         if not ours:
-            return frame.f_code, frame.f_lineno
+            return frame.f_code, frame.f_lasti
         frame = frame.f_back
     return None

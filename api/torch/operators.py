@@ -14,9 +14,13 @@ OPERANDS = (Tensor, *NUMBERS)
 
 def _operator(row: Row) -> Callable[[Tensor, Any], Any]:
     def operator(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, OPERANDS):
+        if type(other) is Tensor:
+            second = other.operand or operand(other)
+        elif isinstance(other, OPERANDS):
+            second = operand(other)
+        else:
             return NotImplemented
-        return of_node(new_node(row, (self.operand or operand(self), operand(other))))
+        return of_node(new_node(row, (self.operand or operand(self), second)))
 
     return operator
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .dtypes import bool_, get_default_dtype, int64
+from .dtypes import as_numpy, bool_, get_default_dtype, int64, of_numpy
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -99,6 +99,23 @@ class _Formatter:
         return text.rjust(self.width)
 
 
+class _PairFormatter:
+    """How complex elements are written: their parts side by side."""
+
+    def __init__(self, array: Array) -> None:
+        self._real, self._imag = _Formatter(array.real), _Formatter(array.imag)
+        self.width = self._real.width + self._imag.width + 1
+
+    def __call__(self, value: complex) -> str:
+        imag = self._imag(value.imag).lstrip()
+        sign = "" if imag[0] in "+-" else "+"
+        return f"{self._real(value.real)}{sign}{imag}j"
+
+
+def _formatter(array: Array) -> _Formatter | _PairFormatter:
+    return _PairFormatter(array) if array.dtype.kind == "c" else _Formatter(array)
+
+
 def _edges(array: Array) -> Array:
     """What is shown of a long tensor."""
     edge = OPTIONS.edgeitems
@@ -109,7 +126,7 @@ def _edges(array: Array) -> Array:
     return array
 
 
-def _vector_text(array: Array, indent: int, short: bool, form: _Formatter) -> str:
+def _vector_text(array: Array, indent: int, short: bool, form: _Formatter | _PairFormatter) -> str:
     per_line = max(1, (OPTIONS.linewidth - indent) // (form.width + 2))
     edge = OPTIONS.edgeitems
     if short and len(array) > 2 * edge:
@@ -121,7 +138,7 @@ def _vector_text(array: Array, indent: int, short: bool, form: _Formatter) -> st
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
 
 
-def _array_text(array: Array, indent: int, short: bool, form: _Formatter) -> str:
+def _array_text(array: Array, indent: int, short: bool, form: _Formatter | _PairFormatter) -> str:
     if array.ndim == 0:
         return form(array.item())
     if array.ndim == 1:
@@ -142,7 +159,7 @@ def _suffixes(tensor: Tensor) -> list[str]:
             found.append(f"size={tuple(tensor.shape)}")
         if tensor.dtype is not get_default_dtype():
             found.append(f"dtype={tensor.dtype}")
-    elif tensor.dtype not in (get_default_dtype(), int64, bool_):
+    elif tensor.dtype not in (get_default_dtype(), of_numpy(as_numpy(complex)), int64, bool_):
         found.append(f"dtype={tensor.dtype}")
     if tensor.node.tracked:
         found.append(f"grad_fn=<{tensor.node.info.grad_name}>")
@@ -159,7 +176,7 @@ def tensor_text(tensor: Tensor) -> str:
         text = prefix + "[]"
     else:
         short = array.size > OPTIONS.threshold
-        form = _Formatter(_edges(array) if short else array)
+        form = _formatter(_edges(array) if short else array)
         text = prefix + _array_text(array, len(prefix), short, form)
     last = len(text) - text.rfind("\n") + 1
     for suffix in _suffixes(tensor):

@@ -6,6 +6,7 @@ for the same seed.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,65 @@ class Generator:
         """What it started from."""
         return self._seed
 
+    def seed(self) -> Any:
+        """Start again from a seed that the system gives."""
+        self.manual_seed(int(np.random.SeedSequence().generate_state(1, np.uint64)[0]))
+        return self._seed
+
+    def get_state(self) -> Tensor:
+        """All that it goes on from, as bytes."""
+        text = json.dumps([self._seed, self.numpy.bit_generator.state])
+        return wrapped(np.frombuffer(text.encode(), np.uint8).copy())
+
+    def set_state(self, new_state: Tensor) -> None:
+        """Go on from what `get_state` has given."""
+        seed, state = json.loads(new_state.value().tobytes())
+        if state["bit_generator"] != "PCG64":
+            raise RuntimeError(f"the state is of another generator: PCG64 is used here{here()}")
+        self._seed, self.numpy.bit_generator.state = seed, state
+
 
 _default = Generator()
+default_generator = _default
+
+
+def seed() -> Any:
+    """Start from a seed that the system gives.
+
+    >>> torch.seed() == torch.initial_seed()
+    True
+    """
+    return _default.seed()
+
+
+def initial_seed() -> Any:
+    """What random numbers started from.
+
+    >>> generator = torch.manual_seed(3)
+    >>> torch.initial_seed()
+    3
+    """
+    return _default.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """All that random numbers go on from, as bytes.
+
+    >>> state = torch.get_rng_state()
+    >>> first = torch.rand(2)
+    >>> torch.set_rng_state(state)
+    >>> torch.equal(torch.rand(2), first)
+    True
+    """
+    return _default.get_state()
+
+
+def set_rng_state(new_state: Tensor) -> None:
+    """Go on from what `get_rng_state` has given.
+
+    >>> torch.set_rng_state(torch.get_rng_state())
+    """
+    _default.set_state(new_state)
 
 
 def manual_seed(seed: int) -> Generator:

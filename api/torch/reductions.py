@@ -24,10 +24,15 @@ def _whole_or_dim(name: str) -> Any:
     return lambda kinds, dims, *rest: f"{name}Backward{0 if dims is None else 1}"
 
 
-SUM = Row("sum", lambda x, d, k: np.sum(x, d, keepdims=k), _whole_or_dim("Sum"))
+def _signed(x: Any) -> Any:
+    """Whole numbers are added up as int64."""
+    return x.astype(np.int64) if x.dtype.kind == "u" else x
+
+
+SUM = Row("sum", lambda x, d, k: np.sum(_signed(x), d, keepdims=k), _whole_or_dim("Sum"))
 NANSUM = Row("nansum", lambda x, d, k: np.nansum(x, d, keepdims=k), "NansumBackward0")
 MEAN = Row("mean", lambda x, d, k: np.mean(x, d, keepdims=k), _whole_or_dim("Mean"))
-PROD = Row("prod", lambda x, d, k: np.prod(x, d, keepdims=k), _whole_or_dim("Prod"))
+PROD = Row("prod", lambda x, d, k: np.prod(_signed(x), d, keepdims=k), _whole_or_dim("Prod"))
 AMAX = Row("amax", lambda x, d, k: np.max(x, d, keepdims=k), "AmaxBackward0")
 AMIN = Row("amin", lambda x, d, k: np.min(x, d, keepdims=k), "AminBackward0")
 MAX = Row("max", lambda x: np.max(x), "MaxBackward1")
@@ -50,7 +55,7 @@ def _converted(input: Tensor, dtype: Any) -> Tensor:
 
 
 def _require_float(input: Tensor, name: str) -> None:
-    if input.node.info.kind.type.dtype.kind != "f":
+    if input.node.info.kind.type.dtype.kind not in "fc":
         raise RuntimeError(
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point "
             f"or complex dtype. Got: {input.dtype.title}{here()}"
@@ -359,7 +364,7 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
 
 def _require_soft(input: Tensor, name: str) -> None:
-    if input.node.info.kind.type.dtype.kind != "f":
+    if input.node.info.kind.type.dtype.kind not in "fc":
         raise NotImplementedError(
             f'"{name}_lastdim_kernel_impl" not implemented for {input.dtype.title!r}{here()}'
         )

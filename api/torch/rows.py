@@ -72,7 +72,7 @@ def like_first(kinds: Sequence[Kind], tracers: Sequence[Tracer]) -> list[Tracer]
 
 def float_dtype(dtype: DType) -> DType:
     """The dtype itself if it is floating, else the default one."""
-    return dtype if dtype.kind == "f" else get_default_dtype().numpy
+    return dtype if dtype.kind in "fc" else get_default_dtype().numpy
 
 
 def float_one(kinds: Sequence[Kind], tracers: Sequence[Tracer]) -> list[Tracer]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import as_numpy, dtype, here
+from .dtypes import as_numpy, cpu_only, dtype, here
+from .dtypes import device as cpu
 from .node import Row
 from .rows import wrap_dim, wrap_dims
 from .tensors import CAST, COPY, Tensor, record, view_of
@@ -22,8 +23,29 @@ SWAP = Row("transpose", lambda x, i, j: np.swapaxes(x, i, j), "TransposeBackward
 UNSQUEEZE = Row("unsqueeze", lambda x, d: np.expand_dims(x, d), "UnsqueezeBackward0", view=True)
 SQUEEZE = Row("squeeze", lambda x: np.squeeze(x), "SqueezeBackward0", view=True)
 SQUEEZE_DIM = Row("squeeze", lambda x, dims: np.squeeze(x, dims), "SqueezeBackward1", view=True)
-EXPAND = Row("expand", lambda x, shape: np.broadcast_to(x, shape), "ExpandBackward0", view=True)
-DIAGONAL = Row("diagonal", lambda x, k, i, j: np.diagonal(x, k, i, j), "DiagonalBackward0")
+
+
+def _expanded(x: Any, shape: tuple[int, ...]) -> Any:
+    wide = np.broadcast_to(x, shape)
+    if isinstance(x, np.ndarray):
+        wide.flags.writeable = x.flags.writeable
+    return wide
+
+
+def _diagonal(x: Any, k: int, i: int, j: int) -> Any:
+    found = np.diagonal(x, k, i, j)
+    if isinstance(x, np.ndarray):
+        found.flags.writeable = x.flags.writeable
+    return found
+
+
+def _write_diagonal(x: Any, value: Any, k: int, i: int, j: int) -> None:
+    count = np.arange(value.shape[-1])
+    np.moveaxis(x, (i, j), (-2, -1))[..., count - min(k, 0), count + max(k, 0)] = value
+
+
+EXPAND = Row("expand", _expanded, "ExpandBackward0", view=True)
+DIAGONAL = Row("diagonal", _diagonal, "DiagonalBackward0", view=True, write=_write_diagonal)
 
 
 def shape_argument(shape: Sequence[Any]) -> tuple[int, ...]:
@@ -223,7 +245,7 @@ DIAG = Row(
 TRACE = Row("trace", lambda x: np.trace(x), "TraceBackward0")
 
 
-def clone(input: Tensor) -> Tensor:
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy; derivatives go through it.
 
     >>> torch.clone(torch.ones(2))
@@ -232,17 +254,30 @@ def clone(input: Tensor) -> Tensor:
     return record(COPY, (input,))
 
 
-def to(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """The tensor in another dtype; itself if it has that."""
-    wanted = kwargs.get("dtype")
-    for x in args:
-        if isinstance(x, Tensor):
-            wanted = x.dtype
-        elif isinstance(x, dtype) or x in (float, int, builtins.bool):
-            wanted = x
-    if wanted is None or as_numpy(wanted) == input.dtype.numpy:
-        return clone(input) if kwargs.get("copy") else input
-    return record(CAST, (input,), (as_numpy(wanted),))
+def to(
+    input: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """The tensor in another dtype; itself if it has that. A device, if given, must be the CPU."""
+    rest = list(args)
+    if rest and isinstance(rest[0], Tensor):
+        dtype = rest.pop(0).dtype
+    elif rest and (rest[0] is None or isinstance(rest[0], (str, cpu, int))):
+        device = rest.pop(0)
+        dtype = rest.pop(0) if rest and not isinstance(rest[0], builtins.bool) else dtype
+    elif rest:
+        dtype = rest.pop(0)
+    if device is not None:
+        cpu_only(device)
+    copy = bool(rest[1]) if len(rest) > 1 else copy
+    if dtype is None or as_numpy(dtype) == input.dtype.numpy:
+        return clone(input) if copy else input
+    return record(CAST, (input,), (as_numpy(dtype),))
 
 
 def flip(input: Tensor, dims: Any) -> Tensor:
@@ -318,7 +353,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     tensor([1., 1.])
     """
     axes = (wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim))
-    return record(DIAGONAL, (input,), (offset, *axes))
+    return view_of(input, DIAGONAL, (offset, *axes))
 
 
 def trace(input: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from .typed import Methods
 
 Array = np.ndarray[Any, Any]
 
-NUMBERS = (float, int, bool, np.number, np.bool_)
+NUMBERS = (float, int, complex, np.number, np.bool_)
 
 
 class Tensor(Methods):
@@ -48,8 +48,12 @@ class Tensor(Methods):
     inference = False
     __array_priority__ = 1000
 
-    def __init__(self, data: Any = ()) -> None:
-        self.take_node(leaf(np.array(data, dtype=np.float32)))
+    def __init__(self, *data: Any) -> None:
+        if data and all(isinstance(n, int) for n in data):
+            array = np.zeros(data, np.float32)
+        else:
+            array = np.array(data[0] if data else (), dtype=np.float32)
+        self.take_node(leaf(array))
 
     # -- the record ----------------------------------------------------------------------------
 
@@ -57,7 +61,10 @@ class Tensor(Methods):
         """Have this node from now on."""
         self.node = node
         self.operand = None if self.wants_grad or self.exposed else node
-        node.holder = weakref.ref(self)
+        holder: weakref.ref[Tensor] = weakref.ref(self)
+        node.holder = holder
+        if node.place is not None:
+            node.place[0].holders.append(holder)
 
     def value(self) -> Array:
         """The array itself, computed if it has not been."""
@@ -136,17 +143,12 @@ class Tensor(Methods):
         return self.shape if dim is None else self.shape[dim]
 
     def is_floating_point(self) -> bool:
-        """Whether it can carry derivatives."""
+        """Whether elements are real numbers with a point."""
         return self.dtype.is_floating_point
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
         return self.inference
-
-    def is_contiguous(self) -> bool:
-        """Whether its elements follow one another in memory."""
-        value = self.node.value
-        return value is None or bool(value.flags.c_contiguous)
 
     def element_size(self) -> int:
         """Bytes of an element."""
@@ -164,7 +166,7 @@ class Tensor(Methods):
             if not requires_grad:
                 raise RuntimeError(f"{NOT_CHANGEABLE}{here()}")
             return self
-        if requires_grad and not self.is_floating_point():
+        if requires_grad and self.dtype.numpy.kind not in "fc":
             raise RuntimeError(
                 f"only Tensors of floating point dtype can require gradients{here()}"
             )
@@ -177,6 +179,7 @@ class Tensor(Methods):
         if not self.requires_grad:
             raise RuntimeError(f"can't retain_grad on Tensor that has requires_grad=False{here()}")
         self.retains = self.node.retains = self.node.tracked
+        self.node.look_closer()
 
     @property
     def retains_grad(self) -> bool:
@@ -206,6 +209,7 @@ class Tensor(Methods):
             hooks = {}
         if self.node.tracked:
             self.node.hooks = hooks
+            self.node.look_closer()
         else:
             self.leaf_hooks = hooks
         return RemovableHandle(hooks, hook)
@@ -277,14 +281,27 @@ class Tensor(Methods):
             raise ValueError(f"only one element tensors can be converted to Python scalars{here()}")
         return self.value().item()
 
+    def _real_element(self, name: str) -> Any:
+        value = self._one_element()
+        if isinstance(value, complex):
+            if value.imag:
+                raise RuntimeError(
+                    f"value cannot be converted to type {name} without overflow{here()}"
+                )
+            return value.real
+        return value
+
     def __float__(self) -> float:
-        return float(self._one_element())
+        return float(self._real_element("double"))
 
     def __int__(self) -> int:
-        return int(self._one_element())
+        return int(self._real_element("int64_t"))
+
+    def __complex__(self) -> complex:
+        return complex(self._one_element())
 
     def __index__(self) -> int:
-        if self.dtype.numpy.kind != "i" or self.numel() != 1:
+        if self.dtype.numpy.kind not in "iub" or self.numel() != 1:
             raise TypeError(
                 f"only integer tensors of a single element can be converted to an index{here()}"
             )
@@ -293,7 +310,7 @@ class Tensor(Methods):
     def __len__(self) -> int:
         if not self.ndim:
             raise TypeError(f"len() of a 0-d tensor{here()}")
-        return self.shape[0]
+        return self.node.info.kind.type.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.ndim:
@@ -326,10 +343,11 @@ class Tensor(Methods):
         return wrapped(self.value().copy()).requires_grad_(self.wants_grad)
 
     def __reduce__(self) -> Any:
-        return _rebuilt, (self.value().copy(), self.wants_grad)
+        return rebuilt, (self.value().copy(), self.wants_grad)
 
 
-def _rebuilt(array: Array, requires_grad: bool) -> Tensor:
+def rebuilt(array: Array, requires_grad: bool) -> Tensor:
+    """The tensor that was pickled."""
     return wrapped(array).requires_grad_(requires_grad)
 
 
@@ -342,7 +360,7 @@ def wrapped(array: Array, requires_grad: bool = False) -> Tensor:
     """A tensor of this very memory."""
     made: Tensor = _new(Tensor)
     if requires_grad:
-        if array.dtype.kind != "f":
+        if array.dtype.kind not in "fc":
             raise RuntimeError(
                 f"Only Tensors of floating point and complex dtype can require gradients{here()}"
             )
@@ -357,12 +375,16 @@ def of_node(node: Node) -> Tensor:
     """A tensor of a recorded operation."""
     made: Tensor = _new(Tensor)
     made.node = made.operand = node
-    node.holder = weakref.ref(made)
+    node.holder = holder = weakref.ref(made)
+    if node.place is not None:
+        node.place[0].holders.append(holder)
     return made
 
 
 def operand(value: Any) -> Operand:
     """How a tensor or number takes part in an operation."""
+    if type(value) is float or type(value) is int:
+        return number(value)
     if isinstance(value, Tensor):
         return value.operand or _operand_of(value)
     if isinstance(value, NUMBERS):
@@ -390,11 +412,7 @@ def record(row: Row, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) ->
     nodes = tuple(
         [(x.operand or _operand_of(x)) if type(x) is Tensor else operand(x) for x in operands]
     )
-    node = new_node(row, nodes, params)
-    made: Tensor = _new(Tensor)
-    made.node = made.operand = node
-    node.holder = weakref.ref(made)
-    return made
+    return of_node(new_node(row, nodes, params))
 
 
 COPY = Row("clone", lambda x: +x, "CloneBackward0")

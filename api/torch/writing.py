@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import memory
 from .compute import value_of
-from .dtypes import here, of_numpy
+from .dtypes import CATEGORY, here, of_numpy
 from .modes import MODE
 from .node import Node, new_node
 from .tensors import CAST, COPY, Tensor, operand
@@ -16,6 +16,8 @@ def check_writable(tensor: Tensor, through_view: bool = False) -> None:
     Raises:
         RuntimeError: torch's.
     """
+    if any(row.name == "expand" for row, _ in tensor.chain):
+        _check_apart(tensor)
     if not MODE.enabled:
         return
     if any(row.grad_name is None for row, _ in tensor.chain):
@@ -30,6 +32,18 @@ def check_writable(tensor: Tensor, through_view: bool = False) -> None:
     elif tensor.wants_grad:
         raise RuntimeError(
             f"a leaf Variable that requires grad is being used in an in-place operation.{here()}"
+        )
+
+
+def _check_apart(tensor: Tensor) -> None:
+    from .storage import laid_out
+
+    array, _ = laid_out(tensor)
+    if any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
+            f"{here()}"
         )
 
 
@@ -56,8 +70,7 @@ def _fitted(node: Node, before: Node) -> Node:
             f"output with shape {list(want.shape)} doesn't match the broadcast shape "
             f"{list(have.shape)}{here()}"
         )
-    order = "bif"
-    if order.index(have.dtype.kind) > order.index(want.dtype.kind):
+    if CATEGORY[have.dtype.kind] > CATEGORY[want.dtype.kind]:
         titles = of_numpy(have.dtype).title, of_numpy(want.dtype).title
         raise RuntimeError(
             f"result type {titles[0]} can't be cast to the desired output type {titles[1]}{here()}"

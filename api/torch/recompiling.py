@@ -1,0 +1,74 @@
+"""A warning for lines that compile again and again, with the reason."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pullback.tracer.ir import Graph
+from pullback.tracer.location import Location, user_location
+
+OFTEN = 16
+"""Functions compiled for one line, at which it warns."""
+
+
+class RecompilationWarning(UserWarning):
+    """A line computes something else each time, so that each time something is compiled.
+
+    >>> issubclass(torch.RecompilationWarning, UserWarning)
+    True
+    """
+
+
+@dataclass(slots=True)
+class _Line:
+    graph: Graph
+    count: int = 1
+
+
+_lines: dict[Location, _Line] = {}
+
+
+def note(graph: Graph) -> None:
+    """Remember that the user's line has compiled; warn if it keeps doing so."""
+    where = user_location()
+    if where is None:
+        return
+    line = _lines.get(where)
+    if line is None:
+        _lines[where] = _Line(graph)
+        return
+    before, line.graph = line.graph, graph
+    line.count += 1
+    if line.count == OFTEN:
+        text = (
+            f"this line has compiled {OFTEN} functions, the last one because "
+            f"{_difference(before, graph)}"
+        )
+        warnings.warn_explicit(text, RecompilationWarning, where.file, where.line)
+
+
+def _difference(before: Graph, now: Graph) -> str:
+    """What one graph has and the other has not."""
+    if len(before.parameters) == len(now.parameters):
+        for i, (a, b) in enumerate(zip(before.parameters, now.parameters, strict=True)):
+            if a.type != b.type:
+                return f"value {i + 1} of those that it starts from is {b.type}, and was {a.type}"
+    names, others = _names(before), _names(now)
+    if names != others:
+        return f"it computes {_listed(others)}, and computed {_listed(names)}"
+    if len(before.outputs) != len(now.outputs):
+        return (
+            f"{len(now.outputs)} results of it are wanted, and {len(before.outputs)} were: tensors "
+            "that wait for their values are computed along with others"
+        )
+    return "an index, axis or another static argument changed"
+
+
+def _names(graph: Graph) -> list[str]:
+    return [node.primitive.name for node in graph.nodes]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{len(names)} steps ending in {names[-1]}" if names else "nothing"

@@ -1,0 +1,166 @@
+"""Where tensors are in memory: strides, offsets, the base of a view."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from . import memory
+from .dtypes import here
+from .node import leaf
+from .rows import wrap_dim
+from .tensors import Tensor, of_node
+
+Array = np.ndarray[Any, Any]
+
+
+def laid_out(tensor: Tensor) -> tuple[Array, Array]:
+    """Arrays that lie as the tensor and its storage do: the memory itself, if there is any.
+
+    What has not been computed yet lies as it would in torch: what makes a view of the storage is
+    done to an array in its place.
+    """
+    storage = tensor.sharing
+    if storage is None or not tensor.chain:
+        array = _stand_in(tensor.node) if tensor.node.value is None else tensor.node.value
+        return array, _root(array)
+    value = tensor.node.value
+    if storage.concrete and value is not None:
+        return value, _root(value)
+    whole = array = _stand_in(storage.node)
+    for row, params in tensor.chain:
+        array = row.apply(array, *params)
+    return array, whole
+
+
+def _stand_in(node: Any) -> Array:
+    type = node.info.kind.type
+    return np.zeros(type.shape, type.dtype)
+
+
+def _root(array: Array) -> Array:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """How many elements apart in memory neighbours along each dimension are."""
+    array, _ = laid_out(self)
+    steps = tuple(n // array.itemsize for n in array.strides)
+    return steps if dim is None else steps[wrap_dim(dim, self.ndim)]
+
+
+def storage_offset(self: Tensor) -> int:
+    """How many elements of the storage come before the first."""
+    array, whole = laid_out(self)
+    return (array.ctypes.data - whole.ctypes.data) // max(array.itemsize, 1)
+
+
+def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
+    """Whether its elements follow one another in memory."""
+    return bool(laid_out(self)[0].flags.c_contiguous)
+
+
+class UntypedStorage:
+    """The memory that a tensor and its views share.
+
+    >>> x = torch.zeros(4)
+    >>> x.untyped_storage().data_ptr() == x[1:].untyped_storage().data_ptr()
+    True
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        tensor.value()
+        self._array = laid_out(tensor)[1]
+
+    def data_ptr(self) -> int:
+        """The address of its first byte."""
+        return int(self._array.ctypes.data)
+
+    def nbytes(self) -> int:
+        """Its length in bytes."""
+        return int(self._array.nbytes)
+
+    size = __len__ = nbytes
+
+
+def untyped_storage(self: Tensor) -> UntypedStorage:
+    """The memory that the tensor and its views share."""
+    return UntypedStorage(self)
+
+
+def base_of(self: Tensor) -> Tensor | None:
+    """The tensor that a view is a view of; if that is gone, one of the same memory."""
+    storage = self.sharing
+    if storage is None or not self.chain or not is_view(self):
+        return None
+    base = storage.base()
+    if base is None:
+        base = of_node(storage.node)
+        base.sharing = storage
+        storage.base = weakref.ref(base)
+        storage.tensors.append(storage.base)
+    return base
+
+
+def is_view(self: Tensor) -> bool:
+    """Whether it is a view of another."""
+    return bool(self.chain) and any(row.grad_name is not None for row, _ in self.chain)
+
+
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether another tensor shows the very same memory in the same way."""
+    own, other = self.value(), tensor.value()
+    same_place = own.ctypes.data == other.ctypes.data and own.strides == other.strides
+    return same_place and own.shape == other.shape
+
+
+def resize_(self: Tensor, *sizes: Any) -> Tensor:
+    """Another shape in place: of the first elements in memory, zeros after the last."""
+    from .shapes import shape_argument
+
+    if self.requires_grad:
+        raise RuntimeError(f"cannot resize variables that require grad{here()}")
+    shape = shape_argument(sizes)
+    if memory.is_shared(self) or self.exposed:
+        raise RuntimeError(f"resize_ of memory that others share is not supported{here()}")
+    value = self.value()
+    made = np.zeros(shape, value.dtype)
+    count = min(made.size, value.size)
+    made.reshape(-1)[:count] = value.reshape(-1)[:count]
+    memory.bump(self)
+    self.take_node(leaf(made))
+    return self
+
+
+_C_NAMES = {"Long": "long int", "Byte": "unsigned char", "Char": "signed char"}
+
+
+def _c_name(tensor: Tensor) -> str:
+    """The type of elements in C."""
+    title = tensor.dtype.title
+    return _C_NAMES.get(title, title.lower())
+
+
+def set_(self: Tensor, source: Tensor | None = None, *rest: Any) -> Tensor:
+    """Show the memory of another tensor."""
+    if rest or source is None:
+        raise NotImplementedError(f"set_ takes a tensor here, no storage{here()}")
+    if source.dtype is not self.dtype:
+        raise RuntimeError(
+            f"Could not set tensor of type {_c_name(source)} to a tensor of type {_c_name(self)}"
+            f"{here()}"
+        )
+    self.data = source
+    return self
+
+
+METHODS: dict[str, Any] = {
+    **{f.__name__: f for f in (stride, storage_offset, is_contiguous, untyped_storage)},
+    **{f.__name__: f for f in (is_set_to, resize_, set_)},
+    "_base": property(base_of),
+    "_is_view": is_view,
+}

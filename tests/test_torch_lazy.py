@@ -1,0 +1,131 @@
+"""Lazy execution of tensors: what is found again, what is computed along, what is freed."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pullback.torch as torch
+
+
+def train(count: int, between: Any = None) -> tuple[list[float], int]:
+    """Losses of some steps, with something done between forward and backward pass."""
+    torch.manual_seed(0)
+    w = torch.randn(4, 3, requires_grad=True)
+    b = torch.zeros(3, requires_grad=True)
+    x, y = torch.ones(2, 4), torch.zeros(2, 3)
+    speed = torch.zeros(4, 3)
+    losses = []
+    for turn in range(count):
+        if turn == 3:
+            compiled = torch.counts.compiled
+        hidden = torch.tanh(x @ w + b)
+        loss = ((hidden - y) ** 2).mean()
+        if between is not None:
+            between(w, hidden, loss)
+        loss.backward()
+        with torch.no_grad():
+            speed = 0.9 * speed + w.grad
+            w -= 0.1 * speed
+            b -= 0.1 * b.grad
+        w.grad = b.grad = None
+        losses.append(loss.item())
+    return losses, torch.counts.compiled - compiled
+
+
+def look(w: Any, hidden: Any, loss: Any) -> None:
+    loss.item()
+
+
+def hook(w: Any, hidden: Any, loss: Any) -> None:
+    hidden.register_hook(lambda g: g * 1.0)
+
+
+def keep(w: Any, hidden: Any, loss: Any) -> None:
+    hidden.retain_grad()
+
+
+def walk(w: Any, hidden: Any, loss: Any) -> None:
+    assert loss.grad_fn.next_functions[0][0].name() == "PowBackward0"
+
+
+@pytest.mark.parametrize("between", [None, look, hook, keep, walk])
+def test_training_is_the_same_whatever_is_looked_at(between: Any) -> None:
+    losses, compiled = train(8, between)
+    np.testing.assert_allclose(losses, train(8)[0], rtol=1e-5)
+    assert losses[-1] < losses[0]
+    assert compiled == 0
+
+
+def test_a_step_is_one_call() -> None:
+    train(4)
+    before = torch.counts.called
+    train(10)
+    assert torch.counts.called - before <= 10
+
+
+def test_updates_are_computed_together() -> None:
+    a, b = torch.ones(3), torch.ones(3)
+    for turn in range(3):
+        called = torch.counts.called
+        a, b = a * 2, b * 3
+        assert a.tolist() == [2.0 ** (turn + 1)] * 3
+        assert b.tolist() == [3.0 ** (turn + 1)] * 3
+        assert torch.counts.called == called + 1
+
+
+def test_branches_of_one_record() -> None:
+    for _ in range(3):
+        w = torch.tensor([1.0, 2.0], requires_grad=True)
+        hidden = torch.exp(w)
+        one, two = hidden.sum(), (hidden * 2).sum()
+        one.backward()
+        with pytest.raises(RuntimeError, match="second time"):
+            two.backward()
+
+
+def test_writes_between_are_noticed() -> None:
+    for _ in range(3):
+        w = torch.tensor([1.0, 2.0], requires_grad=True)
+        loss = (w * w).sum()
+        with torch.no_grad():
+            w += 1
+        with pytest.raises(RuntimeError, match="modified by an inplace"):
+            loss.backward()
+
+
+def test_records_that_are_dropped_are_freed() -> None:
+    w = torch.ones(3, requires_grad=True)
+    y = torch.sin(w * 2).sum()
+    node, operand = weakref.ref(y.node), weakref.ref(y.node.operands[0])
+    del y
+    assert node() is None
+    assert operand() is None
+    loss = torch.sin(w * 2).sum()
+    kept = weakref.ref(loss.node.operands[0])
+    loss.backward()
+    assert kept() is None
+
+
+def test_lines_that_keep_compiling_say_why() -> None:
+    def sines(count: int) -> None:
+        for extent in range(1, count):
+            torch.sin(torch.ones(extent)).tolist()
+
+    sines(16)
+    with pytest.warns(torch.RecompilationWarning, match=r"is f32\[16\], and was f32\[15\]"):
+        sines(17)
+
+
+def test_a_value_counted_twice_is_not_taken_for_two() -> None:
+    for other in (False, True):
+        x = torch.tensor([2.0, 3.0], requires_grad=True)
+        y = torch.tensor([5.0, 7.0], requires_grad=True) if other else x
+        first = x * 1.5
+        y.requires_grad_()
+        (first * y).sum().backward()
+        expected = [7.5, 10.5] if other else [6.0, 9.0]
+        assert x.grad.tolist() == expected
