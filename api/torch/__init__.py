@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, methods, nn, optim
+from . import autograd, linalg, methods, nn, optim, return_types, special
 from .compute import counts
 from .creation import (
     arange,
@@ -152,6 +152,7 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",
+    "linalg",
     "linspace",
     "logspace",
     "long",
@@ -172,9 +173,11 @@ __all__ = [
     "randn",
     "randn_like",
     "randperm",
+    "return_types",
     "set_default_dtype",
     "set_grad_enabled",
     "set_printoptions",
+    "special",
     "stack",
     "tensor",
     "tensordot",

@@ -31,7 +31,7 @@ def _coded(index: Any, input: Tensor) -> tuple[Code, list[Tensor]]:
         elif item is None or item is Ellipsis or _is_int(item):
             code.append(item if item is None or item is Ellipsis else int(item))
         else:
-            for part in _positions(item):
+            for part in positions(item):
                 code.append(("tensor", len(tensors)))
                 tensors.append(part)
     _check(code, tensors, input)
@@ -46,7 +46,7 @@ def _is_int(item: Any) -> bool:
     return isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_))
 
 
-def _positions(item: Any) -> list[Tensor]:
+def positions(item: Any) -> list[Tensor]:
     """Index arrays; a mask is turned into the places where it is true."""
     if not isinstance(item, Tensor):
         item = wrapped(np.array(item))
@@ -197,7 +197,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     >>> torch.masked_select(torch.tensor([1, 2]), torch.tensor([False, True]))
     tensor([2])
     """
-    return record(MASKED_SELECT, (input, *_positions(mask.expand(input.shape))))
+    return record(MASKED_SELECT, (input, *positions(mask.expand(input.shape))))
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from pullback.tracer.primitives.elementwise import where as choose
 
 from .dtypes import here
 from .node import Row
-from .rows import float_one, wrap_dim, wrap_dims
+from .return_types import recorded
+from .rows import float_one, on_lines, wrap_dim, wrap_dims
 from .tensors import Tensor, record
 
 Dims = tuple[int, ...] | None
@@ -34,11 +35,11 @@ MAX = Row("max", lambda x: np.max(x), "MaxBackward1")
 MIN = Row("min", lambda x: np.min(x), "MinBackward1")
 ANY = Row("any", lambda x, d, k: np.any(x, d, keepdims=k), None)
 ALL = Row("all", lambda x, d, k: np.all(x, d, keepdims=k), None)
-ARGMAX = Row("argmax", lambda x, d, k: np.argmax(x, d, keepdims=k), None)
-ARGMIN = Row("argmin", lambda x, d, k: np.argmin(x, d, keepdims=k), None)
+ARGMAX = Row("argmax", on_lines(lambda x, d, k: np.argmax(x, d, keepdims=k)), None)
+ARGMIN = Row("argmin", on_lines(lambda x, d, k: np.argmin(x, d, keepdims=k)), None)
 VAR = Row("var", lambda x, d, c, k: np.var(x, d, ddof=c, keepdims=k), "VarBackward0")
 STD = Row("std", lambda x, d, c, k: np.std(x, d, ddof=c, keepdims=k), "StdBackward0")
-CUMSUM = Row("cumsum", lambda x, d: np.cumsum(x, d), "CumsumBackward0")
+CUMSUM = Row("cumsum", on_lines(lambda x, d: np.cumsum(x, d)), "CumsumBackward0")
 
 
 def _axes(input: Tensor, dim: Any) -> Dims:
@@ -154,55 +155,36 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 # -- greatest and smallest, with their places ------------------------------------------------
 
 
-class _Pair(NamedTuple):
-    values: Tensor
-    indices: Tensor
-
-
-class _Named(_Pair):
-    __slots__ = ()
-    title = ""
-
-    def __repr__(self) -> str:
-        return (
-            f"torch.return_types.{self.title}(\nvalues={self.values!r},\nindices={self.indices!r})"
-        )
-
-
-class _Max(_Named):
-    __slots__ = ()
-    title = "max"
-
-
-class _Min(_Named):
-    __slots__ = ()
-    title = "min"
-
-
 def _taken(x: Any, places: Any, dim: int, keepdim: bool) -> Any:
     values = np.take_along_axis(x, np.expand_dims(places, dim), dim)
     return values if keepdim else np.squeeze(values, dim)
 
 
-MAX_VALUES = Row("max", lambda x, d, k: _taken(x, np.argmax(x, d), d, k), "MaxBackward0")
-MIN_VALUES = Row("min", lambda x, d, k: _taken(x, np.argmin(x, d), d, k), "MinBackward0")
+def _greatest(x: Any, dim: int, keepdim: bool) -> Any:
+    return _taken(x, np.argmax(x, dim), dim, keepdim)
+
+
+def _least(x: Any, dim: int, keepdim: bool) -> Any:
+    return _taken(x, np.argmin(x, dim), dim, keepdim)
+
+
+MAX_VALUES = Row("max", on_lines(_greatest), "MaxBackward0")
+MIN_VALUES = Row("min", on_lines(_least), "MinBackward0")
 
 
 def _extremum(
-    rows: tuple[Row, Row, Row], pair: type[_Named], input: Tensor, dim: Any, keepdim: bool
+    rows: tuple[Row, Row, Row], title: str, input: Tensor, dim: Any, keepdim: bool
 ) -> Any:
     whole, values, places = rows
     if dim is None:
         if input.numel() == 0:
             raise RuntimeError(
-                f"{pair.title}(): Expected reduction dim to be specified for input.numel() == 0. "
+                f"{title}(): Expected reduction dim to be specified for input.numel() == 0. "
                 f"Specify the reduction dim with the 'dim' argument.{here()}"
             )
         return record(whole, (input,))
     axis = wrap_dim(dim, input.ndim)
-    return pair(
-        record(values, (input,), (axis, keepdim)), record(places, (input,), (axis, keepdim))
-    )
+    return recorded(title, (values, places), (input,), (axis, keepdim))
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -215,7 +197,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         from .arithmetic import FUNCTIONS
 
         return FUNCTIONS["maximum"](input, dim)
-    return _extremum((MAX, MAX_VALUES, ARGMAX), _Max, input, dim, keepdim)
+    return _extremum((MAX, MAX_VALUES, ARGMAX), "max", input, dim, keepdim)
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -228,7 +210,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         from .arithmetic import FUNCTIONS
 
         return FUNCTIONS["minimum"](input, dim)
-    return _extremum((MIN, MIN_VALUES, ARGMIN), _Min, input, dim, keepdim)
+    return _extremum((MIN, MIN_VALUES, ARGMIN), "min", input, dim, keepdim)
 
 
 # -- spread ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,3 +101,17 @@ def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...] | None:
         return None
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     return tuple(wrap_dim(int(d), ndim) for d in dims if ndim)
+
+
+def on_lines(apply: Callable[..., Any]) -> Callable[..., Any]:
+    """What works along a dimension, for a tensor without any, too: that counts as one line."""
+
+    def either(x: Any, dim: Any, *params: Any) -> Any:
+        if x.ndim:
+            return apply(x, dim, *params)
+        made = apply(np.reshape(x, (1,)), None if dim is None else 0, *params)
+        if isinstance(made, tuple):
+            return tuple(np.reshape(part, ()) for part in made)
+        return np.reshape(made, ())
+
+    return either
