@@ -49,7 +49,8 @@ def unique_consecutive(
     values = input.value()
     lines = values.reshape(-1) if dim is None else np.moveaxis(values, wrap_dim(dim, input.ndim), 0)
     count = lines.shape[0]
-    changed = (lines[1:] != lines[:-1]).reshape(max(count - 1, 0), -1).any(1)
+    differ = lines[1:] != lines[:-1]
+    changed = differ.any(tuple(range(1, differ.ndim)))
     first = np.concatenate([np.ones(min(count, 1), bool), changed])
     inverse = np.cumsum(first) - 1
     counts = np.bincount(inverse, minlength=int(first.sum()))

@@ -225,15 +225,7 @@ def _with_aliases(found: dict[str, Callable[..., Any]]) -> dict[str, Callable[..
     return {**found, **{alias: found[name] for alias, name in ALIASES.items() if name in found}}
 
 
-IN_PLACE = (
-    "copysign nextafter heaviside ldexp gcd lcm float_power bitwise_left_shift bitwise_right_shift "
-    "atan2 arctan2 hypot fmod eq ne lt le gt ge greater greater_equal less less_equal not_equal "
-    "logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor clamp_min "
-    "clamp_max clip subtract multiply divide true_divide nan_to_num digamma lgamma erfinv i0 sinc "
-    "xlogy igamma igammac polygamma logit mvlgamma log log1p log2 log10 cumsum cumprod tril triu "
-    "renorm scatter scatter_add scatter_reduce index_copy index_add index_fill index_reduce put "
-    "index_put masked_scatter addmm addmv addr addbmm baddbmm"
-).split()
+IN_PLACE = ["copysign", "nextafter", "heaviside", "ldexp", "gcd", "lcm", "float_power", "bitwise_left_shift", "bitwise_right_shift", "atan2", "arctan2", "hypot", "fmod", "eq", "ne", "lt", "le", "gt", "ge", "greater", "greater_equal", "less", "less_equal", "not_equal", "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor", "clamp_min", "clamp_max", "clip", "subtract", "multiply", "divide", "true_divide", "nan_to_num", "digamma", "lgamma", "erfinv", "i0", "sinc", "xlogy", "igamma", "igammac", "polygamma", "logit", "mvlgamma", "log", "log1p", "log2", "log10", "cumsum", "cumprod", "tril", "triu", "renorm", "scatter", "scatter_add", "scatter_reduce", "index_copy", "index_add", "index_fill", "index_reduce", "put", "index_put", "masked_scatter", "addmm", "addmv", "addr", "addbmm", "baddbmm"]
 """More methods that write their result in place of the tensor, by the functions' names."""
 
 

@@ -69,7 +69,11 @@ class Saved:
 
 @dataclass(eq=False, slots=True)
 class Info:
-    """A row for operands of certain kinds: its graph, traced once."""
+    """A row for operands of certain kinds: its graph, traced once.
+
+    ``constants`` are arrays that the graph takes behind the operands, the same ones each time:
+    places and the like, which shapes and parameters tell.
+    """
 
     row: Row
     kind: Kind
@@ -77,6 +81,7 @@ class Info:
     operands: tuple[Kind, ...]
     params: tuple[Any, ...]
     differentiable: bool
+    constants: tuple[Node, ...] = ()
     _saved: dict[tuple[bool, ...], Saved] = field(default_factory=dict)
 
     @property
@@ -208,12 +213,11 @@ def info_of(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> I
         if row.promote is not None:
             tracers = row.promote(kinds, tracers)
         result = operand_node(row.apply(*tracers, *params))
-        assert not trace.captures, f"{row.name} must not capture arrays"
         graph = trace.builder.graph([result])
-    graph = Graph(tuple(parameters), graph.nodes, graph.outputs)
+    constants = tuple([leaf(np.asarray(x)) for x in trace.captures])
     kind = kind_of(result.type.shape, result.type.dtype)
     differentiable = row.grad_name is not None and is_float(result.type.dtype)
-    return Info(row, kind, graph, kinds, params, differentiable)
+    return Info(row, kind, graph, kinds, params, differentiable, constants)
 
 
 def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = ()) -> Node:
@@ -225,7 +229,7 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
     info = _infos.get(key)
     if info is None:
         info = _infos[key] = info_of(row, operands, params)
-    node = Node(info, operands)
+    node = Node(info, operands + info.constants if info.constants else operands)
     if info.differentiable and MODE.enabled:
         for x in operands:
             if x.tracked:

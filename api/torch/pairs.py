@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.primitives.elementwise import where as choose
 from pullback.tracer.trace import Tracer
 
 from .arithmetic import Binary, binary_function
 from .arithmetic import clamp as _clamp
 from .dtypes import Kind, here
+from .node import Row
 from .rows import floating, in_dtype, same
 from .tensors import Tensor, record
-from .node import Row
 
 _WHOLE = "torch.tensor([4, 6]), torch.tensor([6, 9])"
 _SHIFT = "torch.tensor([1, 8]), torch.tensor([1, 2])"
@@ -31,6 +32,13 @@ def _fmax(x: Any, y: Any) -> Any:
 
 def _fmin(x: Any, y: Any) -> Any:
     return choose((x <= y) | np.isnan(y), x, y)
+
+
+def _nextafter(x: Any, y: Any) -> Any:
+    """By the first operand the derivative is one: the step is a constant."""
+    found = stop_gradient(np.nextafter(x, y))
+    step = found - stop_gradient(x)
+    return choose(np.isfinite(step), x + choose(np.isfinite(step), step, x - x), found)
 
 
 def _ldexp(x: Any, exponent: Any) -> Any:
@@ -49,8 +57,8 @@ BINARY = (
     ),
     Binary(
         "nextafter",
-        np.nextafter,
-        None,
+        _nextafter,
+        "NextafterBackward0",
         "The next number towards the other",
         "tensor([1.0000, 2.0000])",
         promote=floating,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pullback.tracer.numpy.promotion import as_dtype, spread
+from pullback.tracer.primitives.structure import iota
 from pullback.tracer.trace import Tracer
-from pullback.tracer.types import DType, Shape
+from pullback.tracer.types import INT64, DType, Shape
 
 from .dtypes import Kind, get_default_dtype, here, promoted
 
@@ -101,6 +102,11 @@ def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...] | None:
         return None
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     return tuple(wrap_dim(int(d), ndim) for d in dims if ndim)
+
+
+def counted(count: int) -> Tracer:
+    """The whole numbers below ``count``."""
+    return iota(size=count, dtype=INT64)
 
 
 def on_lines(apply: Callable[..., Any]) -> Callable[..., Any]:

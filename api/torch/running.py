@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from pullback.tracer.primitives.elementwise import broadcast_scalar
+
 from .dtypes import here
 from .node import Row
 from .return_types import Results, recorded, rows
-from .rows import on_lines, wrap_dim
+from .rows import counted, on_lines, wrap_dim
 from .tensors import Tensor, record
 
 
@@ -25,7 +27,8 @@ def _last_greatest(x: Any, dim: int, sign: int) -> Any:
         known = ~np.isnan(b)
         beaten = (beaten | np.isnan(a)) & known
     # Element j is the extreme up to i if j <= i and nothing up to i beats it.
-    earlier = np.tril(np.ones((count, count), dtype=bool))
+    number = counted(count)
+    earlier = number[:, None] >= number[None, :]
     losing = np.any(earlier[:, None, :] & beaten[..., None, :, :], -1)
     standing = ~losing & earlier
     places = count - 1 - np.argmax(np.flip(standing, -1), -1)
@@ -203,6 +206,7 @@ def gradient(
     spacings = list(spacing) if many else [spacing] * len(dims)
     made: list[Tensor] = []
     for d, step in zip(dims, spacings, strict=True):
+        step = 1 if step is None else step
         places = isinstance(step, Tensor) and step.ndim == 1
         given, width = ((input, step), 0) if places else ((input,), float(step))
         made.append(record(GRADIENT, given, (d, width, edge_order)))
@@ -223,7 +227,13 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
             [4, 2, 1],
             [9, 3, 1]])
     """
-    return record(VANDER, (x,), (x.shape[0] if N is None else N, increasing))
+    return record(VANDER, (x,), (x.shape[-1] if N is None else N, increasing))
 
 
-VANDER = Row("vander", lambda x, n, up: np.vander(x, n, increasing=up), "FlipBackward0")
+def _vander(x: Any, n: int, increasing: bool) -> Any:
+    powers = [broadcast_scalar(1, x), *[x**i for i in range(1, n)]][:n]
+    ordered = powers if increasing else powers[::-1]
+    return np.stack(ordered, -1) if n else x[..., None][..., :0]
+
+
+VANDER = Row("vander", _vander, "FlipBackward0")

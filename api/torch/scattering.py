@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from pullback.tracer.primitives.elementwise import broadcast_scalar
+from pullback.tracer.primitives.elementwise import where as choose
 from pullback.tracer.trace import Tracer
 
 from .dtypes import here
 from .indexing import positions
 from .node import Row
-from .rows import wrap_dim
+from .rows import counted, wrap_dim
 from .tensors import Tensor, record, wrapped
 
 
@@ -26,7 +27,7 @@ def _places(index: Any, dim: int) -> tuple[Any, ...]:
     """An index for each dimension: the given one along ``dim``, the own place along others."""
     places: list[Any] = []
     for axis, extent in enumerate(index.shape):
-        own = np.arange(extent).reshape((-1, *(1,) * (index.ndim - 1 - axis)))
+        own = np.reshape(counted(extent), (-1, *(1,) * (index.ndim - 1 - axis)))
         places.append(index if axis == dim else own)
     return tuple(places)
 
@@ -67,52 +68,51 @@ def _scatter_add(x: Any, index: Any, src: Any, dim: int) -> Any:
     return np.reshape(_added(lines, _places(places, dim), values), x.shape)
 
 
-_NEUTRAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "amax": -np.inf, "amin": np.inf}
+HOW = ("sum", "prod", "mean", "amax", "amin")
 
 
 def _combined(x: Any, index: Any, src: Any, dim: int, how: str, include: bool) -> Any:
     """Elements and what is sent to their places, combined."""
     lines, index, values = _given(x, index, src)
-    places = _places(index, dim)
-    start = lines
-    if not include:
-        start = _set(lines, places, broadcast_scalar(_neutral(how, x.dtype), values))
-    made = _reduced(start, places, values, how)
-    if how == "mean":
-        made = made / _counts(lines, places, values, include)
-    return np.reshape(made, x.shape)
+    if how in ("sum", "mean"):
+        return np.reshape(_totals(lines, _places(index, dim), values, how, include), x.shape)
+    part = tuple(slice(None if i == dim else n) for i, n in enumerate(index.shape))
+    before = np.moveaxis(lines[part], dim, -1)
+    made = _reduced(before, np.moveaxis(index, dim, -1), np.moveaxis(values, dim, -1), how, include)
+    return np.reshape(_set(lines, part, np.moveaxis(made, -1, dim)), x.shape)
+
+
+def _totals(lines: Any, places: Any, values: Any, how: str, include: bool) -> Any:
+    start = lines if include else _set(lines, places, broadcast_scalar(0, values))
+    made = _added(start, places, values)
+    if how == "sum":
+        return made
+    first = broadcast_scalar(int(include), lines)
+    count = _added(first, places, broadcast_scalar(1, values))
+    count = np.maximum(count, broadcast_scalar(1, count))
+    return made / count if made.dtype.kind == "f" else made // count
+
+
+def _reduced(x: Any, index: Any, values: Any, how: str, include: bool) -> Any:
+    """Each place beside all that is sent there, as a line to combine."""
+    number = counted(x.shape[-1])
+    sent = index[..., None, :] == number[:, None]
+    spread = np.broadcast_to(values[..., None, :], sent.shape)
+    lines = choose(sent, spread, broadcast_scalar(_neutral(how, x.dtype), spread))
+    if include:
+        lines = np.concatenate([x[..., None], lines], -1)
+    combine = {"prod": np.prod, "amax": np.max, "amin": np.min}[how]
+    made = combine(lines, -1).astype(x.dtype)
+    return made if include else choose(np.any(sent, -1), made, x)
 
 
 def _neutral(how: str, dtype: Any) -> Any:
-    if dtype.kind == "f" or how not in ("amax", "amin"):
-        return _NEUTRAL[how]
+    if how == "prod":
+        return 1
+    if dtype.kind == "f":
+        return -np.inf if how == "amax" else np.inf
     limits = np.iinfo(dtype)
     return limits.min if how == "amax" else limits.max
-
-
-def _reduced(start: Any, places: Any, values: Any, how: str) -> Any:
-    if how in ("sum", "mean"):
-        return _added(start, places, values)
-    if how == "prod":
-        return _multiplied(start, places, values)
-    return _extreme(start, places, values, np.maximum if how == "amax" else np.minimum)
-
-
-def _counts(lines: Any, places: Any, values: Any, include: bool) -> Any:
-    found = _added(broadcast_scalar(int(include), lines), places, broadcast_scalar(1, values))
-    return np.maximum(found, broadcast_scalar(1, found))
-
-
-def _multiplied(x: Any, places: Any, values: Any) -> Any:
-    made = _writable(x)
-    np.multiply.at(made, places, values)
-    return Tracer(made.node)
-
-
-def _extreme(x: Any, places: Any, values: Any, ufunc: np.ufunc) -> Any:
-    made = _writable(x)
-    ufunc.at(made, places, values)
-    return Tracer(made.node)
 
 
 def _copied(x: Any, src: Any, index: Any, dim: int) -> Any:
@@ -214,7 +214,7 @@ def scatter_reduce(
     >>> torch.scatter_reduce(torch.zeros(1), 0, index, torch.tensor([3.0, 5.0]), "amax")
     tensor([5.])
     """
-    if reduce not in _NEUTRAL:
+    if reduce not in HOW:
         raise RuntimeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}{here()}"
         )
@@ -312,7 +312,12 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     """
     if dim is None:
         return record(TAKE_ALONG, (input.reshape(-1), indices.reshape(-1)), (0,))
-    return record(TAKE_ALONG, (input, indices), (wrap_dim(dim, input.ndim),))
+    axis = wrap_dim(dim, input.ndim)
+    ours, theirs = list(input.shape), list(indices.shape)
+    ours[axis] = theirs[axis] = 1
+    shape = list(np.broadcast_shapes(ours, theirs))
+    wide = [x.expand([*shape[:axis], x.shape[axis], *shape[axis + 1 :]]) for x in (input, indices)]
+    return record(TAKE_ALONG, tuple(wide), (axis,))
 
 
 def repeat_interleave(

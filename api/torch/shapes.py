@@ -139,15 +139,22 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     return view_of(input, PERMUTE, (axes,))
 
 
-def movedim(input: Tensor, source: int, destination: int) -> Tensor:
-    """One dimension moved to another place.
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Dimensions moved to other places.
 
     >>> torch.movedim(torch.ones(2, 3, 4), 0, 2).shape
     torch.Size([3, 4, 2])
     """
-    order = list(range(input.ndim))
-    moved = order.pop(wrap_dim(source, input.ndim))
-    order.insert(wrap_dim(destination, input.ndim), moved)
+    moved, places = (wrap_dims(d, input.ndim) or () for d in (source, destination))
+    if len(moved) != len(places):
+        raise RuntimeError(
+            "movedim: Invalid source or destination dims: source "
+            f"({list(moved)} dims) should contain the same number of dims as destination "
+            f"({list(places)} dims){here()}"
+        )
+    order = [i for i in range(input.ndim) if i not in moved]
+    for place, axis in sorted(zip(places, moved, strict=True)):
+        order.insert(place, axis)
     return permute(input, order)
 
 

@@ -284,12 +284,12 @@ FUNCTIONS |= {
     "softmax": softmax,
     "log_softmax": log_softmax,
     "logsumexp": logsumexp,
-    **{name: SINGLE[name] for name in "erf erfc exp2 expm1 log1p round".split() if name in SINGLE},
+    **{name: SINGLE[name] for name in ["erf", "erfc", "exp2", "expm1", "log1p", "round"] if name in SINGLE},
 }
 globals().update(FUNCTIONS)
 
 TOP: dict[str, Any] = {
-    **{name: FUNCTIONS[name] for name in "digamma erfinv i0 sinc xlogy".split()},
+    **{name: FUNCTIONS[name] for name in ["digamma", "erfinv", "i0", "sinc", "xlogy"]},
     "lgamma": FUNCTIONS["gammaln"],
     "igamma": FUNCTIONS["gammainc"],
     "igammac": FUNCTIONS["gammaincc"],

@@ -283,14 +283,16 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return wrapped(made.astype(np.float32 if single else np.float64))
 
 
-def _edges(values: np.ndarray[Any, Any], low: float, high: float) -> tuple[float, float]:
+def _edges(
+    values: np.ndarray[Any, Any], low: float, high: float, around: float = 1.0
+) -> tuple[float, float]:
     if low == high == 0 and values.size:
         low, high = float(values.min()), float(values.max())
     if low > high:
         raise RuntimeError(f"torch.histc: max must be larger than min{here()}")
     if not (math.isfinite(low) and math.isfinite(high)):
         raise RuntimeError(f"torch.histc: range of [{low}, {high}] is not finite{here()}")
-    return (low - 1, high + 1) if low == high else (low, high)
+    return (low - around, high + around) if low == high else (low, high)
 
 
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
@@ -323,7 +325,7 @@ def histogram(
     values = input.value().reshape(-1)
     edges: Any = bins.value() if isinstance(bins, Tensor) else bins
     if isinstance(edges, int):
-        low, high = _edges(values, *(range or (0, 0)))
+        low, high = _edges(values, *(range or (0, 0)), 0.5)
         edges = np.linspace(low, high, edges + 1, dtype=values.dtype)
     weights = None if weight is None else weight.value().reshape(-1)
     counted, _ = np.histogram(values, edges, weights=weights, density=density)

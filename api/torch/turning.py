@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from pullback.tracer.primitives.elementwise import broadcast_scalar
+from pullback.tracer.primitives.elementwise import where as choose
 from pullback.tracer.trace import Tracer
 
 from .dtypes import as_numpy, here
 from .node import Row
 from .reductions import SUM
-from .rows import like_first, wrap_dim
+from .rows import counted, like_first, wrap_dim
 from .shapes import flip, reshape, transpose
 from .tensors import Tensor, record, wrapped
 
@@ -67,8 +69,9 @@ def adjoint(input: Tensor) -> Tensor:
 def _diag_embed(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     count = x.shape[-1] + abs(offset)
     here_, there = max(-offset, 0), max(offset, 0)
-    eye = np.eye(x.shape[-1], count, there).astype(x.dtype)
-    rows = x[..., :, None] * eye
+    on = counted(x.shape[-1])[:, None] + there == counted(count)[None, :]
+    values = np.broadcast_to(x[..., :, None], (*x.shape, count))
+    rows = choose(np.broadcast_to(on, values.shape), values, broadcast_scalar(0, values))
     rest = count - x.shape[-1] - here_
     padded = np.pad(rows, (*((0, 0),) * (x.ndim - 1), (here_, rest), (0, 0)))
     return np.moveaxis(padded, (-2, -1), (dim1, dim2))
@@ -143,8 +146,8 @@ def triu_indices(
 
 def _unfold(x: Any, dim: int, size: int, step: int) -> Any:
     lines = x if x.ndim else np.reshape(x, (1,))
-    starts = np.arange(0, lines.shape[dim] - size + 1, step)
-    places = starts[:, None] + np.arange(size)
+    count = (lines.shape[dim] - size) // step + 1
+    places = step * counted(count)[:, None] + counted(size)
     return np.moveaxis(np.take(lines, places, dim), dim + 1, -1) if x.ndim else lines[:size]
 
 
@@ -208,7 +211,7 @@ def _replaced(x: Any, part: Any, where: tuple[Any, ...]) -> Any:
 def _diagonal_replaced(x: Any, part: Any, offset: int, dim1: int, dim2: int) -> Any:
     moved = np.moveaxis(x, (dim1, dim2), (-2, -1))
     count = part.shape[-1]
-    rows = np.arange(count) + max(-offset, 0)
+    rows = counted(count) + max(-offset, 0)
     made = Tracer(moved.node)
     made[(..., rows, rows + offset)] = part
     return np.moveaxis(Tracer(made.node), (-2, -1), (dim1, dim2))

@@ -15,10 +15,10 @@ import numpy as np
 
 from ..blas import cross as _cross
 from ..blas import vecdot
-from ..running import vander
+from ..products import matmul
+from ..running import vander as _vander
 from ..shapes import diagonal as _diagonal
 from ..tensors import Tensor
-from ..products import matmul
 from .decompositions import (
     cholesky,
     cholesky_ex,
@@ -65,6 +65,17 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
     tensor([1., 1.])
     """
     return _diagonal(A, offset, dim1, dim2)
+
+
+def vander(x: Tensor, *, N: int | None = None) -> Tensor:
+    """The powers of the elements, ascending, along a new last dimension.
+
+    >>> torch.linalg.vander(torch.tensor([1, 2, 3]))
+    tensor([[1, 1, 1],
+            [1, 2, 4],
+            [1, 3, 9]])
+    """
+    return _vander(x, N, increasing=True)
 
 
 __all__ = [
