@@ -23,16 +23,20 @@ import pullback.torch as ours
 
 ASPECTS = ("forward", "gradient", "second order")
 
-RANDOM = frozenset(
-    ["bernoulli", "cauchy", "dropout", "empty", "empty_like", "empty_permuted", "empty_strided", "exponential", "geometric", "log_normal", "multinomial", "new_empty", "new_empty_strided", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "uniform", "nn.functional.alpha_dropout", "nn.functional.dropout", "nn.functional.dropout2d", "nn.functional.dropout3d", "nn.functional.feature_alpha_dropout", "nn.functional.rrelu"]
-)
+RANDOM = """
+    bernoulli cauchy dropout empty empty_like empty_permuted empty_strided exponential geometric
+    log_normal multinomial new_empty new_empty_strided normal rand rand_like randint randint_like
+    randn randn_like uniform nn.functional.alpha_dropout nn.functional.dropout
+    nn.functional.dropout2d nn.functional.dropout3d nn.functional.feature_alpha_dropout
+    nn.functional.rrelu
+"""
 """Operations whose values are made up: shapes and dtypes are compared."""
 
 
 OF_ITS_OWN = frozenset(
     ["linalg.lstsq (grad_oriented)", "linalg.pinv (singular)", "linalg.pinv (hermitian)"]
 )
-"""Descriptions of functions that PyTorch makes of an operation for its test, and of no operation."""
+"""Descriptions of functions that PyTorch composes for its tests, and of no operation."""
 
 METHODS = frozenset(["where", "polygamma", "special.polygamma"])
 """Operations that are described with the arguments in the order that the method has."""
@@ -207,14 +211,14 @@ def differences(op: Any, sample: Any) -> dict[str, str]:
             method = {"forward": "forward", "gradient": "gradient", "second order": "second"}
             expected = getattr(theirs, method[aspect])()
             try:
-                _compare(getattr(mine, method[aspect])(), expected, op.name in RANDOM)
+                _compare(getattr(mine, method[aspect])(), expected, op.name in RANDOM.split())
             except Exception as error:  # noqa: BLE001
                 return {aspect: f"{type(error).__name__}: {error}"}
     return {}
 
 
 def _orders(op: Any) -> int:
-    if op.name in RANDOM or not op.supports_autograd:
+    if op.name in RANDOM.split() or not op.supports_autograd:
         return 1
     return 3 if op.supports_gradgrad else 2
 
@@ -228,8 +232,17 @@ def _compare(found: list[Any], expected: list[Any], shapes_only: bool) -> None:
             np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-7)
 
 
-def summary(op: Any, count: int | None) -> tuple[dict[str, int], int, list[str]]:
-    """How many samples agree in each aspect, how many there are, and what is wrong."""
+@dataclass(frozen=True)
+class Summary:
+    """How many samples agree in each aspect, of how many, and what is wrong with the others."""
+
+    agreed: dict[str, int]
+    total: int
+    wrong: list[str]
+
+
+def summary(op: Any, count: int | None) -> Summary:
+    """The samples of an operation, compared."""
     agreed = dict.fromkeys(ASPECTS[: _orders(op)], 0)
     total, wrong = 0, []
     for sample in samples(op, count):
@@ -240,4 +253,4 @@ def summary(op: Any, count: int | None) -> tuple[dict[str, int], int, list[str]]
             if aspect in found:
                 break
             agreed[aspect] += 1
-    return agreed, total, wrong
+    return Summary(agreed, total, wrong)

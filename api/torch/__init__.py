@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, linalg, methods, nn, optim, return_types, special
+from . import autograd, fft, linalg, methods, nn, optim, return_types, special
 from .compute import counts
 from .creation import (
     arange,
@@ -51,7 +51,6 @@ from .dtypes import (
     set_default_dtype,
 )
 from .dtypes import bool_ as bool
-from .joining import cat, hstack, stack, vstack
 from .modes import (
     enable_grad,
     inference_mode,
@@ -61,12 +60,9 @@ from .modes import (
     set_grad_enabled,
 )
 from .printing import set_printoptions
-from .products import einsum, tensordot
 from .random import (
     Generator,
-    bernoulli,
     manual_seed,
-    normal,
     rand,
     rand_like,
     randint,
@@ -85,7 +81,6 @@ long = int64
 inf = float32.numpy.type("inf").item()
 nan = float32.numpy.type("nan").item()
 pi = 3.141592653589793
-concat = concatenate = cat
 
 _functions = sorted(methods.functions())
 globals().update(methods.functions())
@@ -122,20 +117,16 @@ __all__ = [
     "arange",
     "as_tensor",
     "autograd",
-    "bernoulli",
     "bool",
-    "cat",
-    "concat",
-    "concatenate",
     "counts",
     "device",
     "double",
     "dtype",
-    "einsum",
     "empty",
     "empty_like",
     "enable_grad",
     "eye",
+    "fft",
     "float",
     "float32",
     "float64",
@@ -143,7 +134,6 @@ __all__ = [
     "full",
     "full_like",
     "get_default_dtype",
-    "hstack",
     "inf",
     "inference_mode",
     "int",
@@ -161,7 +151,6 @@ __all__ = [
     "nan",
     "nn",
     "no_grad",
-    "normal",
     "numel",
     "ones",
     "ones_like",
@@ -178,10 +167,7 @@ __all__ = [
     "set_grad_enabled",
     "set_printoptions",
     "special",
-    "stack",
     "tensor",
-    "tensordot",
-    "vstack",
     "zeros",
     "zeros_like",
 ]

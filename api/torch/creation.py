@@ -231,14 +231,23 @@ def linspace(
 
 
 def logspace(
-    start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Powers of a base, their exponents at equal distances.
 
     >>> torch.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    return wrapped(np.logspace(start, end, steps, base=base).astype(as_numpy(dtype)))
+    powers = np.logspace(float(start), float(end), steps, base=base).astype(as_numpy(dtype))
+    return wrapped(powers, requires_grad)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

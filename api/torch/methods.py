@@ -8,6 +8,8 @@ from typing import Any
 from . import (
     arithmetic,
     blas,
+    calling,
+    copies,
     creation,
     draws,
     found,
@@ -32,7 +34,7 @@ from . import (
     windows,
 )
 from .dtypes import bool_, float32, float64, int32, int64
-from .linalg import decompositions, systems
+from .linalg import decompositions, systems, triangular
 from .tensors import Tensor
 
 NAMES: dict[Any, str] = {
@@ -50,8 +52,8 @@ NAMES: dict[Any, str] = {
     running: "cumprod cummax cummin logcumsumexp diff",
     statistics: "aminmax nanmean count_nonzero quantile nanquantile cov corrcoef dist renorm "
     "bincount histc histogram",
-    scattering: "scatter scatter_add scatter_reduce index_copy index_add index_fill index_reduce put "
-    "index_put masked_scatter take_along_dim repeat_interleave",
+    scattering: "scatter scatter_add scatter_reduce index_copy index_add index_fill index_reduce "
+    "put index_put masked_scatter take_along_dim repeat_interleave",
     stacking: "tensor_split hsplit vsplit dsplit split_with_sizes kron",
     turning: "rot90 fliplr flipud adjoint diag_embed diagflat as_strided select_scatter "
     "slice_scatter diagonal_scatter",
@@ -74,7 +76,12 @@ ONLY_FUNCTIONS: dict[Any, str] = {
     turning: "tril_indices triu_indices",
     found: "unravel_index",
     blas: "chain_matmul",
+    triangular: "lu_unpack",
     draws: "poisson binomial randint_like",
+    copies: "scalar_tensor",
+    random: "normal bernoulli",
+    joining: "cat stack hstack vstack",
+    products: "einsum tensordot",
     typeinfo: "result_type promote_types can_cast finfo iinfo",
     windows: "hann_window hamming_window blackman_window bartlett_window kaiser_window",
 }
@@ -85,6 +92,7 @@ RENAMED = {
     "qr": decompositions.qr_top,
     "svd": decompositions.svd_top,
     "inverse": systems.inv,
+    "lu_solve": triangular.lu_solve_top,
     "slogdet": systems.slogdet_top,
 }
 """Functions and methods that have another name where they are."""
@@ -107,6 +115,8 @@ ALIASES = {
     "moveaxis": "movedim",
     "row_stack": "vstack",
     "trapz": "trapezoid",
+    "unsafe_chunk": "chunk",
+    "unsafe_split": "split",
     "concat": "cat",
     "concatenate": "cat",
 }
@@ -180,6 +190,8 @@ MORE: dict[str, Any] = {
     "reshape_as": _like(shapes.reshape),
     "new_zeros": _new(creation.zeros),
     "new_ones": _new(creation.ones),
+    "new_full": _new(creation.full),
+    "new_empty": _new(creation.empty),
     "new_tensor": _new(creation.tensor),
     "bernoulli": random.bernoulli,
     "relu": pointwise.FUNCTIONS["relu"],
@@ -204,7 +216,11 @@ def functions() -> dict[str, Callable[..., Any]]:
     found = {**methods(), "polygamma": special.polygamma}
     for module, names in ONLY_FUNCTIONS.items():
         found.update({name: getattr(module, name) for name in names.split()})
-    return _with_aliases(found)
+    return {name: _flexible(f) for name, f in _with_aliases(found).items()}
+
+
+def _flexible(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function if isinstance(function, type) else calling.flexible(function)
 
 
 def methods() -> dict[str, Callable[..., Any]]:
@@ -213,6 +229,7 @@ def methods() -> dict[str, Callable[..., Any]]:
         **pointwise.FUNCTIONS,
         **arithmetic.FUNCTIONS,
         **pairs.FUNCTIONS,
+        **copies.FUNCTIONS,
         **special.TOP,
         **RENAMED,
     }
@@ -225,15 +242,26 @@ def _with_aliases(found: dict[str, Callable[..., Any]]) -> dict[str, Callable[..
     return {**found, **{alias: found[name] for alias, name in ALIASES.items() if name in found}}
 
 
-IN_PLACE = ["copysign", "nextafter", "heaviside", "ldexp", "gcd", "lcm", "float_power", "bitwise_left_shift", "bitwise_right_shift", "atan2", "arctan2", "hypot", "fmod", "eq", "ne", "lt", "le", "gt", "ge", "greater", "greater_equal", "less", "less_equal", "not_equal", "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor", "clamp_min", "clamp_max", "clip", "subtract", "multiply", "divide", "true_divide", "nan_to_num", "digamma", "lgamma", "erfinv", "i0", "sinc", "xlogy", "igamma", "igammac", "polygamma", "logit", "mvlgamma", "log", "log1p", "log2", "log10", "cumsum", "cumprod", "tril", "triu", "renorm", "scatter", "scatter_add", "scatter_reduce", "index_copy", "index_add", "index_fill", "index_reduce", "put", "index_put", "masked_scatter", "addmm", "addmv", "addr", "addbmm", "baddbmm"]
+IN_PLACE = """
+    copysign nextafter heaviside ldexp gcd lcm float_power bitwise_left_shift bitwise_right_shift
+    atan2 arctan2 hypot fmod eq ne lt le gt ge greater greater_equal less less_equal not_equal
+    logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor clamp_min
+    clamp_max clip subtract multiply divide true_divide nan_to_num digamma lgamma erfinv i0 sinc
+    xlogy igamma igammac polygamma logit mvlgamma log log1p log2 log10 cumsum cumprod tril triu
+    renorm scatter scatter_add scatter_reduce index_copy index_add index_fill index_reduce put
+    index_put masked_scatter addmm addmv addr addbmm baddbmm
+"""
 """More methods that write their result in place of the tensor, by the functions' names."""
 
 
 def install() -> None:
     """Give `Tensor` its methods."""
     plain = {**methods(), **MORE}
-    in_place = {f"{name}_": inplace.in_place(plain[name], f"{name}_") for name in IN_PLACE}
-    tables = (methods(), inplace.METHODS, draws.METHODS, operators.OPERATORS, inplace.OPERATORS)
+    in_place = {f"{name}_": inplace.in_place(plain[name], f"{name}_") for name in IN_PLACE.split()}
+    named = {
+        name: calling.flexible(f) if calling.takes_dim(f) else f for name, f in methods().items()
+    }
+    tables = (named, inplace.METHODS, draws.METHODS, operators.OPERATORS, inplace.OPERATORS)
     for table in (*tables, MORE, in_place):
         for name, method in table.items():
             setattr(Tensor, name, method)

@@ -16,7 +16,7 @@ from pullback.tracer.primitives import special as rows
 from pullback.tracer.primitives.elementwise import broadcast_scalar
 from pullback.tracer.scipy import special as scipy
 
-from .arithmetic import Binary, binary_function
+from .arithmetic import Binary, binary_function, round
 from .dtypes import here
 from .node import Row
 from .pointwise import FUNCTIONS as SINGLE
@@ -284,7 +284,8 @@ FUNCTIONS |= {
     "softmax": softmax,
     "log_softmax": log_softmax,
     "logsumexp": logsumexp,
-    **{name: SINGLE[name] for name in ["erf", "erfc", "exp2", "expm1", "log1p", "round"] if name in SINGLE},
+    "round": round,
+    **{name: SINGLE[name] for name in ("erf", "erfc", "exp2", "expm1", "log1p")},
 }
 globals().update(FUNCTIONS)
 

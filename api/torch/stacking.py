@@ -129,8 +129,8 @@ def _divided(name: str, input: Tensor, given: Any, dim: int) -> tuple[Tensor, ..
 def _needs(name: str, input: Tensor, count: int) -> None:
     if input.ndim < count:
         raise RuntimeError(
-            f"torch.{name} requires a tensor with at least {count} dimension, but got a tensor with "
-            f"{input.ndim} dimensions!{here()}"
+            f"torch.{name} requires a tensor with at least {count} dimension, but got a tensor "
+            f"with {input.ndim} dimensions!{here()}"
         )
 
 

@@ -96,7 +96,7 @@ _METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 def _quantiles(input: Tensor, q: Any, dim: int | None, options: tuple[bool, str, bool]) -> Tensor:
-    keepdim, method, skip = options
+    method = options[1]
     if method not in _METHODS:
         raise RuntimeError(
             "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "

@@ -24,8 +24,6 @@ from .decompositions import (
     cholesky_ex,
     eigh,
     eigvalsh,
-    lu,
-    lu_factor,
     qr,
     svd,
     svdvals,
@@ -44,7 +42,10 @@ from .systems import (
     solve,
     solve_ex,
     solve_triangular,
+    tensorinv,
+    tensorsolve,
 )
+from .triangular import lu, lu_factor, lu_factor_ex, lu_solve
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -93,6 +94,8 @@ __all__ = [
     "lstsq",
     "lu",
     "lu_factor",
+    "lu_factor_ex",
+    "lu_solve",
     "matmul",
     "matrix_exp",
     "matrix_norm",
@@ -108,6 +111,8 @@ __all__ = [
     "solve_triangular",
     "svd",
     "svdvals",
+    "tensorinv",
+    "tensorsolve",
     "vander",
     "vecdot",
     "vector_norm",

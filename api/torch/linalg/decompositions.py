@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from pullback.tracer.scipy import linalg as traced
-
 from ..dtypes import here
 from ..node import Row
 from ..return_types import TYPES, Results, recorded, rows
@@ -161,44 +159,3 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """
     square("eigvalsh", A)
     return record(EIGVALSH, (A,), (UPLO.upper(),))
-
-
-# -- triangular factors ----------------------------------------------------------------------
-
-
-def _lu(x: Any) -> Any:
-    return traced.lu(x)
-
-
-LU = rows("lu", _lu, (None, "LinalgLuBackward0", "LinalgLuBackward0"))
-LU_FACTOR = Row("lu_factor", lambda x: traced.lu_factor(x)[0], "LinalgLuFactorExBackward0")
-PIVOTS = Row("lu_factor", lambda x: (traced.lu_factor(x)[1] + 1).astype(np.int32), None)
-
-
-def lu(A: Tensor, *, pivot: bool = True) -> Results:
-    """A permutation, a lower and an upper triangular factor.
-
-    >>> torch.linalg.lu(torch.tensor([[4.0, 2.0], [2.0, 2.0]])).U
-    tensor([[4., 2.],
-            [0., 1.]])
-    """
-    matrix("lu", A)
-    _pivoted(pivot)
-    return recorded("linalg_lu", LU, (A,))
-
-
-def _pivoted(pivot: bool) -> None:
-    if not pivot:
-        raise RuntimeError(f"linalg.lu: LU without pivoting is not implemented on the CPU{here()}")
-
-
-def lu_factor(A: Tensor, *, pivot: bool = True) -> Results:
-    """Both triangular factors in one matrix, and the rows exchanged, counted from 1.
-
-    >>> torch.linalg.lu_factor(torch.tensor([[4.0, 2.0], [2.0, 2.0]])).LU
-    tensor([[4.0000, 2.0000],
-            [0.5000, 1.0000]])
-    """
-    matrix("lu_factor", A)
-    _pivoted(pivot)
-    return recorded("linalg_lu_factor", (LU_FACTOR, PIVOTS), (A,))

@@ -317,3 +317,29 @@ def lstsq(
     rank = wrapped(np.asarray(np.linalg.matrix_rank(A.value()), np.int64))
     rank = rank if driver != "gels" else wrapped(np.zeros(0, np.int64))
     return TYPES["linalg_lstsq"]((solution, rest, rank, none))
+
+
+# -- tensors as matrices ---------------------------------------------------------------------
+
+TENSORINV = Row("tensorinv", lambda x, ind: np.linalg.tensorinv(x, ind), "ViewBackward0")
+TENSORSOLVE = Row(
+    "tensorsolve", lambda a, b, dims: np.linalg.tensorsolve(a, b, dims), "ViewBackward0"
+)
+
+
+def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of `tensordot` with a tensor over its last dimensions.
+
+    >>> torch.linalg.tensorinv(torch.eye(4).reshape(4, 2, 2), ind=1).shape
+    torch.Size([2, 2, 4])
+    """
+    return record(TENSORINV, (A,), (ind,))
+
+
+def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
+    """The X of which `tensordot` with A is B.
+
+    >>> torch.linalg.tensorsolve(torch.eye(4).reshape(2, 2, 4), torch.ones(2, 2)).shape
+    torch.Size([4])
+    """
+    return record(TENSORSOLVE, (A, B), (None if dims is None else tuple(dims),))
