@@ -23,7 +23,7 @@ class Binary:
 
     name: str
     apply: Callable[..., Any]
-    grad_name: str | None
+    grad_name: str | Callable[..., str] | None
     what: str
     gives: str
     given: str = "torch.tensor([1.0, 2.0]), torch.tensor([2.0, 2.0])"

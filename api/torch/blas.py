@@ -9,7 +9,6 @@ import numpy as np
 
 from .dtypes import here
 from .node import Row
-from .products import matmul
 from .rows import wrap_dim
 from .tensors import Tensor, record
 
@@ -77,7 +76,8 @@ def addbmm(
 
 # -- vectors ---------------------------------------------------------------------------------
 
-INNER = Row("inner", lambda x, y: np.inner(x, y), "SqueezeBackward4")
+INNER = Row("inner", lambda x, y: np.inner(x, y), "ViewBackward0")
+VDOT = Row("vdot", lambda x, y: np.matmul(x, y), "VdotBackward0")
 VECDOT = Row("vecdot", lambda x, y, dim: np.sum(x * y, dim), "SumBackward1")
 CROSS = Row("cross", lambda x, y, dim: np.cross(x, y, axis=dim), "LinalgCrossBackward0")
 
@@ -102,7 +102,7 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
             raise RuntimeError(
                 f"1D tensors expected, but got {input.ndim}D and {other.ndim}D tensors{here()}"
             )
-    return matmul(input, other)
+    return record(VDOT, (input, other))
 
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
@@ -145,8 +145,12 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return record(MULTI_DOT, tuple(matrices))
 
 
+def _multi_dot(first: Any, *others: Any) -> Any:
+    return np.linalg.multi_dot((first, *others)) if others else +first
+
+
 MULTI_DOT = Row(
     "multi_dot",
-    lambda *xs: np.linalg.multi_dot(xs) if len(xs) > 1 else +xs[0],
-    "MmBackward0",
+    _multi_dot,
+    "ViewBackward0",
 )

@@ -79,13 +79,17 @@ def _itself(name: str, what: str) -> Callable[[Tensor], Tensor]:
     return function
 
 
-FUNCTIONS |= {
-    "real": _itself("real", "The real part: of real tensors the tensor itself"),
-    "conj": _itself("conj", "The conjugate: of real tensors the tensor itself"),
-    "conj_physical": _itself("conj_physical", "The conjugate: of real tensors the tensor itself"),
-    "resolve_conj": _itself("resolve_conj", "The tensor itself, its elements being real"),
-    "resolve_neg": _itself("resolve_neg", "The tensor itself"),
-}
+FUNCTIONS.update(
+    {
+        "real": _itself("real", "The real part: of real tensors the tensor itself"),
+        "conj": _itself("conj", "The conjugate: of real tensors the tensor itself"),
+        "conj_physical": _itself(
+            "conj_physical", "The conjugate: of real tensors the tensor itself"
+        ),
+        "resolve_conj": _itself("resolve_conj", "The tensor itself, its elements being real"),
+        "resolve_neg": _itself("resolve_neg", "The tensor itself"),
+    }
+)
 
 
 def _angle(x: Any) -> Any:
@@ -131,13 +135,20 @@ def fill(input: Tensor, value: Any) -> Tensor:
 FILL = Row("fill", lambda x, v: np.broadcast_to(v.astype(x.dtype), x.shape), "FillBackward1")
 
 
-def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
+def scalar_tensor(
+    s: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """A tensor of one number.
 
     >>> torch.scalar_tensor(2)
     tensor(2.)
     """
-    return full((), s, dtype=dtype or get_default_dtype())
+    return full((), s, dtype=dtype or get_default_dtype(), requires_grad=requires_grad)
 
 
-FUNCTIONS |= {"angle": angle, "frexp": frexp, "fill": fill}
+FUNCTIONS.update({"angle": angle, "frexp": frexp, "fill": fill})

@@ -169,7 +169,13 @@ empty_like = _like("empty", empty, ".shape\ntorch.Size([2])")
 
 
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`full` in the shape and dtype of a tensor.
 

@@ -164,6 +164,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 
 def _along(x: Any, places: Any, dim: int) -> Any:
+    if not x.ndim:
+        return np.reshape(np.reshape(x, 1)[np.reshape(places, -1)], places.shape)
     covered = [slice(None) if a == dim else slice(n) for a, n in enumerate(places.shape)]
     return np.take_along_axis(x[tuple(covered)], places, dim)
 

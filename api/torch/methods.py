@@ -87,7 +87,7 @@ ONLY_FUNCTIONS: dict[Any, str] = {
 }
 """Functions that are not, or of which the method is another."""
 
-RENAMED = {
+RENAMED: dict[str, Callable[..., Any]] = {
     "cholesky": decompositions.cholesky_top,
     "qr": decompositions.qr_top,
     "svd": decompositions.svd_top,
@@ -128,8 +128,8 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return result
 
 
-def _of_dtype(dtype: Any) -> Callable[[Tensor], Tensor]:
-    def method(self: Tensor) -> Tensor:
+def _of_dtype(dtype: Any) -> Callable[..., Tensor]:
+    def method(self: Tensor, memory_format: Any = None) -> Tensor:
         return shapes.to(self, dtype)
 
     method.__doc__ = f"The tensor as {dtype!r}."

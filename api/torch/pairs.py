@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pullback.tracer.primitives.elementwise import stop_gradient
+from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradient
 from pullback.tracer.primitives.elementwise import where as choose
 from pullback.tracer.trace import Tracer
 
+from .arithmetic import CLAMP_MAX as _MAX
+from .arithmetic import CLAMP_MIN as _MIN
 from .arithmetic import Binary, binary_function
-from .arithmetic import clamp as _clamp
 from .dtypes import Kind, here
 from .node import Row
 from .rows import floating, in_dtype, same
@@ -27,18 +28,22 @@ def _double(kinds: Sequence[Kind], tracers: Sequence[Tracer]) -> list[Tracer]:
 
 
 def _fmax(x: Any, y: Any) -> Any:
-    return choose((x >= y) | np.isnan(y), x, y)
+    first: Any = (x >= y) | np.isnan(y)
+    return choose(first, x, y)
 
 
 def _fmin(x: Any, y: Any) -> Any:
-    return choose((x <= y) | np.isnan(y), x, y)
+    first: Any = (x <= y) | np.isnan(y)
+    return choose(first, x, y)
 
 
 def _nextafter(x: Any, y: Any) -> Any:
     """By the first operand the derivative is one: the step is a constant."""
-    found = stop_gradient(np.nextafter(x, y))
+    towards: Any = np.nextafter(x, y)
+    found = stop_gradient(towards)
     step = found - stop_gradient(x)
-    return choose(np.isfinite(step), x + choose(np.isfinite(step), step, x - x), found)
+    usual: Any = np.isfinite(step)
+    return choose(usual, x + choose(usual, step, broadcast_scalar(0, x)), found)
 
 
 def _ldexp(x: Any, exponent: Any) -> Any:
@@ -72,14 +77,19 @@ BINARY = (
         "torch.tensor([-1.0, 0.0]), torch.tensor([0.5, 0.5])",
     ),
     Binary(
-        "ldexp", _ldexp, "MulBackward0", "input * 2 ** other", "tensor([4., 8.])", promote=floating
+        "ldexp",
+        _ldexp,
+        "LdexpBackward0",
+        "input * 2 ** other",
+        "tensor([4., 8.])",
+        promote=floating,
     ),
     Binary("gcd", np.gcd, None, "The greatest common divisor", "tensor([2, 3])", _WHOLE),
     Binary("lcm", np.lcm, None, "The least common multiple", "tensor([12, 18])", _WHOLE),
     Binary(
         "float_power",
         np.power,
-        "PowBackward1",
+        lambda kinds: "PowBackward0" if kinds[1].number else "PowBackward1",
         "The power, in double precision",
         "tensor([1., 4.], dtype=torch.float64)",
         promote=_double,
@@ -132,6 +142,10 @@ FUNCTIONS: dict[str, Any] = {b.name: binary_function(b) for b in BINARY}
 RSUB = Row("rsub", lambda x, y, scale: y - scale * x, "RsubBackward1", same)
 
 
+def _bound_name(name: str) -> Callable[..., str]:
+    return lambda kinds: f"{name}Backward{0 if kinds[1].number else 1}"
+
+
 def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """``other - alpha * input``.
 
@@ -141,13 +155,17 @@ def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     return record(RSUB, (input, other, alpha))
 
 
+CLAMP_MIN = Row("clamp_min", _MIN.apply, _bound_name("ClampMin"), same)
+CLAMP_MAX = Row("clamp_max", _MAX.apply, _bound_name("ClampMax"), same)
+
+
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """The values, at least ``min``.
 
     >>> torch.clamp_min(torch.tensor([-2.0, 0.5]), 0.0)
     tensor([0.0000, 0.5000])
     """
-    return _clamp(input, min=min)
+    return record(CLAMP_MIN, (input, min))
 
 
 def clamp_max(input: Tensor, max: Any) -> Tensor:
@@ -156,7 +174,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     >>> torch.clamp_max(torch.tensor([-2.0, 0.5]), 0.0)
     tensor([-2.,  0.])
     """
-    return _clamp(input, max=max)
+    return record(CLAMP_MAX, (input, max))
 
 
 def _isin(x: Any, y: Any, invert: bool) -> Any:

@@ -185,7 +185,7 @@ UNARY = (
     Unary(
         "deg2rad",
         np.deg2rad,
-        "MulBackward0",
+        "Deg2RadBackward0",
         "Degrees as radians",
         "tensor([1.5708, 3.1416])",
         "[90.0, 180.0]",
@@ -193,7 +193,7 @@ UNARY = (
     Unary(
         "rad2deg",
         np.rad2deg,
-        "MulBackward0",
+        "Rad2DegBackward0",
         "Radians as degrees",
         "tensor([ 57.2958, 114.5916])",
         "[1.0, 2.0]",

@@ -151,7 +151,14 @@ def normal(
     return wrapped(np.asarray(drawn).astype(wanted), requires_grad)
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`rand` in the shape and dtype of a tensor.
 
     >>> torch.rand_like(torch.ones(2)).shape
@@ -160,7 +167,14 @@ def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) 
     return rand(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`randn` in the shape and dtype of a tensor.
 
     >>> torch.randn_like(torch.ones(2)).shape

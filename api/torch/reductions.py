@@ -216,41 +216,56 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 # -- spread ----------------------------------------------------------------------------------
 
 
-def _spread(row: Row, input: Tensor, dim: Any, options: dict[str, Any]) -> Tensor:
+def spread_of(
+    row: Row, input: Tensor, dim: Any, unbiased: bool, keepdim: bool, correction: float | None
+) -> Tensor:
+    """A spread along dimensions, divided by ``n - correction``."""
     _require_float(input, row.name)
-    correction = options.get("correction")
     if isinstance(dim, bool):
-        dim, options["unbiased"] = None, dim
-    if correction is None:
-        correction = int(options.get("unbiased", True))
-    return record(row, (input,), (_axes(input, dim), correction, options.get("keepdim", False)))
+        dim, unbiased = None, dim
+    correction = int(unbiased) if correction is None else correction
+    return record(row, (input,), (_axes(input, dim), correction, keepdim))
 
 
-def var(input: Tensor, dim: Any = None, **options: Any) -> Tensor:
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
     """The variance, divided by ``n - correction`` (1 unless told otherwise).
 
     >>> torch.var(torch.tensor([1.0, 3.0]))
     tensor(2.)
     """
-    return _spread(VAR, input, dim, options)
+    return spread_of(VAR, input, dim, unbiased, keepdim, correction)
 
 
-def std(input: Tensor, dim: Any = None, **options: Any) -> Tensor:
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
     """The standard deviation, the square root of `var`.
 
     >>> torch.std(torch.tensor([1.0, 3.0]), unbiased=False)
     tensor(1.)
     """
-    return _spread(STD, input, dim, options)
+    return spread_of(STD, input, dim, unbiased, keepdim, correction)
 
 
-def cumsum(input: Tensor, dim: int) -> Tensor:
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Sums of all elements up to each, along a dimension.
 
     >>> torch.cumsum(torch.tensor([1.0, 2.0, 3.0]), dim=0)
     tensor([1., 3., 6.])
     """
-    return record(CUMSUM, (input,), (wrap_dim(dim, input.ndim),))
+    return record(CUMSUM, (_converted(input, dtype),), (wrap_dim(dim, input.ndim),))
 
 
 # -- norms -----------------------------------------------------------------------------------
@@ -277,12 +292,24 @@ def _norm(x: Any, p: float, dims: Dims, keepdim: bool) -> Any:
 NORM = Row("norm", _norm, "LinalgVectorNormBackward0")
 
 
-def norm(input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False) -> Tensor:
+def _nuclear(x: Any, dims: tuple[int, int], keepdim: bool) -> Any:
+    return np.linalg.norm(x, "nuc", dims, keepdims=keepdim)
+
+
+NUCLEAR = Row("norm", _nuclear, "SumBackward1")
+
+
+def norm(
+    input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Tensor:
     """The p-norm of all elements, or along dimensions.
 
     >>> torch.norm(torch.tensor([3.0, 4.0]))
     tensor(5.)
     """
+    input = _converted(input, dtype)
+    if p == "nuc":
+        return record(NUCLEAR, (input,), (_axes(input, dim) or (0, 1), keepdim))
     order = 2.0 if p == "fro" or p is None else float(p)
     return record(NORM, (input,), (order, _axes(input, dim), keepdim))
 

@@ -159,8 +159,16 @@ def _cumulative(y: Any, *rest: Any) -> Any:
     return np.cumsum(means * widths, dim)
 
 
-TRAPEZOID = Row("trapezoid", _trapezoid, "DivBackward0")
-CUMULATIVE = Row("cumulative_trapezoid", _cumulative, "DivBackward0")
+TRAPEZOID = Row(
+    "trapezoid",
+    _trapezoid,
+    lambda kinds, *rest: "MulBackward1" if len(kinds) == 1 else "DivBackward1",
+)
+CUMULATIVE = Row(
+    "cumulative_trapezoid",
+    _cumulative,
+    lambda kinds, *rest: "CumsumBackward0" if len(kinds) == 1 else "DivBackward1",
+)
 
 
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1) -> Tensor:

@@ -97,11 +97,11 @@ def _reduced(x: Any, index: Any, values: Any, how: str, include: bool) -> Any:
     """Each place beside all that is sent there, as a line to combine."""
     number = counted(x.shape[-1])
     sent = index[..., None, :] == number[:, None]
-    spread = np.broadcast_to(values[..., None, :], sent.shape)
-    lines = choose(sent, spread, broadcast_scalar(_neutral(how, x.dtype), spread))
+    spread: Any = np.broadcast_to(values[..., None, :], sent.shape)
+    lines: Any = choose(sent, spread, broadcast_scalar(_neutral(how, x.dtype), spread))
     if include:
         lines = np.concatenate([x[..., None], lines], -1)
-    combine = {"prod": np.prod, "amax": np.max, "amin": np.min}[how]
+    combine: Any = {"prod": np.prod, "amax": np.max, "amin": np.min}[how]
     made = combine(lines, -1).astype(x.dtype)
     return made if include else choose(np.any(sent, -1), made, x)
 
@@ -339,7 +339,15 @@ def repeat_interleave(
     if counts.size not in (1, extent):
         raise RuntimeError(f"repeats must have the same size as input along dim{here()}")
     places = np.repeat(np.arange(extent), np.broadcast_to(counts, extent))
-    return record(REPEAT, (whole, wrapped(places)), (axis,))
+    return record(REPEAT, (whole, wrapped(places)), (axis, isinstance(repeats, int)))
 
 
-REPEAT = Row("repeat_interleave", lambda x, i, d: np.take(x, i, d), "IndexSelectBackward0")
+def _repeated(x: Any, places: Any, dim: int, evenly: bool) -> Any:
+    return np.take(x, places, dim)
+
+
+REPEAT = Row(
+    "repeat_interleave",
+    _repeated,
+    lambda kinds, dim, evenly: "ViewBackward0" if evenly else "IndexSelectBackward0",
+)

@@ -191,9 +191,8 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Results:
 
 
 def _placed(boundaries: Any, values: Any, right: bool, small: bool) -> Any:
-    side = "right" if right else "left"
     if boundaries.ndim == 1:
-        found = np.searchsorted(boundaries, values, side)
+        found: Any = np.searchsorted(boundaries, values, "right" if right else "left")
     else:
         rows, wanted = boundaries[..., None, :], values[..., :, None]
         found = np.sum(rows <= wanted if right else rows < wanted, -1)

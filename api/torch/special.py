@@ -127,7 +127,7 @@ UNARY = (
     Unary(
         "ndtr",
         rows.ndtr,
-        "MulBackward0",
+        "MulBackward1",
         "The normal distribution's cumulative",
         "tensor([0.5987, 0.6915])",
     ),
@@ -213,7 +213,7 @@ TWO = (
 """Functions of two."""
 
 FUNCTIONS: dict[str, Any] = {u.name: unary_function(u, "torch.special") for u in UNARY}
-FUNCTIONS |= {b.name: binary_function(b, "torch.special") for b in TWO}
+FUNCTIONS.update({b.name: binary_function(b, "torch.special") for b in TWO})
 
 
 def _polygamma(x: Any, n: int) -> Any:
@@ -275,18 +275,20 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     return record(MULTIGAMMALN, (input,), (p,))
 
 
-FUNCTIONS |= {
-    "polygamma": polygamma,
-    "logit": logit,
-    "multigammaln": mvlgamma,
-    "psi": FUNCTIONS["digamma"],
-    "expit": SINGLE["sigmoid"],
-    "softmax": softmax,
-    "log_softmax": log_softmax,
-    "logsumexp": logsumexp,
-    "round": round,
-    **{name: SINGLE[name] for name in ("erf", "erfc", "exp2", "expm1", "log1p")},
-}
+FUNCTIONS.update(
+    {
+        "polygamma": polygamma,
+        "logit": logit,
+        "multigammaln": mvlgamma,
+        "psi": FUNCTIONS["digamma"],
+        "expit": SINGLE["sigmoid"],
+        "softmax": softmax,
+        "log_softmax": log_softmax,
+        "logsumexp": logsumexp,
+        "round": round,
+        **{name: SINGLE[name] for name in ("erf", "erfc", "exp2", "expm1", "log1p")},
+    }
+)
 globals().update(FUNCTIONS)
 
 TOP: dict[str, Any] = {

@@ -251,10 +251,12 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     """
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     places = np.array(list(choose(range(input.numel()), r)), np.int64).reshape(-1, r)
-    return input[wrapped(places)] if r else narrow(input, 0, 0, 0)
+    if not r:
+        return narrow(input, 0, 0, 0)
+    return stack([input[wrapped(column.copy())] for column in places.T], 1)
 
 
-KRON = Row("kron", lambda x, y: np.kron(x, y), "ViewBackward0")
+KRON = Row("kron", lambda x, y: np.kron(x, y), "UnsafeViewBackward0")
 
 
 def kron(input: Tensor, other: Tensor) -> Tensor:

@@ -10,13 +10,11 @@ import numpy as np
 from pullback.tracer.primitives.elementwise import broadcast_scalar
 from pullback.tracer.primitives.elementwise import where as choose
 
-from .arithmetic import sub
 from .dtypes import here
 from .node import Row
-from .reductions import NORM, mean, norm, std, var
+from .reductions import NORM, STD, VAR, spread_of
 from .return_types import TYPES, Results, recorded, rows
-from .rows import on_lines, wrap_dim, wrap_dims
-from .shapes import unsqueeze
+from .rows import on_lines, same, wrap_dim, wrap_dims
 from .tensors import Tensor, record, wrapped
 
 
@@ -60,34 +58,59 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     return record(COUNT, (input,), (wrap_dims(dim, input.ndim),))
 
 
-def std_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
+def _both(name: str, spread: Row) -> tuple[Row, Row]:
+    grad_name = f"{name.title()}MeanBackward0"
+    return (
+        Row(f"{name}_mean", spread.apply, grad_name),
+        Row(f"{name}_mean", lambda x, d, c, k: np.mean(x, d, keepdims=k), grad_name),
+    )
+
+
+WITH_MEAN = {"std": _both("std", STD), "var": _both("var", VAR)}
+
+
+def _with_mean(name: str, *given: Any) -> tuple[Tensor, Tensor]:
+    spread, mean = (spread_of(row, *given) for row in WITH_MEAN[name])
+    return spread, mean
+
+
+def std_mean(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
     """The standard deviation and the mean.
 
     >>> torch.std_mean(torch.tensor([1.0, 3.0]))
     (tensor(1.4142), tensor(2.))
     """
-    return std(input, dim, **options), _mean_beside(input, dim, options)
+    return _with_mean("std", input, dim, unbiased, keepdim, correction)
 
 
-def var_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
+def var_mean(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
     """The variance and the mean.
 
     >>> torch.var_mean(torch.tensor([1.0, 3.0]))
     (tensor(2.), tensor(2.))
     """
-    return var(input, dim, **options), _mean_beside(input, dim, options)
-
-
-def _mean_beside(input: Tensor, dim: Any, options: dict[str, Any]) -> Tensor:
-    dims = None if isinstance(dim, bool) else dim
-    return mean(input, dims, options.get("keepdim", False))
+    return _with_mean("var", input, dim, unbiased, keepdim, correction)
 
 
 # -- quantiles -------------------------------------------------------------------------------
 
 
 def _quantile(x: Any, q: Any, dim: int | None, keepdim: bool, method: str, skip: bool) -> Any:
-    compute = np.nanquantile if skip else np.quantile
+    compute: Any = np.nanquantile if skip else np.quantile
     return compute(x, q, axis=dim, keepdims=keepdim, method=method)
 
 
@@ -172,7 +195,22 @@ def _weighted_cov(table: Any, weights: Any, relative: Any, correction: int) -> A
 
 
 COV = Row("cov", _cov, "SqueezeBackward0")
-CORRCOEF = Row("corrcoef", lambda x: np.corrcoef(x), "DivBackward0")
+
+
+def _corrcoef(x: Any) -> Any:
+    covariance = _cov(x, 1, False, False)
+    if not covariance.ndim:
+        return covariance / covariance
+    deviation = np.sqrt(np.diagonal(covariance))
+    scaled = covariance / deviation[:, None] / deviation[None, :]
+    return np.clip(scaled, -1.0, 1.0)
+
+
+CORRCOEF = Row(
+    "corrcoef",
+    _corrcoef,
+    lambda kinds: "ClampBackward1" if len(kinds[0].type.shape) > 1 else "DivBackward0",
+)
 
 
 def cov(
@@ -206,13 +244,31 @@ def corrcoef(input: Tensor) -> Tensor:
 # -- distances -------------------------------------------------------------------------------
 
 
+def _norm_of_rows(x: Any, p: float) -> Any:
+    return NORM.apply(x, p, (x.ndim - 1,), False)
+
+
+def _pdist(x: Any, p: float) -> Any:
+    first, second = np.triu_indices(x.shape[0], 1)
+    return _norm_of_rows(np.take(x, first, 0) - np.take(x, second, 0), p)
+
+
+DIST = Row("dist", lambda x, y, p: NORM.apply(x - y, p, None, False), "DistBackward0", same)
+CDIST = Row(
+    "cdist",
+    lambda x, y, p: _norm_of_rows(x[..., :, None, :] - y[..., None, :, :], p),
+    "CdistBackward0",
+)
+PDIST = Row("pdist", _pdist, "PdistBackward0")
+
+
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of the difference.
 
     >>> torch.dist(torch.tensor([3.0, 4.0]), torch.zeros(2))
     tensor(5.)
     """
-    return norm(sub(input, other), p)
+    return record(DIST, (input, other), (float(p),))
 
 
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
@@ -226,7 +282,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
             f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: "
             f"{x2.shape[-1]}{here()}"
         )
-    return norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
+    return record(CDIST, (x1, x2), (float(p),))
 
 
 def pdist(input: Tensor, p: float = 2) -> Tensor:
@@ -235,8 +291,7 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     >>> torch.pdist(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
     tensor([5.0000, 1.0000, 4.2426])
     """
-    first, second = np.triu_indices(input.shape[0], 1)
-    return norm(sub(input[wrapped(first)], input[wrapped(second)]), p, -1)
+    return record(PDIST, (input,), (float(p),))
 
 
 def _renorm(x: Any, p: float, dim: int, limit: float) -> Any:
@@ -274,7 +329,11 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     tensor([1, 0, 2])
     """
     values = input.value()
-    if values.ndim != 1 or values.dtype.kind == "f" or (values.size and values.min() < 0):
+    if values.dtype.kind == "f":
+        raise NotImplementedError(
+            f'"bincount_cpu" not implemented for {input.dtype.title!r}{here()}'
+        )
+    if values.ndim != 1 or (values.size and values.min() < 0):
         raise RuntimeError(f"bincount only supports 1-d non-negative integral inputs.{here()}")
     if weights is None:
         return wrapped(np.bincount(values, minlength=minlength).astype(np.int64))
@@ -325,7 +384,8 @@ def histogram(
     values = input.value().reshape(-1)
     edges: Any = bins.value() if isinstance(bins, Tensor) else bins
     if isinstance(edges, int):
-        low, high = _edges(values, *(range or (0, 0)), 0.5)
+        bounds = range or (0.0, 0.0)
+        low, high = _edges(values, bounds[0], bounds[1], 0.5)
         edges = np.linspace(low, high, edges + 1, dtype=values.dtype)
     weights = None if weight is None else weight.value().reshape(-1)
     counted, _ = np.histogram(values, edges, weights=weights, density=density)

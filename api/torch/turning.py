@@ -69,9 +69,10 @@ def adjoint(input: Tensor) -> Tensor:
 def _diag_embed(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     count = x.shape[-1] + abs(offset)
     here_, there = max(-offset, 0), max(offset, 0)
-    on = counted(x.shape[-1])[:, None] + there == counted(count)[None, :]
-    values = np.broadcast_to(x[..., :, None], (*x.shape, count))
-    rows = choose(np.broadcast_to(on, values.shape), values, broadcast_scalar(0, values))
+    on: Any = counted(x.shape[-1])[:, None] + there == counted(count)[None, :]
+    values: Any = np.broadcast_to(x[..., :, None], (*x.shape, count))
+    on = np.broadcast_to(on, values.shape)
+    rows: Any = choose(on, values, broadcast_scalar(0, values))
     rest = count - x.shape[-1] - here_
     padded = np.pad(rows, (*((0, 0),) * (x.ndim - 1), (here_, rest), (0, 0)))
     return np.moveaxis(padded, (-2, -1), (dim1, dim2))
@@ -209,12 +210,13 @@ def _replaced(x: Any, part: Any, where: tuple[Any, ...]) -> Any:
 
 
 def _diagonal_replaced(x: Any, part: Any, offset: int, dim1: int, dim2: int) -> Any:
-    moved = np.moveaxis(x, (dim1, dim2), (-2, -1))
+    moved: Any = np.moveaxis(x, (dim1, dim2), (-2, -1))
     count = part.shape[-1]
     rows = counted(count) + max(-offset, 0)
     made = Tracer(moved.node)
     made[(..., rows, rows + offset)] = part
-    return np.moveaxis(Tracer(made.node), (-2, -1), (dim1, dim2))
+    result: Any = Tracer(made.node)
+    return np.moveaxis(result, (-2, -1), (dim1, dim2))
 
 
 SELECT_SCATTER = Row("select_scatter", _replaced, "SelectScatterBackward0", like_first)

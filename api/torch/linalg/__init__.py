@@ -76,7 +76,7 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
             [1, 2, 4],
             [1, 3, 9]])
     """
-    return _vander(x, N, increasing=True)
+    return _vander(x if x.ndim else x.reshape(1), N, increasing=True)
 
 
 __all__ = [

@@ -18,9 +18,17 @@ def _matrix_norm(x: Any, order: Any, dims: tuple[int, int], keepdim: bool) -> An
     return np.linalg.norm(x, order, dims, keepdims=keepdim)
 
 
-MATRIX_NORM = Row("matrix_norm", _matrix_norm, "LinalgVectorNormBackward0")
+def _matrix_norm_name(kinds: Any, order: Any, *rest: Any) -> str:
+    return "SumBackward1" if order == "nuc" else "AmaxBackward0" if order > 0 else "AminBackward0"
+
+
+MATRIX_NORM = Row("matrix_norm", _matrix_norm, _matrix_norm_name)
 RANK = Row("matrix_rank", lambda x, rtol, h: np.linalg.matrix_rank(x, hermitian=h, rtol=rtol), None)
-COND = Row("cond", lambda x, p: np.linalg.cond(x, p), "SqueezeBackward1")
+COND = Row(
+    "cond",
+    lambda x, p: np.linalg.cond(x, p),
+    lambda kinds, p: "SqueezeBackward1" if p in (None, 2, -2) else "NanToNumBackward0",
+)
 
 
 def _converted(x: Tensor, dtype: Any) -> Tensor:
@@ -53,12 +61,12 @@ def matrix_norm(
     >>> torch.linalg.matrix_norm(torch.tensor([[3.0, 0.0], [0.0, 4.0]]), 2)
     tensor(4.)
     """
-    A = _converted(A, dtype)
-    matrix("matrix_norm", A)
-    dims = tuple(wrap_dim(d, A.ndim) for d in dim)
+    x = _converted(A, dtype)
+    matrix("matrix_norm", x)
+    dims = tuple(wrap_dim(d, x.ndim) for d in dim)
     if ord == "fro":
-        return record(NORM, (A,), (2.0, dims, keepdim))
-    return record(MATRIX_NORM, (A,), (ord, dims, keepdim))
+        return record(NORM, (x,), (2.0, dims, keepdim))
+    return record(MATRIX_NORM, (x,), (ord, dims, keepdim))
 
 
 def norm(
@@ -69,20 +77,20 @@ def norm(
     >>> torch.linalg.norm(torch.tensor([3.0, 4.0]))
     tensor(5.)
     """
-    A = _converted(A, dtype)
-    dims = wrap_dims(dim, A.ndim)
+    x = _converted(A, dtype)
+    dims = wrap_dims(dim, x.ndim)
     if ord is None:
-        return record(NORM, (A,), (2.0, dims, keepdim))
+        return record(NORM, (x,), (2.0, dims, keepdim))
     if dims is None:
-        dims = tuple(range(A.ndim))
+        dims = tuple(range(x.ndim))
     if len(dims) == 2:
-        return matrix_norm(A, ord, dims, keepdim)
+        return matrix_norm(x, ord, dims, keepdim)
     if len(dims) > 2:
         raise RuntimeError(
             f"linalg.norm: If dim is not specified but ord is, the input must be 1D "
-            f"or 2D. Got {A.ndim}D.{here()}"
+            f"or 2D. Got {x.ndim}D.{here()}"
         )
-    return record(NORM, (A,), (float(ord), dims, keepdim))
+    return record(NORM, (x,), (float(ord), dims, keepdim))
 
 
 def matrix_rank(

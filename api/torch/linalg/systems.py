@@ -17,9 +17,13 @@ from ..tensors import Tensor, record, wrapped
 from .checks import matrix, square
 
 DET = Row("det", lambda x: np.linalg.det(x), "LinalgDetBackward0")
-SLOGDET = rows("slogdet", lambda x: np.linalg.slogdet(x), (None, "LinalgSlogdetBackward0"))
+SLOGDET = rows("slogdet", lambda x: np.linalg.slogdet(x), ("LinalgSlogdetBackward0",) * 2)
 INV = Row("inv", lambda x: np.linalg.inv(x), "LinalgInvExBackward0")
-POWER = Row("matrix_power", lambda x, n: np.linalg.matrix_power(x, n), "LinalgInvExBackward0")
+POWER = Row(
+    "matrix_power",
+    lambda x, n: np.linalg.matrix_power(x, n),
+    lambda kinds, n: {1: "CloneBackward0", -1: "LinalgInvExBackward0"}.get(n, "MmBackward0"),
+)
 EXP = Row("matrix_exp", lambda x: matrix_functions.expm(x), "LinalgMatrixExpBackward0")
 
 
@@ -29,7 +33,7 @@ def _logdet(x: Any) -> Any:
     return log + np.log(sign)
 
 
-LOGDET = Row("logdet", _logdet, "LogdetBackward0")
+LOGDET = Row("logdet", _logdet, "WhereBackward0")
 
 
 def det(A: Tensor) -> Tensor:
@@ -162,7 +166,8 @@ def _triangular(a: Any, b: Any, lower: bool, left: bool, unit: bool) -> Any:
     if not left:
         made = _triangular(_swapped(a), _swapped(b), not lower, True, unit)
         return _swapped(made)
-    return traced.solve_triangular(*_batched(a, b), lower=lower, unit_diagonal=unit)
+    wide, columns = _batched(a, b)
+    return traced.solve_triangular(wide, columns, lower=lower, unit_diagonal=unit)
 
 
 def _cholesky_solve(b: Any, factor: Any, upper: bool) -> Any:
