@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from pullback.tracer.primitives.elementwise import broadcast_scalar
+from pullback.tracer.primitives.elementwise import where as choose
 
 from .dtypes import here
 from .node import Row
@@ -16,43 +17,48 @@ from .rows import counted, on_lines, wrap_dim
 from .tensors import Tensor, record
 
 
-def _last_greatest(x: Any, dim: int, sign: int) -> Any:
-    """The place of the extreme up to each element, the last of equal ones; NaN counts as one."""
-    lines = np.moveaxis(x, dim, -1)
-    count = lines.shape[-1]
-    a, b = lines[..., None, :], lines[..., :, None]
-    beaten = (a > b) if sign > 0 else (a < b)
-    known: Any = None
-    if x.dtype.kind == "f":
-        known = ~np.isnan(b)
-        beaten = (beaten | np.isnan(a)) & known
-    # Element j is the extreme up to i if j <= i and nothing up to i beats it.
-    number = counted(count)
-    earlier = number[:, None] >= number[None, :]
-    losing = np.any(earlier[:, None, :] & beaten[..., None, :, :], -1)
-    standing = ~losing & earlier
-    places = count - 1 - np.argmax(np.flip(standing, -1), -1)
-    places = np.moveaxis(places, -1, dim)
+def doubling(lines: Any, combine: Callable[[Any, Any], Any]) -> Any:
+    """Each element of the last axis combined with all before it.
+
+    What is combined reaches twice as far with each step, so there are few steps, and each joins
+    values of like size.
+    """
+    step = 1
+    while step < lines.shape[-1]:
+        joined = combine(lines[..., :-step], lines[..., step:])
+        lines = np.concatenate([lines[..., :step], joined], -1)
+        step *= 2
+    return lines
+
+
+def _places(lines: Any, later: Callable[[Any, Any], Any]) -> Any:
+    """The place of the extreme up to each element, the last of equal ones."""
+
+    def combine(before: Any, after: Any) -> Any:
+        a, b = (np.take_along_axis(lines, places, -1) for places in (before, after))
+        kept = later(a, b)
+        kept = kept | np.isnan(b) if lines.dtype.kind == "f" else kept
+        return choose(kept, after, before)
+
+    places: Any = np.broadcast_to(counted(lines.shape[-1]), lines.shape)
+    return doubling(places, combine)
+
+
+def _extremes(x: Any, dim: int, later: Callable[[Any, Any], Any]) -> Any:
+    places = np.moveaxis(_places(np.moveaxis(x, dim, -1), later), -1, dim)
     return np.take_along_axis(x, places, dim), places
 
 
 def _cummax(x: Any, dim: int) -> Any:
-    return _last_greatest(x, dim, 1)
+    return _extremes(x, dim, np.less_equal)
 
 
 def _cummin(x: Any, dim: int) -> Any:
-    return _last_greatest(x, dim, -1)
+    return _extremes(x, dim, np.greater_equal)
 
 
 def _logcumsumexp(x: Any, dim: int) -> Any:
-    """By sums of pairs at growing distances, so that no shift loses small terms."""
-    lines = np.moveaxis(x, dim, -1)
-    step = 1
-    while step < lines.shape[-1]:
-        joined = np.logaddexp(lines[..., step:], lines[..., :-step])
-        lines = np.concatenate([lines[..., :step], joined], -1)
-        step *= 2
-    return np.moveaxis(lines, -1, dim)
+    return np.moveaxis(doubling(np.moveaxis(x, dim, -1), np.logaddexp), -1, dim)
 
 
 CUMPROD = Row("cumprod", on_lines(lambda x, d: np.cumprod(x, d)), "CumprodBackward0")

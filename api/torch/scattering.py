@@ -99,6 +99,8 @@ def _reduced(x: Any, index: Any, values: Any, how: str, include: bool) -> Any:
     sent = index[..., None, :] == number[:, None]
     spread: Any = np.broadcast_to(values[..., None, :], sent.shape)
     lines: Any = choose(sent, spread, broadcast_scalar(_neutral(how, x.dtype), spread))
+    if how == "prod" and include:
+        return x * np.prod(lines, -1).astype(x.dtype)
     if include:
         lines = np.concatenate([x[..., None], lines], -1)
     combine: Any = {"prod": np.prod, "amax": np.max, "amin": np.min}[how]

@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from pullback.tracer.primitives.elementwise import broadcast_scalar
+from pullback.tracer.primitives.elementwise import where as choose
+
 from .dtypes import here
 from .node import Row
 from .return_types import Results, recorded, rows
-from .rows import on_lines, wrap_dim
+from .rows import counted, on_lines, wrap_dim
+from .running import doubling
 from .tensors import Tensor, record
 
 
@@ -70,14 +74,18 @@ def _nanmedian(x: Any, dim: int, keepdim: bool) -> Any:
 
 
 def _mode(x: Any, dim: int, keepdim: bool) -> Any:
-    """The most frequent value, the least of such, at its last place."""
-    moved = np.moveaxis(x, dim, -1)
-    equal = moved[..., :, None] == moved[..., None, :]
-    count = np.sum(equal, -1)
-    most = count == np.max(count, -1, keepdims=True)
-    before = moved[..., None, :] < moved[..., :, None]
-    least = most & ~np.any(before & most[..., None, :], -1)
-    place = x.shape[dim] - 1 - np.argmax(np.flip(least, -1), -1, keepdims=True)
+    """The most frequent value, the least of such, at its last place.
+
+    In the order, an element ends the longest stretch of equal ones that is found first.
+    """
+    order = np.moveaxis(_order(x, dim, False), dim, -1)
+    lines = np.take_along_axis(np.moveaxis(x, dim, -1), order, -1)
+    number: Any = np.broadcast_to(counted(lines.shape[-1]), lines.shape)
+    changed: Any = lines[..., 1:] != lines[..., :-1]
+    starts = choose(changed, number[..., 1:], broadcast_scalar(0, number[..., 1:]))
+    start = doubling(np.concatenate([number[..., :1], starts], -1), np.maximum)
+    longest = np.argmax(number - start, -1, keepdims=True)
+    place = np.take_along_axis(order, longest, -1)
     return _picked(x, np.moveaxis(place, -1, dim), dim, keepdim)
 
 
