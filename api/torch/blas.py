@@ -108,8 +108,8 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Products summed along a dimension, all others broadcast.
 
-    >>> torch.linalg.vecdot(torch.tensor([1, 2]), torch.tensor([3, 4]))
-
+    >>> torch.linalg.vecdot(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    tensor(11.)
     """
     return record(VECDOT, (x, y), (wrap_dim(dim, max(x.ndim, y.ndim)),))
 

@@ -71,6 +71,7 @@ ONLY_FUNCTIONS: dict[Any, str] = {
     sorting: "searchsorted bucketize",
     running: "trapezoid cumulative_trapezoid gradient vander",
     statistics: "std_mean var_mean cdist pdist",
+    reductions: "frobenius_norm nuclear_norm",
     stacking: "atleast_1d atleast_2d atleast_3d column_stack dstack broadcast_tensors "
     "broadcast_shapes block_diag cartesian_prod combinations",
     turning: "tril_indices triu_indices",
@@ -188,6 +189,7 @@ MORE: dict[str, Any] = {
     "expand_as": _like(shapes.expand),
     "view_as": _like(shapes.view),
     "reshape_as": _like(shapes.reshape),
+    "fill_diagonal_": turning.fill_diagonal_,
     "new_zeros": _new(creation.zeros),
     "new_ones": _new(creation.ones),
     "new_full": _new(creation.full),
@@ -216,7 +218,16 @@ def functions() -> dict[str, Callable[..., Any]]:
     found = {**methods(), "polygamma": special.polygamma}
     for module, names in ONLY_FUNCTIONS.items():
         found.update({name: getattr(module, name) for name in names.split()})
+    found.update({name: _written(name) for name in WRITTEN.split()})
     return {name: _flexible(f) for name, f in _with_aliases(found).items()}
+
+
+def _written(name: str) -> Callable[..., Any]:
+    """The function that writes in place of its argument, by the name of the one that does not."""
+    plain = pointwise.FUNCTIONS[name[:-1]]
+    function = inplace.in_place(plain, name)
+    function.__doc__ = (plain.__doc__ or "").replace(f"torch.{plain.__name__}(", f"torch.{name}(")
+    return function
 
 
 def _flexible(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -241,6 +252,14 @@ def methods() -> dict[str, Callable[..., Any]]:
 def _with_aliases(found: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     return {**found, **{alias: found[name] for alias, name in ALIASES.items() if name in found}}
 
+
+WRITTEN = """
+    abs_ acos_ acosh_ asin_ asinh_ atan_ atanh_ ceil_ cos_ cosh_ deg2rad_ erf_ erfc_ exp2_ exp_
+    expm1_ fix_ floor_ frac_ log10_ log1p_ log2_ log_ neg_ negative_ rad2deg_ reciprocal_ relu_
+    rsqrt_ sigmoid_ sin_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ arccos_ arccosh_ arcsin_ arcsinh_
+    arctan_ arctanh_
+"""
+"""Functions of one tensor that write in its place."""
 
 IN_PLACE = """
     copysign nextafter heaviside ldexp gcd lcm float_power bitwise_left_shift bitwise_right_shift

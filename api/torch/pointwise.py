@@ -162,7 +162,7 @@ UNARY = (
         None,
         "Whether it is infinite and positive",
         "tensor([False,  True])",
-        "[1.0, float('inf')]",
+        "[1.0, torch.inf]",
         same,
     ),
     Unary(
@@ -171,7 +171,7 @@ UNARY = (
         None,
         "Whether it is infinite and negative",
         "tensor([False,  True])",
-        "[1.0, float('-inf')]",
+        "[1.0, -torch.inf]",
         same,
     ),
     Unary(
@@ -267,7 +267,7 @@ UNARY = (
         None,
         "Whether it is not a number",
         "tensor([False,  True])",
-        "[1.0, float('nan')]",
+        "[1.0, torch.nan]",
         same,
     ),
     Unary(
@@ -276,7 +276,7 @@ UNARY = (
         None,
         "Whether it is infinite",
         "tensor([False,  True])",
-        "[1.0, float('inf')]",
+        "[1.0, torch.inf]",
         same,
     ),
     Unary(
@@ -285,7 +285,7 @@ UNARY = (
         None,
         "Whether it is a finite number",
         "tensor([ True, False])",
-        "[1.0, float('inf')]",
+        "[1.0, torch.inf]",
         same,
     ),
     Unary(

@@ -314,6 +314,24 @@ def norm(
     return record(NORM, (input,), (order, _axes(input, dim), keepdim))
 
 
+def frobenius_norm(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The root of the sum of squares.
+
+    >>> torch.frobenius_norm(torch.tensor([3.0, 4.0]), 0)
+    tensor(5.)
+    """
+    return norm(input, 2, dim, keepdim)
+
+
+def nuclear_norm(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The sum of the singular values of matrices.
+
+    >>> torch.nuclear_norm(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    tensor(7.)
+    """
+    return norm(input, "nuc", dim, keepdim)
+
+
 # -- soft maxima -----------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,15 @@ from pullback.tracer.primitives.elementwise import broadcast_scalar
 from pullback.tracer.primitives.elementwise import where as choose
 from pullback.tracer.trace import Tracer
 
+from .creation import full
 from .dtypes import as_numpy, here
 from .node import Row
 from .reductions import SUM
 from .rows import counted, like_first, wrap_dim
+from .scattering import put
 from .shapes import flip, reshape, transpose
 from .tensors import Tensor, record, wrapped
+from .writing import assign, check_writable
 
 ROT90 = Row("rot90", lambda x, k, dims: np.rot90(x, k, dims), "Rot90Backward0")
 
@@ -102,6 +106,23 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
             [0, 2]])
     """
     return diag_embed(reshape(input, -1), offset)
+
+
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """One value along the main diagonal, in place; tall matrices may start again (``wrap``)."""
+    check_writable(self)
+    if self.ndim < 2:
+        raise RuntimeError(f"dimensions must larger than 1{here()}")
+    extents = tuple(self.shape)
+    if len(extents) > 2 and len(set(extents)) > 1:
+        raise RuntimeError(f"all dimensions of input must be of equal length{here()}")
+    columns = extents[-1]
+    end = self.numel() if wrap or extents[0] <= columns else columns * columns
+    step = sum(math.prod(extents[i + 1 :]) for i in range(len(extents)))
+    places = np.arange(0, end, step)
+    return assign(
+        self, put(self, wrapped(places), full((len(places),), fill_value, dtype=self.dtype))
+    )
 
 
 def tril_indices(
