@@ -97,9 +97,9 @@ def _is_overlooked(thing: Any) -> bool:
     """Callables that are no functions, and functions that a table has made."""
     if inspect.isclass(thing):
         return False
-    function = inspect.unwrap(thing)
-    if not inspect.isroutine(function):
+    if not inspect.isroutine(thing):
         return True
+    function = inspect.unwrap(thing)
     if not _is_ours(function):
         return False
     home = vars(importlib.import_module(function.__module__))
