@@ -72,7 +72,9 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
     return wrapped(np.asarray(drawn).astype(trials.dtype))
 
 
-def randint_like(input: Tensor, low: int, high: Any = None, *, dtype: Any = None) -> Tensor:
+def randint_like(
+    input: Tensor, low: int, high: Any = None, *, dtype: Any = None, device: Any = None
+) -> Tensor:
     """Whole numbers from ``low`` (0) to before ``high`` in the shape and dtype of a tensor.
 
     >>> torch.randint_like(torch.ones(2), 1)

@@ -206,7 +206,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     >>> torch.masked_select(torch.tensor([1, 2]), torch.tensor([False, True]))
     tensor([2])
     """
-    shape = np.broadcast_shapes(input.shape, mask.shape)
+    shape = np.broadcast_shapes(input.shape, mask.shape, () if input.ndim or mask.ndim else (1,))
     return record(MASKED_SELECT, (input.expand(shape), *positions(mask.expand(shape))))
 
 

@@ -342,12 +342,16 @@ def _shift(x: Any, dims: Any) -> Any:
 
 
 def _softmax(x: Any, dim: int) -> Any:
+    if not x.size:
+        return +x
     raised = np.exp(x - _shift(x, dim))
     return raised / np.sum(raised, dim, keepdims=True)
 
 
 def log_softmax_of(x: Any, dim: int) -> Any:
     """The logarithm of the softmax of a tracer."""
+    if not x.size:
+        return +x
     moved = x - _shift(x, dim)
     return moved - np.log(np.sum(np.exp(moved), dim, keepdims=True))
 

@@ -126,7 +126,8 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     >>> torch.transpose(torch.ones(2, 3), 0, 1).shape
     torch.Size([3, 2])
     """
-    return view_of(input, SWAP, (wrap_dim(dim0, input.ndim), wrap_dim(dim1, input.ndim)))
+    axes = (wrap_dim(dim0, input.ndim), wrap_dim(dim1, input.ndim))
+    return view_of(input, SWAP, axes) if input.ndim else view_of(input, T)
 
 
 def permute(input: Tensor, *dims: Any) -> Tensor:
@@ -258,7 +259,7 @@ def flip(input: Tensor, dims: Any) -> Tensor:
     >>> torch.flip(torch.tensor([1, 2, 3]), (0,))
     tensor([3, 2, 1])
     """
-    return record(FLIP, (input,), (wrap_dims(dims, input.ndim),))
+    return record(FLIP, (input,), (wrap_dims(dims, input.ndim) or (),))
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:

@@ -199,8 +199,8 @@ COV = Row("cov", _cov, "SqueezeBackward0")
 
 def _corrcoef(x: Any) -> Any:
     covariance = _cov(x, 1, False, False)
-    if not covariance.ndim:
-        return covariance / covariance
+    if x.ndim < 2 or x.shape[0] == 1:
+        return np.reshape(covariance / covariance, ())
     deviation = np.sqrt(np.diagonal(covariance))
     scaled = covariance / deviation[:, None] / deviation[None, :]
     return np.clip(scaled, -1.0, 1.0)

@@ -15,6 +15,7 @@ from ..node import Row
 from ..return_types import TYPES, Results, recorded, rows
 from ..tensors import Tensor, record, wrapped
 from .checks import matrix, square
+from .decompositions import svdvals
 
 DET = Row("det", lambda x: np.linalg.det(x), "LinalgDetBackward0")
 SLOGDET = rows("slogdet", lambda x: np.linalg.slogdet(x), ("LinalgSlogdetBackward0",) * 2)
@@ -318,10 +319,12 @@ def lstsq(
     solution = record(LSTSQ, (A, B), (vector,))
     tall = A.shape[-2] > A.shape[-1]
     none = wrapped(np.zeros(0, A.dtype.numpy))
-    rest = record(RESIDUALS, (A, B), (vector,)) if tall and not vector else none
+    told = tall and not vector and driver != "gelsy"
+    rest = record(RESIDUALS, (A, B), (vector,)) if told else none
+    values = svdvals(A).detach() if driver in ("gelsd", "gelss") else none
     rank = wrapped(np.asarray(np.linalg.matrix_rank(A.value()), np.int64))
     rank = rank if driver != "gels" else wrapped(np.zeros(0, np.int64))
-    return TYPES["linalg_lstsq"]((solution, rest, rank, none))
+    return TYPES["linalg_lstsq"]((solution, rest, rank, values))
 
 
 # -- tensors as matrices ---------------------------------------------------------------------
