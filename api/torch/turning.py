@@ -113,7 +113,7 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     check_writable(self)
     if self.ndim < 2:
         raise RuntimeError(f"dimensions must larger than 1{here()}")
-    extents: tuple[int, ...] = tuple(self.shape)
+    extents = list(self.shape)
     if len(extents) > 2 and len(set(extents)) > 1:
         raise RuntimeError(f"all dimensions of input must be of equal length{here()}")
     columns = extents[-1]
