@@ -37,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the files in tests/golden anew; review the difference",
     )
+    parser.addoption(
+        "--samples",
+        type=int,
+        default=1,
+        help="how many of PyTorch's samples to run of each operation",
+    )
 
 
 @pytest.fixture

@@ -87,10 +87,23 @@ def examples(module: ModuleType) -> list[doctest.DocTest]:
     finder = doctest.DocTestFinder()
     found = finder.find(module, module.__name__, extraglobs=names)
     for name, thing in public_objects(module).items():
-        if not inspect.isroutine(thing) and not inspect.isclass(thing):
+        if _is_overlooked(thing):
             label = f"{module.__name__}.{name}"
             found += finder.find(thing, label, module=False, globs={**vars(module), **names})
     return found
+
+
+def _is_overlooked(thing: Any) -> bool:
+    """Callables that are no functions, and functions that a table has made."""
+    if inspect.isclass(thing):
+        return False
+    if not inspect.isroutine(thing):
+        return True
+    function = inspect.unwrap(thing)
+    if not _is_ours(function):
+        return False
+    home = vars(importlib.import_module(function.__module__))
+    return home.get(function.__name__) is not function
 
 
 @pytest.mark.parametrize("name", MODULES)

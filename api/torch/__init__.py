@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, methods, nn, optim
+from . import autograd, fft, linalg, methods, nn, optim, return_types, special
 from .compute import counts
 from .creation import (
     arange,
@@ -63,7 +63,6 @@ from .dtypes import (
 from .dtypes import bool_ as bool
 from .exchange import asarray, from_dlpack, frombuffer
 from .files import load, save
-from .joining import cat, hstack, stack, vstack
 from .layouts import (
     channels_last,
     contiguous_format,
@@ -81,14 +80,11 @@ from .modes import (
     set_grad_enabled,
 )
 from .printing import set_printoptions
-from .products import einsum, tensordot
 from .random import (
     Generator,
-    bernoulli,
     get_rng_state,
     initial_seed,
     manual_seed,
-    normal,
     rand,
     rand_like,
     randint,
@@ -114,7 +110,6 @@ long = int64
 inf = float32.numpy.type("inf").item()
 nan = float32.numpy.type("nan").item()
 pi = 3.141592653589793
-concat = concatenate = cat
 
 _functions = sorted(methods.functions())
 globals().update(methods.functions())
@@ -153,27 +148,23 @@ __all__ = [
     "as_tensor",
     "asarray",
     "autograd",
-    "bernoulli",
     "bfloat16",
     "bool",
-    "cat",
     "cdouble",
     "cfloat",
     "channels_last",
     "complex64",
     "complex128",
-    "concat",
-    "concatenate",
     "contiguous_format",
     "counts",
     "device",
     "double",
     "dtype",
-    "einsum",
     "empty",
     "empty_like",
     "enable_grad",
     "eye",
+    "fft",
     "float",
     "float16",
     "float32",
@@ -186,7 +177,6 @@ __all__ = [
     "get_default_dtype",
     "get_rng_state",
     "half",
-    "hstack",
     "inf",
     "inference_mode",
     "initial_seed",
@@ -199,6 +189,7 @@ __all__ = [
     "is_inference_mode_enabled",
     "is_tensor",
     "layout",
+    "linalg",
     "linspace",
     "load",
     "logspace",
@@ -209,7 +200,6 @@ __all__ = [
     "nan",
     "nn",
     "no_grad",
-    "normal",
     "numel",
     "ones",
     "ones_like",
@@ -222,6 +212,7 @@ __all__ = [
     "randn",
     "randn_like",
     "randperm",
+    "return_types",
     "save",
     "seed",
     "set_default_dtype",
@@ -229,15 +220,13 @@ __all__ = [
     "set_printoptions",
     "set_rng_state",
     "short",
-    "stack",
+    "special",
     "strided",
     "tensor",
-    "tensordot",
     "uint8",
     "uint16",
     "uint32",
     "uint64",
-    "vstack",
     "zeros",
     "zeros_like",
 ]

@@ -23,7 +23,7 @@ class Binary:
 
     name: str
     apply: Callable[..., Any]
-    grad_name: str | None
+    grad_name: str | Callable[..., str] | None
     what: str
     gives: str
     given: str = "torch.tensor([1.0, 2.0]), torch.tensor([2.0, 2.0])"
@@ -152,8 +152,9 @@ DIV_TRUNC = Row("div", lambda x, y: np.trunc(x / y), "DivBackward2", same)
 DIV_FLOOR = Row("div", np.floor_divide, "DivBackward2", same)
 
 
-def _function(binary: Binary) -> Callable[..., Tensor]:
-    row = ROWS[binary.name]
+def binary_function(binary: Binary, module: str = "torch") -> Callable[..., Tensor]:
+    """The function of a row of a table."""
+    row = ROWS.get(binary.name) or Row(binary.name, binary.apply, binary.grad_name, binary.promote)
 
     def function(input: Any, other: Any) -> Tensor:
         return of_node(new_node(row, (operand(input), operand(other))))
@@ -161,12 +162,12 @@ def _function(binary: Binary) -> Callable[..., Tensor]:
     function.__name__ = function.__qualname__ = binary.name
     function.__doc__ = (
         f"{binary.what}, element by element.\n\n"
-        f">>> torch.{binary.name}({binary.given})\n{binary.gives}\n"
+        f">>> {module}.{binary.name}({binary.given})\n{binary.gives}\n"
     )
     return function
 
 
-FUNCTIONS = {b.name: _function(b) for b in BINARY if b.name != "pow"}
+FUNCTIONS = {b.name: binary_function(b) for b in BINARY if b.name != "pow"}
 
 
 def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:

@@ -202,7 +202,13 @@ empty_like = _like("empty", empty, ".shape\ntorch.Size([2])")
 
 
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`full` in the shape and dtype of a tensor.
 
@@ -272,14 +278,23 @@ def linspace(
 
 
 def logspace(
-    start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Powers of a base, their exponents at equal distances.
 
     >>> torch.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    return wrapped(np.logspace(start, end, steps, base=base).astype(as_numpy(dtype)))
+    powers = np.logspace(float(start), float(end), steps, base=base).astype(as_numpy(dtype))
+    return wrapped(powers, requires_grad)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

@@ -25,7 +25,9 @@ class GradFn:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The backward nodes of the operands; None where no derivative goes."""
-        return tuple((backward_node(x), 0) for x in self._node.operands)
+        return tuple(
+            (backward_node(x), 0) for x in self._node.operands[: len(self._node.info.operands)]
+        )
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -89,19 +89,28 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
             [2]])
     """
     if as_tuple:
-        return tuple(wrapped(x) for x in np.nonzero(input.value()))
-    return wrapped(np.argwhere(input.value()))
+        return tuple(wrapped(x) for x in np.nonzero(np.atleast_1d(input.value())))
+    return wrapped(
+        np.argwhere(input.value()).reshape(-1 if input.ndim else int(bool(input)), input.ndim)
+    )
 
 
 def _along(x: Any, places: Any, dim: int) -> Any:
+    if not x.ndim:
+        return np.reshape(np.reshape(x, 1)[np.reshape(places, -1)], places.shape)
     covered = [slice(None) if a == dim else slice(n) for a, n in enumerate(places.shape)]
     return np.take_along_axis(x[tuple(covered)], places, dim)
+
+
+def _selected(x: Any, places: Any, dim: int) -> Any:
+    places = np.reshape(places, -1)
+    return np.take(x, places, dim) if x.ndim else np.reshape(np.reshape(x, 1)[places], ())
 
 
 TAKE_ALONG = Row("gather", _along, "GatherBackward0")
 TAKE = Row("take", lambda x, i: np.reshape(x, -1)[i], "TakeBackward0")
 MASKED_SELECT = Row("masked_select", lambda x, *i: x[i], "MaskedSelectBackward0")
-SELECT = Row("index_select", lambda x, i, d: np.take(x, i, d), "IndexSelectBackward0")
+SELECT = Row("index_select", _selected, "IndexSelectBackward0")
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -129,7 +138,8 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     >>> torch.masked_select(torch.tensor([1, 2]), torch.tensor([False, True]))
     tensor([2])
     """
-    return record(MASKED_SELECT, (input, *positions(mask.expand(input.shape))))
+    shape = np.broadcast_shapes(input.shape, mask.shape, () if input.ndim or mask.ndim else (1,))
+    return record(MASKED_SELECT, (input.expand(shape), *positions(mask.expand(shape))))
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ OPERATORS = {
 }
 
 
-def _overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
+def overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
     """New values that do not depend on the old ones."""
     before = self.node
     if before.tracked or memory.is_apart(self):
@@ -76,14 +76,14 @@ def _overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
 
 def _fill(self: Tensor, value: Any) -> Tensor:
     type = self.node.info.kind.type
-    return _overwrite(self, np.full(type.shape, value, type.dtype))
+    return overwrite(self, np.full(type.shape, value, type.dtype))
 
 
 def zero_(self: Tensor) -> Tensor:
     """Zeros everywhere, in place."""
     check_writable(self)
     type = self.node.info.kind.type
-    return _overwrite(self, np.zeros(type.shape, type.dtype))
+    return overwrite(self, np.zeros(type.shape, type.dtype))
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
@@ -104,14 +104,14 @@ def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = N
     """Normally distributed numbers, in place."""
     check_writable(self)
     drawn = random.source(generator).standard_normal(self.shape)
-    return _overwrite(self, (mean + std * drawn).astype(self.dtype.numpy))
+    return overwrite(self, (mean + std * drawn).astype(self.dtype.numpy))
 
 
 def uniform_(self: Tensor, a: float = 0, b: float = 1, *, generator: Any = None) -> Tensor:
     """Numbers spread evenly over an interval, in place."""
     check_writable(self)
     drawn = random.source(generator).random(self.shape)
-    return _overwrite(self, (a + (b - a) * drawn).astype(self.dtype.numpy))
+    return overwrite(self, (a + (b - a) * drawn).astype(self.dtype.numpy))
 
 
 METHODS.update({f.__name__: f for f in (zero_, fill_, copy_, normal_, uniform_)})

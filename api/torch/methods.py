@@ -7,22 +7,38 @@ from typing import Any
 
 from . import (
     arithmetic,
+    blas,
+    calling,
     complexes,
+    copies,
     creation,
+    draws,
     exchange,
+    found,
     indexing,
     inplace,
     joining,
     operators,
+    pairs,
     pointwise,
     products,
     random,
     reductions,
+    running,
+    scattering,
     shapes,
+    sorting,
+    special,
+    stacking,
+    statistics,
     storage,
+    turning,
     typed_methods,
+    typeinfo,
+    windows,
 )
 from .dtypes import bool_, float32, float64, int32, int64
+from .linalg import decompositions, systems, triangular
 from .tensors import Tensor
 
 NAMES: dict[Any, str] = {
@@ -35,8 +51,56 @@ NAMES: dict[Any, str] = {
     joining: "split chunk unbind narrow select",
     products: "matmul mm mv dot bmm outer addmm",
     indexing: "nonzero gather index_select masked_select take",
+    pairs: "rsub clamp_min clamp_max",
+    sorting: "sort argsort msort topk kthvalue median nanmedian mode",
+    running: "cumprod cummax cummin logcumsumexp diff",
+    statistics: "aminmax nanmean count_nonzero quantile nanquantile cov corrcoef dist renorm "
+    "bincount histc histogram",
+    scattering: "scatter scatter_add scatter_reduce index_copy index_add index_fill index_reduce "
+    "put index_put masked_scatter take_along_dim repeat_interleave",
+    stacking: "tensor_split hsplit vsplit dsplit split_with_sizes kron",
+    turning: "rot90 fliplr flipud adjoint diag_embed diagflat as_strided select_scatter "
+    "slice_scatter diagonal_scatter",
+    found: "unique unique_consecutive argwhere nonzero_static",
+    blas: "addmv addr baddbmm addbmm inner vdot cross",
+    systems: "det slogdet logdet matrix_power matrix_exp pinverse cholesky_solve cholesky_inverse "
+    "triangular_solve",
+    draws: "multinomial",
+    typeinfo: "is_floating_point is_complex is_signed is_nonzero is_same_size",
 }
 """Functions that are methods, too, by the module that has them."""
+
+ONLY_FUNCTIONS: dict[Any, str] = {
+    pairs: "isin",
+    sorting: "searchsorted bucketize",
+    running: "trapezoid cumulative_trapezoid gradient vander",
+    statistics: "std_mean var_mean cdist pdist",
+    reductions: "frobenius_norm nuclear_norm",
+    stacking: "atleast_1d atleast_2d atleast_3d column_stack dstack broadcast_tensors "
+    "broadcast_shapes block_diag cartesian_prod combinations",
+    turning: "tril_indices triu_indices",
+    found: "unravel_index",
+    blas: "chain_matmul",
+    triangular: "lu_unpack",
+    draws: "poisson binomial randint_like",
+    copies: "scalar_tensor",
+    random: "normal bernoulli",
+    joining: "cat stack hstack vstack",
+    products: "einsum tensordot",
+    typeinfo: "result_type promote_types can_cast finfo iinfo",
+    windows: "hann_window hamming_window blackman_window bartlett_window kaiser_window",
+}
+"""Functions that are not, or of which the method is another."""
+
+RENAMED: dict[str, Callable[..., Any]] = {
+    "cholesky": decompositions.cholesky_top,
+    "qr": decompositions.qr_top,
+    "svd": decompositions.svd_top,
+    "inverse": systems.inv,
+    "lu_solve": triangular.lu_solve_top,
+    "slogdet": systems.slogdet_top,
+}
+"""Functions and methods that have another name where they are."""
 
 ALIASES = {
     "subtract": "sub",
@@ -49,6 +113,15 @@ ALIASES = {
     "not_equal": "ne",
     "swapaxes": "transpose",
     "swapdims": "transpose",
+    "greater_equal": "ge",
+    "less_equal": "le",
+    "arctan2": "atan2",
+    "ger": "outer",
+    "moveaxis": "movedim",
+    "row_stack": "vstack",
+    "trapz": "trapezoid",
+    "unsafe_chunk": "chunk",
+    "unsafe_split": "split",
     "concat": "cat",
     "concatenate": "cat",
 }
@@ -60,8 +133,8 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return result
 
 
-def _of_dtype(dtype: Any) -> Callable[[Tensor], Tensor]:
-    def method(self: Tensor) -> Tensor:
+def _of_dtype(dtype: Any) -> Callable[..., Tensor]:
+    def method(self: Tensor, memory_format: Any = None) -> Tensor:
         return shapes.to(self, dtype)
 
     method.__doc__ = f"The tensor as {dtype!r}."
@@ -112,23 +185,33 @@ MORE: dict[str, Any] = {
     "expand": shapes.expand,
     "repeat": shapes.repeat,
     "cpu": _same,
+    "polygamma": special.polygamma_method,
+    "unfold": turning.unfold,
+    "sum_to_size": turning.sum_to_size,
     "contiguous": _contiguous,
     "type_as": _type_as,
     "expand_as": _like(shapes.expand),
     "view_as": _like(shapes.view),
     "reshape_as": _like(shapes.reshape),
+    "fill_diagonal_": turning.fill_diagonal_,
     "new_zeros": _new(creation.zeros),
     "new_ones": _new(creation.ones),
+    "new_full": _new(creation.full),
+    "new_empty": _new(creation.empty),
     "new_tensor": _new(creation.tensor),
     "bernoulli": random.bernoulli,
     "relu": pointwise.FUNCTIONS["relu"],
     "T": property(lambda self: shapes.permute(self, tuple(range(self.ndim))[::-1])),
+    "mH": property(lambda self: shapes.transpose(self, -2, -1)),
+    "H": property(lambda self: shapes.t(self)),
     "mT": property(lambda self: shapes.transpose(self, -2, -1)),
     "__getitem__": indexing.get_item,
     "__setitem__": indexing.set_item,
     "__matmul__": products.matmul_operator,
     "__neg__": pointwise.FUNCTIONS["neg"],
     "__abs__": pointwise.FUNCTIONS["abs"],
+    "__lshift__": operators.binary(pairs.FUNCTIONS["bitwise_left_shift"]),
+    "__rshift__": operators.binary(pairs.FUNCTIONS["bitwise_right_shift"]),
     "__invert__": pointwise.FUNCTIONS["bitwise_not"],
     "__pos__": _same,
 }
@@ -136,21 +219,74 @@ MORE: dict[str, Any] = {
 
 def functions() -> dict[str, Callable[..., Any]]:
     """Every function by its name in torch."""
+    found = {**methods(), **complexes.FUNCTIONS, "polygamma": special.polygamma}
+    for module, names in ONLY_FUNCTIONS.items():
+        found.update({name: getattr(module, name) for name in names.split()})
+    found.update({name: _written(name) for name in WRITTEN.split()})
+    return {name: _flexible(f) for name, f in _with_aliases(found).items()}
+
+
+def _written(name: str) -> Callable[..., Any]:
+    """The function that writes in place of its argument, by the name of the one that does not."""
+    plain = pointwise.FUNCTIONS[name[:-1]]
+    function = inplace.in_place(plain, name)
+    function.__doc__ = (plain.__doc__ or "").replace(f"torch.{plain.__name__}(", f"torch.{name}(")
+    return function
+
+
+def _flexible(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function if isinstance(function, type) else calling.flexible(function)
+
+
+def methods() -> dict[str, Callable[..., Any]]:
+    """Those of them that are methods."""
     found: dict[str, Callable[..., Any]] = {
         **pointwise.FUNCTIONS,
         **arithmetic.FUNCTIONS,
-        **complexes.FUNCTIONS,
+        **{name: f for name, f in complexes.FUNCTIONS.items() if name != "complex"},
+        **pairs.FUNCTIONS,
+        **copies.FUNCTIONS,
+        **special.TOP,
+        **RENAMED,
     }
     for module, names in NAMES.items():
         found.update({name: getattr(module, name) for name in names.split()})
-    found.update({alias: found[name] for alias, name in ALIASES.items() if name in found})
-    return found
+    return _with_aliases(found)
+
+
+def _with_aliases(found: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    return {**found, **{alias: found[name] for alias, name in ALIASES.items() if name in found}}
+
+
+WRITTEN = """
+    abs_ acos_ acosh_ asin_ asinh_ atan_ atanh_ ceil_ cos_ cosh_ deg2rad_ erf_ erfc_ exp2_ exp_
+    expm1_ fix_ floor_ frac_ log10_ log1p_ log2_ log_ neg_ negative_ rad2deg_ reciprocal_ relu_
+    rsqrt_ sigmoid_ sin_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ arccos_ arccosh_ arcsin_ arcsinh_
+    arctan_ arctanh_
+"""
+"""Functions of one tensor that write in its place."""
+
+IN_PLACE = """
+    copysign nextafter heaviside ldexp gcd lcm float_power bitwise_left_shift bitwise_right_shift
+    atan2 arctan2 hypot fmod eq ne lt le gt ge greater greater_equal less less_equal not_equal
+    logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor clamp_min
+    clamp_max clip subtract multiply divide true_divide nan_to_num digamma lgamma erfinv i0 sinc
+    xlogy igamma igammac polygamma logit mvlgamma log log1p log2 log10 cumsum cumprod tril triu
+    renorm scatter scatter_add scatter_reduce index_copy index_add index_fill index_reduce put
+    index_put masked_scatter addmm addmv addr addbmm baddbmm
+"""
+"""More methods that write their result in place of the tensor, by the functions' names."""
 
 
 def install() -> None:
     """Give `Tensor` its methods."""
-    found = {name: f for name, f in functions().items() if name != "complex"}
+    plain = {**methods(), **MORE}
+    in_place = {f"{name}_": inplace.in_place(plain[name], f"{name}_") for name in IN_PLACE.split()}
+    named = {
+        name: calling.flexible(f) if calling.takes_dim(f) else f for name, f in methods().items()
+    }
+    tables = (named, inplace.METHODS, draws.METHODS, operators.OPERATORS, inplace.OPERATORS)
     ours = (complexes.METHODS, storage.METHODS, typed_methods.METHODS, exchange.METHODS)
-    for table in (found, inplace.METHODS, operators.OPERATORS, inplace.OPERATORS, MORE, *ours):
+    for table in (*tables, MORE, in_place, *ours):
         for name, method in table.items():
             setattr(Tensor, name, method)

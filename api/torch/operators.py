@@ -34,6 +34,15 @@ def _reflected(row: Row) -> Callable[[Tensor, Any], Any]:
     return operator
 
 
+def binary(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
+    """The operator of a function of two operands."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        return function(self, other) if isinstance(other, OPERANDS) else NotImplemented
+
+    return operator
+
+
 def _rpow(self: Tensor, other: Any) -> Tensor:
     return record(RPOW, (self, other))
 

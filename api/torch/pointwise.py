@@ -129,6 +129,75 @@ UNARY = (
     Unary(
         "square", np.square, "PowBackward0", "The square", "tensor([1., 4.])", "[-1.0, 2.0]", same
     ),
+    Unary(
+        "positive",
+        lambda x: +x,
+        "AliasBackward0",
+        "The value itself",
+        "tensor([-1.,  2.])",
+        "[-1.0, 2.0]",
+        same,
+    ),
+    Unary(
+        "sgn",
+        np.sign,
+        "SgnBackward0",
+        "-1, 0 or 1, by the sign",
+        "tensor([-1.,  0.])",
+        "[-3.0, 0.0]",
+        same,
+    ),
+    Unary(
+        "signbit",
+        np.signbit,
+        None,
+        "Whether the sign is minus, of zeros too",
+        "tensor([ True, False])",
+        "[-0.0, 2.0]",
+        same,
+    ),
+    Unary(
+        "isposinf",
+        np.isposinf,
+        None,
+        "Whether it is infinite and positive",
+        "tensor([False,  True])",
+        "[1.0, torch.inf]",
+        same,
+    ),
+    Unary(
+        "isneginf",
+        np.isneginf,
+        None,
+        "Whether it is infinite and negative",
+        "tensor([False,  True])",
+        "[1.0, -torch.inf]",
+        same,
+    ),
+    Unary(
+        "isreal",
+        np.isreal,
+        None,
+        "Whether it has no imaginary part",
+        "tensor([True, True])",
+        promote=same,
+    ),
+    Unary(
+        "deg2rad",
+        np.deg2rad,
+        "Deg2RadBackward0",
+        "Degrees as radians",
+        "tensor([1.5708, 3.1416])",
+        "[90.0, 180.0]",
+    ),
+    Unary(
+        "rad2deg",
+        np.rad2deg,
+        "Rad2DegBackward0",
+        "Radians as degrees",
+        "tensor([ 57.2958, 114.5916])",
+        "[1.0, 2.0]",
+    ),
     Unary("exp", np.exp, "ExpBackward0", "The exponential", "tensor([1.2840, 1.6487])"),
     Unary("exp2", np.exp2, "Exp2Backward0", "Two to the power", "tensor([1.1892, 1.4142])"),
     Unary(
@@ -198,7 +267,7 @@ UNARY = (
         None,
         "Whether it is not a number",
         "tensor([False,  True])",
-        "[1.0, float('nan')]",
+        "[1.0, torch.nan]",
         same,
     ),
     Unary(
@@ -207,7 +276,7 @@ UNARY = (
         None,
         "Whether it is infinite",
         "tensor([False,  True])",
-        "[1.0, float('inf')]",
+        "[1.0, torch.inf]",
         same,
     ),
     Unary(
@@ -216,7 +285,7 @@ UNARY = (
         None,
         "Whether it is a finite number",
         "tensor([ True, False])",
-        "[1.0, float('inf')]",
+        "[1.0, torch.inf]",
         same,
     ),
     Unary(
@@ -241,7 +310,8 @@ UNARY = (
 """Every function of one tensor."""
 
 
-def _function(unary: Unary) -> Callable[[Tensor], Tensor]:
+def unary_function(unary: Unary, module: str = "torch") -> Callable[[Tensor], Tensor]:
+    """The function of a row of the table."""
     row = Row(unary.name, unary.apply, unary.grad_name, unary.promote)
 
     def function(input: Tensor) -> Tensor:
@@ -250,12 +320,12 @@ def _function(unary: Unary) -> Callable[[Tensor], Tensor]:
     function.__name__ = function.__qualname__ = unary.name
     function.__doc__ = (
         f"{unary.what}, element by element.\n\n"
-        f">>> torch.{unary.name}(torch.tensor({unary.given}))\n{unary.gives}\n"
+        f">>> {module}.{unary.name}(torch.tensor({unary.given}))\n{unary.gives}\n"
     )
     return function
 
 
-FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {u.name: _function(u) for u in UNARY}
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {u.name: unary_function(u) for u in UNARY}
 
 ALIASES = {
     "absolute": "abs",

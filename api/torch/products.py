@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,11 +37,23 @@ def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return product if bias is None else product + bias
 
 
+def _tensordot(x: Any, y: Any, axes: Any) -> Any:
+    """What has extent 1 on one side only is summed on the other first."""
+    if isinstance(axes, int):
+        axes = (tuple(range(x.ndim - axes, x.ndim)), tuple(range(axes)))
+    pairs = list(zip(*axes, strict=True))
+    left = tuple(i for i, j in pairs if x.shape[i] != 1 == y.shape[j])
+    right = tuple(j for i, j in pairs if y.shape[j] != 1 == x.shape[i])
+    x = np.sum(x, left, keepdims=True) if left else x
+    y = np.sum(y, right, keepdims=True) if right else y
+    return np.tensordot(x, y, axes)
+
+
 MATMUL = Row("matmul", lambda x, y: np.matmul(x, y), _matmul_name)
 BMM = Row("bmm", lambda x, y: np.matmul(x, y), "BmmBackward0")
 OUTER = Row("outer", lambda x, y: np.outer(x, y), "MulBackward0")
 EINSUM = Row("einsum", lambda *xs: np.einsum(xs[-1], *xs[:-1]), "ViewBackward0")
-TENSORDOT = Row("tensordot", lambda x, y, axes: np.tensordot(x, y, axes), "ViewBackward0")
+TENSORDOT = Row("tensordot", _tensordot, "ViewBackward0")
 LINEAR = Row("linear", _linear, _linear_name)
 ADDMM = Row(
     "addmm", lambda c, x, y, beta, alpha: beta * c + alpha * np.matmul(x, y), "AddmmBackward0"
@@ -182,14 +195,35 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return record(OUTER, (input, vec2))
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def _lettered(args: Sequence[Any]) -> tuple[Any, ...]:
+    """Operands with lists of numbers for their axes, as an equation and operands."""
+    count = len(args) // 2
+    operands, axes = args[0 : 2 * count : 2], list(args[1 : 2 * count : 2])
+    parts = ["".join(_letter(n) for n in part) for part in axes]
+    arrow = "->" + "".join(_letter(n) for n in args[-1]) if len(args) % 2 else ""
+    return (",".join(parts) + arrow, *operands)
+
+
+def _letter(number: Any) -> str:
+    letters = string.ascii_uppercase + string.ascii_lowercase
+    return "..." if number is Ellipsis else letters[number]
+
+
+def einsum(equation: Any, *operands: Any) -> Tensor:
     """A sum of products, told by the letters of the axes.
 
     >>> torch.einsum("ij,j->i", torch.eye(2), torch.ones(2))
     tensor([1., 1.])
     """
+    if not isinstance(equation, str):
+        equation, *rest = _lettered((equation, *operands))
+        operands = tuple(rest)
     given = operands[0] if len(operands) == 1 and not isinstance(operands[0], Tensor) else operands
     return record(EINSUM, tuple(given), (equation,))
+
+
+def _axes_of(dims: Any) -> tuple[int, ...]:
+    return (dims,) if isinstance(dims, int) else tuple(int(n) for n in dims)
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
@@ -198,7 +232,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     >>> torch.tensordot(torch.ones(2, 2), torch.ones(2, 2))
     tensor(4.)
     """
-    axes = dims if isinstance(dims, int) else tuple(tuple(int(n) for n in d) for d in dims)
+    dims = dims.tolist() if isinstance(dims, Tensor) else dims
+    axes = dims if isinstance(dims, int) else tuple(_axes_of(d) for d in dims)
     return record(TENSORDOT, (a, b), (axes,))
 
 

@@ -182,20 +182,41 @@ def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
     return wrapped(source(generator).permutation(n).astype(np.int64))
 
 
-def normal(mean: float, std: float, size: Any, *, generator: Generator | None = None) -> Tensor:
-    """Normally distributed numbers.
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    pin_memory: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Normally distributed numbers; mean and deviation may be tensors.
 
     >>> torch.normal(0.0, 1.0, (2,)).shape
     torch.Size([2])
     """
-    return wrapped(
-        (mean + std * source(generator).standard_normal(shape_argument((size,)))).astype(
-            as_numpy(None)
-        )
-    )
+    given = [x for x in (mean, std) if isinstance(x, Tensor)]
+    if size is None and not given:
+        raise TypeError(f"normal() needs a size, or a tensor as mean or deviation{here()}")
+    shape = np.broadcast_shapes(*(x.shape for x in given)) if size is None else tuple(size)
+    wanted = given[0].dtype.numpy if given and dtype is None else as_numpy(dtype)
+    low, width = (x.value() if isinstance(x, Tensor) else x for x in (mean, std))
+    drawn = low + width * source(generator).standard_normal(shape)
+    return wrapped(np.asarray(drawn).astype(wanted), requires_grad)
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`rand` in the shape and dtype of a tensor.
 
     >>> torch.rand_like(torch.ones(2)).shape
@@ -204,7 +225,14 @@ def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) 
     return rand(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`randn` in the shape and dtype of a tensor.
 
     >>> torch.randn_like(torch.ones(2)).shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from pullback.tracer.primitives.elementwise import where as choose
 
 from .dtypes import here
 from .node import Row
-from .rows import float_one, wrap_dim, wrap_dims
+from .return_types import recorded
+from .rows import float_one, on_lines, wrap_dim, wrap_dims
 from .tensors import Tensor, record
 
 Dims = tuple[int, ...] | None
@@ -39,11 +40,11 @@ MAX = Row("max", lambda x: np.max(x), "MaxBackward1")
 MIN = Row("min", lambda x: np.min(x), "MinBackward1")
 ANY = Row("any", lambda x, d, k: np.any(x, d, keepdims=k), None)
 ALL = Row("all", lambda x, d, k: np.all(x, d, keepdims=k), None)
-ARGMAX = Row("argmax", lambda x, d, k: np.argmax(x, d, keepdims=k), None)
-ARGMIN = Row("argmin", lambda x, d, k: np.argmin(x, d, keepdims=k), None)
+ARGMAX = Row("argmax", on_lines(lambda x, d, k: np.argmax(x, d, keepdims=k)), None)
+ARGMIN = Row("argmin", on_lines(lambda x, d, k: np.argmin(x, d, keepdims=k)), None)
 VAR = Row("var", lambda x, d, c, k: np.var(x, d, ddof=c, keepdims=k), "VarBackward0")
 STD = Row("std", lambda x, d, c, k: np.std(x, d, ddof=c, keepdims=k), "StdBackward0")
-CUMSUM = Row("cumsum", lambda x, d: np.cumsum(x, d), "CumsumBackward0")
+CUMSUM = Row("cumsum", on_lines(lambda x, d: np.cumsum(x, d)), "CumsumBackward0")
 
 
 def _axes(input: Tensor, dim: Any) -> Dims:
@@ -159,55 +160,36 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 # -- greatest and smallest, with their places ------------------------------------------------
 
 
-class _Pair(NamedTuple):
-    values: Tensor
-    indices: Tensor
-
-
-class _Named(_Pair):
-    __slots__ = ()
-    title = ""
-
-    def __repr__(self) -> str:
-        return (
-            f"torch.return_types.{self.title}(\nvalues={self.values!r},\nindices={self.indices!r})"
-        )
-
-
-class _Max(_Named):
-    __slots__ = ()
-    title = "max"
-
-
-class _Min(_Named):
-    __slots__ = ()
-    title = "min"
-
-
 def _taken(x: Any, places: Any, dim: int, keepdim: bool) -> Any:
     values = np.take_along_axis(x, np.expand_dims(places, dim), dim)
     return values if keepdim else np.squeeze(values, dim)
 
 
-MAX_VALUES = Row("max", lambda x, d, k: _taken(x, np.argmax(x, d), d, k), "MaxBackward0")
-MIN_VALUES = Row("min", lambda x, d, k: _taken(x, np.argmin(x, d), d, k), "MinBackward0")
+def _greatest(x: Any, dim: int, keepdim: bool) -> Any:
+    return _taken(x, np.argmax(x, dim), dim, keepdim)
+
+
+def _least(x: Any, dim: int, keepdim: bool) -> Any:
+    return _taken(x, np.argmin(x, dim), dim, keepdim)
+
+
+MAX_VALUES = Row("max", on_lines(_greatest), "MaxBackward0")
+MIN_VALUES = Row("min", on_lines(_least), "MinBackward0")
 
 
 def _extremum(
-    rows: tuple[Row, Row, Row], pair: type[_Named], input: Tensor, dim: Any, keepdim: bool
+    rows: tuple[Row, Row, Row], title: str, input: Tensor, dim: Any, keepdim: bool
 ) -> Any:
     whole, values, places = rows
     if dim is None:
         if input.numel() == 0:
             raise RuntimeError(
-                f"{pair.title}(): Expected reduction dim to be specified for input.numel() == 0. "
+                f"{title}(): Expected reduction dim to be specified for input.numel() == 0. "
                 f"Specify the reduction dim with the 'dim' argument.{here()}"
             )
         return record(whole, (input,))
     axis = wrap_dim(dim, input.ndim)
-    return pair(
-        record(values, (input,), (axis, keepdim)), record(places, (input,), (axis, keepdim))
-    )
+    return recorded(title, (values, places), (input,), (axis, keepdim))
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -220,7 +202,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         from .arithmetic import FUNCTIONS
 
         return FUNCTIONS["maximum"](input, dim)
-    return _extremum((MAX, MAX_VALUES, ARGMAX), _Max, input, dim, keepdim)
+    return _extremum((MAX, MAX_VALUES, ARGMAX), "max", input, dim, keepdim)
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -233,47 +215,62 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         from .arithmetic import FUNCTIONS
 
         return FUNCTIONS["minimum"](input, dim)
-    return _extremum((MIN, MIN_VALUES, ARGMIN), _Min, input, dim, keepdim)
+    return _extremum((MIN, MIN_VALUES, ARGMIN), "min", input, dim, keepdim)
 
 
 # -- spread ----------------------------------------------------------------------------------
 
 
-def _spread(row: Row, input: Tensor, dim: Any, options: dict[str, Any]) -> Tensor:
+def spread_of(
+    row: Row, input: Tensor, dim: Any, unbiased: bool, keepdim: bool, correction: float | None
+) -> Tensor:
+    """A spread along dimensions, divided by ``n - correction``."""
     _require_float(input, row.name)
-    correction = options.get("correction")
     if isinstance(dim, bool):
-        dim, options["unbiased"] = None, dim
-    if correction is None:
-        correction = int(options.get("unbiased", True))
-    return record(row, (input,), (_axes(input, dim), correction, options.get("keepdim", False)))
+        dim, unbiased = None, dim
+    correction = int(unbiased) if correction is None else correction
+    return record(row, (input,), (_axes(input, dim), correction, keepdim))
 
 
-def var(input: Tensor, dim: Any = None, **options: Any) -> Tensor:
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
     """The variance, divided by ``n - correction`` (1 unless told otherwise).
 
     >>> torch.var(torch.tensor([1.0, 3.0]))
     tensor(2.)
     """
-    return _spread(VAR, input, dim, options)
+    return spread_of(VAR, input, dim, unbiased, keepdim, correction)
 
 
-def std(input: Tensor, dim: Any = None, **options: Any) -> Tensor:
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
     """The standard deviation, the square root of `var`.
 
     >>> torch.std(torch.tensor([1.0, 3.0]), unbiased=False)
     tensor(1.)
     """
-    return _spread(STD, input, dim, options)
+    return spread_of(STD, input, dim, unbiased, keepdim, correction)
 
 
-def cumsum(input: Tensor, dim: int) -> Tensor:
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Sums of all elements up to each, along a dimension.
 
     >>> torch.cumsum(torch.tensor([1.0, 2.0, 3.0]), dim=0)
     tensor([1., 3., 6.])
     """
-    return record(CUMSUM, (input,), (wrap_dim(dim, input.ndim),))
+    return record(CUMSUM, (_converted(input, dtype),), (wrap_dim(dim, input.ndim),))
 
 
 # -- norms -----------------------------------------------------------------------------------
@@ -300,14 +297,44 @@ def _norm(x: Any, p: float, dims: Dims, keepdim: bool) -> Any:
 NORM = Row("norm", _norm, "LinalgVectorNormBackward0")
 
 
-def norm(input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False) -> Tensor:
+def _nuclear(x: Any, dims: tuple[int, int], keepdim: bool) -> Any:
+    return np.linalg.norm(x, "nuc", dims, keepdims=keepdim)
+
+
+NUCLEAR = Row("norm", _nuclear, "SumBackward1")
+
+
+def norm(
+    input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Tensor:
     """The p-norm of all elements, or along dimensions.
 
     >>> torch.norm(torch.tensor([3.0, 4.0]))
     tensor(5.)
     """
+    input = _converted(input, dtype)
+    if p == "nuc":
+        return record(NUCLEAR, (input,), (_axes(input, dim) or (0, 1), keepdim))
     order = 2.0 if p == "fro" or p is None else float(p)
     return record(NORM, (input,), (order, _axes(input, dim), keepdim))
+
+
+def frobenius_norm(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The root of the sum of squares.
+
+    >>> torch.frobenius_norm(torch.tensor([3.0, 4.0]), 0)
+    tensor(5.)
+    """
+    return norm(input, 2, dim, keepdim)
+
+
+def nuclear_norm(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The sum of the singular values of matrices.
+
+    >>> torch.nuclear_norm(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    tensor(7.)
+    """
+    return norm(input, "nuc", dim, keepdim)
 
 
 # -- soft maxima -----------------------------------------------------------------------------
@@ -320,12 +347,16 @@ def _shift(x: Any, dims: Any) -> Any:
 
 
 def _softmax(x: Any, dim: int) -> Any:
+    if not x.size:
+        return +x
     raised = np.exp(x - _shift(x, dim))
     return raised / np.sum(raised, dim, keepdims=True)
 
 
 def log_softmax_of(x: Any, dim: int) -> Any:
     """The logarithm of the softmax of a tracer."""
+    if not x.size:
+        return +x
     moved = x - _shift(x, dim)
     return moved - np.log(np.sum(np.exp(moved), dim, keepdims=True))
 

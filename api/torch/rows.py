@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from pullback.tracer.numpy.promotion import as_dtype, spread
+from pullback.tracer.primitives.structure import iota
 from pullback.tracer.trace import Tracer
-from pullback.tracer.types import DType, Shape
+from pullback.tracer.types import INT64, DType, Shape
 
 from .dtypes import Kind, get_default_dtype, here, promoted
 
@@ -101,3 +102,22 @@ def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...] | None:
         return None
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     return tuple(wrap_dim(int(d), ndim) for d in dims if ndim)
+
+
+def counted(count: int) -> Tracer:
+    """The whole numbers below ``count``."""
+    return iota(size=count, dtype=INT64)
+
+
+def on_lines(apply: Callable[..., Any]) -> Callable[..., Any]:
+    """What works along a dimension, for a tensor without any, too: that counts as one line."""
+
+    def either(x: Any, dim: Any, *params: Any) -> Any:
+        if x.ndim:
+            return apply(x, dim, *params)
+        made = apply(np.reshape(x, (1,)), None if dim is None else 0, *params)
+        if isinstance(made, tuple):
+            return tuple(np.reshape(part, ()) for part in made)
+        return np.reshape(made, ())
+
+    return either

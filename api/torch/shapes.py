@@ -148,7 +148,8 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     >>> torch.transpose(torch.ones(2, 3), 0, 1).shape
     torch.Size([3, 2])
     """
-    return view_of(input, SWAP, (wrap_dim(dim0, input.ndim), wrap_dim(dim1, input.ndim)))
+    axes = (wrap_dim(dim0, input.ndim), wrap_dim(dim1, input.ndim))
+    return view_of(input, SWAP, axes) if input.ndim else view_of(input, T)
 
 
 def permute(input: Tensor, *dims: Any) -> Tensor:
@@ -161,15 +162,22 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     return view_of(input, PERMUTE, (axes,))
 
 
-def movedim(input: Tensor, source: int, destination: int) -> Tensor:
-    """One dimension moved to another place.
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Dimensions moved to other places.
 
     >>> torch.movedim(torch.ones(2, 3, 4), 0, 2).shape
     torch.Size([3, 4, 2])
     """
-    order = list(range(input.ndim))
-    moved = order.pop(wrap_dim(source, input.ndim))
-    order.insert(wrap_dim(destination, input.ndim), moved)
+    moved, places = (wrap_dims(d, input.ndim) or () for d in (source, destination))
+    if len(moved) != len(places):
+        raise RuntimeError(
+            "movedim: Invalid source or destination dims: source "
+            f"({list(moved)} dims) should contain the same number of dims as destination "
+            f"({list(places)} dims){here()}"
+        )
+    order = [i for i in range(input.ndim) if i not in moved]
+    for place, axis in sorted(zip(places, moved, strict=True)):
+        order.insert(place, axis)
     return permute(input, order)
 
 
@@ -286,7 +294,7 @@ def flip(input: Tensor, dims: Any) -> Tensor:
     >>> torch.flip(torch.tensor([1, 2, 3]), (0,))
     tensor([3, 2, 1])
     """
-    return record(FLIP, (input,), (wrap_dims(dims, input.ndim),))
+    return record(FLIP, (input,), (wrap_dims(dims, input.ndim) or (),))
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:

@@ -1,0 +1,71 @@
+"""What all functions take: ``out=``, and NumPy's names of arguments, ``axis`` and ``keepdims``."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .dtypes import here
+from .modes import MODE
+from .tensors import Tensor, wrapped
+from .writing import assign
+
+_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def flexible(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with ``out=``, ``axis=`` and ``keepdims=``."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            for name in kwargs.keys() & _NUMPY_NAMES.keys():
+                kwargs[_NUMPY_NAMES[name]] = kwargs.pop(name)
+            out = kwargs.pop("out", None)
+            if out is not None:
+                return written(out, function(*args, **kwargs), function.__name__)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def takes_dim(function: Callable[..., Any]) -> bool:
+    """Whether the function has a parameter that NumPy calls otherwise."""
+    return "dim" in function.__code__.co_varnames[: function.__code__.co_argcount + 1]
+
+
+def written(out: Any, result: Any, name: str) -> Any:
+    """``out`` with the values of the result in it; a tuple if there are several.
+
+    Raises:
+        RuntimeError: torch's, where derivatives would be lost or dtypes do not fit.
+    """
+    if isinstance(result, tuple):
+        for x, part in zip(out, result, strict=True):
+            written(x, part, name)
+        return type(result)(tuple(out))
+    if MODE.enabled and (result.requires_grad or out.requires_grad):
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+            f"but one of the arguments requires grad.{here()}"
+        )
+    if out.shape != result.shape:
+        _resize(out, result)
+    assign(out, result)
+    return out
+
+
+def _resize(out: Tensor, result: Tensor) -> None:
+    if out.numel():
+        warnings.warn(
+            "An output with one or more elements was resized since it had shape "
+            f"{list(out.shape)}, which does not match the required output shape "
+            f"{list(result.shape)}. This behavior is deprecated.",
+            UserWarning,
+            stacklevel=4,
+        )
+    out.data = wrapped(np.zeros(tuple(result.shape), out.dtype.numpy))
