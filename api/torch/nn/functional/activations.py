@@ -13,11 +13,11 @@ from pullback.tracer.primitives.elementwise import where as choose
 
 from ... import pointwise, random, reductions
 from ...dtypes import here
-from ...writing import assign
-from ...writing import check_writable as _check_writable
 from ...node import Row
 from ...rows import wrap_dim
 from ...tensors import Tensor, record, wrapped
+from ...writing import assign
+from ...writing import check_writable as _check_writable
 
 tanh = pointwise.FUNCTIONS["tanh"]
 sigmoid = pointwise.FUNCTIONS["sigmoid"]
@@ -42,9 +42,13 @@ def _prelu(x: Any, weight: Any) -> Any:
     return choose(x > 0.0, x, x * np.broadcast_to(weight, x.shape))
 
 
-def _elu(x: Any, alpha: float, scale: float = 1.0, input_scale: float = 1.0) -> Any:
-    low = np.expm1(np.minimum(x, 0.0) * input_scale)
+def _elu(x: Any, alpha: float, scale: float = 1.0) -> Any:
+    low = np.expm1(np.minimum(x, 0.0))
     return choose(x > 0.0, x * scale, low * (alpha * scale))
+
+
+def _celu(x: Any, alpha: float) -> Any:
+    return choose(x > 0.0, x, np.expm1(np.minimum(x, 0.0) / alpha) * alpha)
 
 
 def _gelu(x: Any, approximate: str) -> Any:
@@ -93,6 +97,7 @@ SOFTPLUS = Row("softplus", _softplus, "SoftplusBackward0")
 LEAKY = Row("leaky_relu", _leaky, "LeakyReluBackward0")
 PRELU = Row("prelu", _prelu, "PreluKernelBackward0")
 ELU = Row("elu", _elu, "EluBackward0")
+CELU = Row("celu", _celu, "CeluBackward0")
 GELU = Row("gelu", _gelu, "GeluBackward0")
 SILU = Row("silu", lambda x: x * rows.logistic(x), "SiluBackward0")
 MISH = Row("mish", lambda x: x * np.tanh(np.logaddexp(0.0, x)), "MishBackward0")
@@ -216,13 +221,14 @@ def rrelu(
     tensor([-5.5000,  1.0000])
     """
     if not training:
-        return leaky_relu(input, (lower + upper) / 2, inplace)
+        return _applied(RRELU_MEAN, input, ((lower + upper) / 2,), inplace)
     drawn = random.source().uniform(lower, upper, input.shape)
     slopes = wrapped(np.asarray(drawn, input.dtype.numpy))
     result = record(RRELU, (input, slopes))
     return assign(input, result) if inplace else result
 
 
+RRELU_MEAN = Row("rrelu", _leaky, "RreluWithNoiseBackward0")
 RRELU = Row("rrelu", lambda x, slope: choose(x > 0.0, x, x * slope), "RreluWithNoiseBackward0")
 
 
@@ -250,7 +256,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> torch.nn.functional.celu(torch.tensor([-1.0, 1.0]), 2.0)
     tensor([-0.7869,  1.0000])
     """
-    return _applied(ELU, input, (float(alpha), 1.0, 1.0 / alpha), inplace)
+    return _applied(CELU, input, (float(alpha),), inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:

@@ -29,7 +29,13 @@ def _attend(q: Any, k: Any, v: Any, *rest: Any) -> Any:
 
 
 ATTEND = Row(
-    "scaled_dot_product_attention", _attend, "ScaledDotProductFlashAttentionForCpuBackward0"
+    "scaled_dot_product_attention",
+    _attend,
+    lambda kinds, scale: (
+        "ScaledDotProductFlashAttentionForCpuBackward0"
+        if len(kinds[0].type.shape) == 4
+        else "UnsafeViewBackward0"
+    ),
 )
 SCORES = Row("attention_scores", _scores, "UnsafeViewBackward0")
 

@@ -84,11 +84,14 @@ def _distribution_loss(x: Any, target: Any, *rest: Any) -> Any:
 
 
 def _nll_name(kinds: Any, *params: Any) -> str:
-    return "NllLossBackward0" if len(kinds[0].type.shape) < 3 else "NllLoss2DBackward0"
+    ndim = len(kinds[0].type.shape)
+    if ndim == 3 and params[-1] == "none":
+        return "ViewBackward0"
+    return "NllLossBackward0" if ndim < 3 else "NllLoss2DBackward0"
 
 
 def _class_loss_name(kinds: Any, ignored: int, smoothing: float, reduction: str) -> str:
-    return "AddBackward0" if smoothing else _nll_name(kinds)
+    return "AddBackward0" if smoothing else _nll_name(kinds, reduction)
 
 
 def _distribution_name(kinds: Any, smoothing: float, reduction: str) -> str:

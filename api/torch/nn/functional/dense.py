@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from pullback.tracer.numpy.creation import positions
-from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradient
-from pullback.tracer.primitives.elementwise import where as choose
+from pullback.tracer.primitives.elementwise import stop_gradient
 
 from ... import products
 from ...dtypes import here
@@ -26,7 +25,7 @@ def _embedding(places: Any, weight: Any, padding: int | None) -> Any:
     if padding is None:
         return rows
     # The row of the padding is read, but gets no derivative.
-    return choose(np.expand_dims(places == padding, -1), stop_gradient(rows), rows)
+    return np.where(np.expand_dims(places == padding, -1), stop_gradient(rows), rows)
 
 
 def _bag(weight: Any, places: Any, groups: Any, *rest: Any) -> Any:
@@ -39,11 +38,10 @@ def _bag(weight: Any, places: Any, groups: Any, *rest: Any) -> Any:
     if padding is not None:
         belongs = belongs & (places != padding)[None, :]
     if mode == "max":
-        low = broadcast_scalar(-np.inf, rows)
-        each = choose(belongs[:, :, None], rows[None], low[None])
+        each = np.where(belongs[:, :, None], rows[None], -np.inf)
         greatest: Any = np.max(each, 1)
         empty = ~np.any(belongs, 1)[:, None]
-        return choose(empty, broadcast_scalar(0.0, greatest), greatest)
+        return np.where(empty, 0.0, greatest)
     sums = np.matmul(belongs.astype(weight.dtype), rows)
     if mode == "sum":
         return sums

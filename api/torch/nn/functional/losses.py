@@ -19,20 +19,29 @@ from .reducing import how, reduced, warn_of_sizes, weighted
 Flag = bool | None
 
 
-def _logits_loss(x: Any, y: Any, reduction: str) -> Any:
-    return reduced(np.logaddexp(broadcast_scalar(0.0, x), x) - x * y, reduction)
-
-
-def _logits_loss_weighted(x: Any, y: Any, w: Any, reduction: str) -> Any:
-    # Positive examples count as often as the weight says.
+def _logits_loss(x: Any, y: Any, *rest: Any) -> Any:
+    *given, flags, reduction = rest
+    if not any(flags):
+        return reduced(np.logaddexp(broadcast_scalar(0.0, x), x) - x * y, reduction)
+    weight, positive = _expanded(given, flags)
     soft = np.logaddexp(broadcast_scalar(0.0, x), -x)
-    return reduced((1.0 - y) * x + (1.0 + (w - 1.0) * y) * soft, reduction)
+    # Positive examples count as often as their weight says.
+    loss = (1.0 - y) * x + (soft if positive is None else (1.0 + (positive - 1.0) * y) * soft)
+    return reduced(loss if weight is None else loss * weight, reduction)
 
 
-def _probability_loss(p: Any, y: Any, reduction: str) -> Any:
+def _expanded(given: list[Any], flags: tuple[bool, ...]) -> list[Any]:
+    """What was given, None in the place of what was not."""
+    rest = iter(given)
+    return [next(rest) if there else None for there in flags]
+
+
+def _probability_loss(p: Any, y: Any, *rest: Any) -> Any:
+    *weight, reduction = rest
     # Logarithms are kept above -100, as in torch.
     logs = np.maximum(np.log(p), -100.0), np.maximum(np.log1p(-p), -100.0)
-    return reduced(-(y * logs[0] + (1.0 - y) * logs[1]), reduction)
+    loss = -(y * logs[0] + (1.0 - y) * logs[1])
+    return reduced(loss * weight[0] if weight else loss, reduction)
 
 
 def _smooth_l1(x: Any, y: Any, beta: float, reduction: str) -> Any:
@@ -63,9 +72,6 @@ def _soft_margin(x: Any, y: Any, reduction: str) -> Any:
 
 
 BCE_LOGITS = Row("bce_logits", _logits_loss, "BinaryCrossEntropyWithLogitsBackward0", same)
-BCE_LOGITS_WEIGHTED = Row(
-    "bce_logits", _logits_loss_weighted, "BinaryCrossEntropyWithLogitsBackward0", same
-)
 BCE = Row("bce", _probability_loss, "BinaryCrossEntropyBackward0", same)
 MSE = Row("mse", lambda x, y, r: reduced((x - y) * (x - y), r), "MseLossBackward0", same)
 SMOOTH_L1 = Row("smooth_l1", _smooth_l1, "SmoothL1LossBackward0", same)
@@ -86,14 +92,6 @@ KL_DIV = Row(
 SOFT_MARGIN = Row("soft_margin", _soft_margin, "SoftMarginLossBackward0", same)
 
 
-def _choose_weight(
-    row: Row, given: tuple[Tensor, ...], weight: Tensor | None, params: Any, how: str
-) -> Tensor:
-    if weight is None:
-        return record(row, given, (*params, how))
-    return weighted(record(row, given, (*params, "none")), weight, how)
-
-
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -112,9 +110,10 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape}){here()}"
         )
-    given = (input, target) if pos_weight is None else (input, target, pos_weight)
-    row = BCE_LOGITS if pos_weight is None else BCE_LOGITS_WEIGHTED
-    return _choose_weight(row, given, weight, (), how(reduction, size_average, reduce))
+    given = tuple(x for x in (weight, pos_weight) if x is not None)
+    flags = (weight is not None, pos_weight is not None)
+    params = (flags, how(reduction, size_average, reduce))
+    return record(BCE_LOGITS, (input, target, *given), params)
 
 
 def binary_cross_entropy(
@@ -135,7 +134,8 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}) is deprecated. Please ensure they have the same size.{here()}"
         )
-    return _choose_weight(BCE, (input, target), weight, (), how(reduction, size_average, reduce))
+    given = (input, target) if weight is None else (input, target, weight)
+    return record(BCE, given, (how(reduction, size_average, reduce),))
 
 
 def mse_loss(

@@ -91,7 +91,7 @@ def _local_response(x: Any, size: int, alpha: float, beta: float, k: float) -> A
 
 
 LAYER = Row("layer_norm", _layer, "NativeLayerNormBackward0")
-RMS = Row("rms_norm", _rms, "FusedRmsNormBackward0")
+RMS = Row("rms_norm", _rms, "MulBackward0")
 GROUP = Row("group_norm", _group, "NativeGroupNormBackward0")
 BATCH = Row("batch_norm", _batch, "NativeBatchNormBackward0")
 BATCH_BY = Row("batch_norm", _batch_by, "NativeBatchNormBackward0")

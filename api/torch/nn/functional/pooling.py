@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from pullback.tracer.numpy.creation import positions
+from pullback.tracer.numpy.promotion import spread
 from pullback.tracer.primitives.elementwise import where as choose
-from pullback.tracer.trace import Tracer
+from pullback.tracer.trace import Tracer, literal
 
 from ...dtypes import here
 from ...node import Row
@@ -371,9 +372,10 @@ adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (
 def _unpool(x: Any, places: Any, size: Ints) -> Any:
     front = x.shape[: x.ndim - len(size)]
     planes = math.prod(front)
-    made = np.zeros_like(x, shape=(planes, math.prod(size)))
-    rows = positions(planes)[:, None]
-    made[rows, np.reshape(places, (planes, -1))] = np.reshape(x, (planes, -1))
+    extent = math.prod(size)
+    starts = positions(planes)[:, None] * extent
+    made = Tracer(spread(literal(0.0, x.dtype), (planes * extent,)).node)
+    made[np.reshape(np.reshape(places, (planes, -1)) + starts, -1)] = np.reshape(x, -1)
     return np.reshape(Tracer(made.node), (*front, *size))
 
 

@@ -14,26 +14,35 @@ from ...tensors import Tensor, record, wrapped
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from .windows import padded
 
-_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+def _reflected(places: Any, n: int) -> Any:
+    return n - 1 - np.abs(n - 1 - np.abs(places))
 
 
-def _pad(x: Any, pairs: Any, mode: str, value: float) -> Any:
-    if mode == "constant":
-        return padded(x, pairs, value)
-    longer = [(max(a, 0), max(b, 0)) for a, b in pairs]
-    whole = np.pad(x, [(0, 0)] * (x.ndim - len(pairs)) + longer, mode=_MODES[mode])
-    return padded(whole, [(min(a, 0), min(b, 0)) for a, b in pairs])
+_MODES: dict[str, Callable[[Any, int], Any]] = {
+    "reflect": _reflected,
+    "replicate": lambda places, n: np.clip(places, 0, n - 1),
+    "circular": lambda places, n: places % n,
+}
+"""Where an element outside is taken from."""
 
 
-def _pad_name(kinds: Any, pairs: Any, mode: str, value: float) -> str:
-    if mode == "constant":
-        return "ConstantPadNdBackward0"
-    if mode == "circular":
-        return "CopySlices"
-    return f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pairs)}DBackward0"
+def _taken(x: Any, *rest: Any) -> Any:
+    *tables, axes, _ = rest
+    for places, axis in zip(tables, axes, strict=True):
+        x = np.take(x, places, axis)
+    return x
 
 
-PAD = Row("pad", _pad, _pad_name)
+_PAD_NAMES = {"reflect": "ReflectionPad", "replicate": "ReplicationPad"}
+
+
+def _pad_name(kinds: Any, axes: tuple[int, ...], mode: str) -> str:
+    return "CopySlices" if mode == "circular" else f"{_PAD_NAMES[mode]}{len(axes)}DBackward0"
+
+
+PAD = Row("pad", padded, "ConstantPadNdBackward0")
+PAD_TAKEN = Row("pad", _taken, _pad_name)
 
 
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
@@ -54,9 +63,15 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if mode not in ("constant", *_MODES):
         raise NotImplementedError(f"Unrecognised padding mode {mode}{here()}")
     pairs = tuple(zip(numbers[::2], numbers[1::2], strict=True))[::-1]
-    if mode != "constant":
-        _check_reach(input, pairs, mode)
-    return record(PAD, (input,), (pairs, mode, float(value or 0.0)))
+    if mode == "constant":
+        return record(PAD, (input,), (pairs, float(value or 0.0)))
+    _check_reach(input, pairs, mode)
+    axes = tuple(range(input.ndim - len(pairs), input.ndim))
+    tables = [
+        wrapped(_MODES[mode](np.arange(-a, input.shape[axis] + b), input.shape[axis]))
+        for axis, (a, b) in zip(axes, pairs, strict=True)
+    ]
+    return record(PAD_TAKEN, (input, *tables), (axes, mode))
 
 
 def _check_reach(input: Tensor, pairs: Any, mode: str) -> None:
@@ -84,13 +99,6 @@ def _tapped(x: Any, *rest: Any) -> Any:
             np.take(x, places[t], axis) * np.reshape(weights[t], shape)
             for t in range(places.shape[0])
         )
-    return x
-
-
-def _taken(x: Any, *rest: Any) -> Any:
-    *tables, axes, _ = rest
-    for places, axis in zip(tables, axes, strict=True):
-        x = np.take(x, places, axis)
     return x
 
 
@@ -249,7 +257,7 @@ def _channels_shuffled(x: Any, groups: int) -> Any:
 
 PIXELS = Row("pixel_shuffle", _shuffled, "PixelShuffleBackward0")
 UNPIXELS = Row("pixel_unshuffle", _unshuffled, "PixelUnshuffleBackward0")
-CHANNELS = Row("channel_shuffle", _channels_shuffled, "NativeChannelShuffleBackward0")
+CHANNELS = Row("channel_shuffle", _channels_shuffled, "ChannelShuffleBackward0")
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
