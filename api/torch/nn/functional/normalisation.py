@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -52,12 +53,6 @@ def _group(x: Any, *rest: Any) -> Any:
     return _affine(whole, tuple(given), flags, _per_channel(x))
 
 
-def _batch(x: Any, *rest: Any) -> Any:
-    *given, flags, eps = rest
-    axes = (0, *range(2, x.ndim))
-    return _affine(_standardised(x, axes, eps), tuple(given), flags, _per_channel(x))
-
-
 def _batch_by(x: Any, mean: Any, var: Any, *rest: Any) -> Any:
     *given, flags, eps = rest
     shape = _per_channel(x)
@@ -73,12 +68,12 @@ def _instance(x: Any, *rest: Any) -> Any:
 
 def _moment(x: Any, variance: bool) -> Any:
     axes = (0, *range(2, x.ndim))
-    return np.var(x, axes, ddof=1) if variance else np.mean(x, axes)
+    return np.var(x, axes) if variance else np.mean(x, axes)
 
 
-def _towards(old: Any, new: Any, momentum: Any) -> Any:
+def _towards(old: Any, new: Any, momentum: Any, scale: float) -> Any:
     share = momentum.astype(old.dtype)
-    return old * (1.0 - share) + new * share
+    return old * (1.0 - share) + new * (share * scale)
 
 
 def _local_response(x: Any, size: int, alpha: float, beta: float, k: float) -> Any:
@@ -93,10 +88,9 @@ def _local_response(x: Any, size: int, alpha: float, beta: float, k: float) -> A
 LAYER = Row("layer_norm", _layer, "NativeLayerNormBackward0")
 RMS = Row("rms_norm", _rms, "MulBackward0")
 GROUP = Row("group_norm", _group, "NativeGroupNormBackward0")
-BATCH = Row("batch_norm", _batch, "NativeBatchNormBackward0")
 BATCH_BY = Row("batch_norm", _batch_by, "NativeBatchNormBackward0")
 INSTANCE = Row("instance_norm", _instance, "ViewBackward0")
-MOMENT = Row("batch_moment", _moment, None)
+MOMENT = Row("batch_moment", _moment, "MeanBackward1")
 TOWARDS = Row("running_moment", _towards, None)
 LOCAL_RESPONSE = Row("local_response_norm", _local_response, "DivBackward0")
 
@@ -204,16 +198,24 @@ def batch_norm(
             "Expected more than 1 value per channel when training, got input size "
             f"{input.shape}{here()}"
         )
-    _move_running(input, running_mean, running_var, momentum)
-    return record(BATCH, (input, *given), (flags, float(eps)))
+    mean, var = (record(MOMENT, (input,), (variance,)) for variance in (False, True))
+    count = math.prod(input.shape) // input.shape[1]
+    _move(running_mean, mean, momentum)
+    _move(running_var, var, momentum, count / (count - 1))
+    return record(BATCH_BY, (input, mean, var, *given), (flags, float(eps)))
 
 
-def _move_running(x: Tensor, mean: Tensor | None, var: Tensor | None, momentum: float) -> None:
-    with no_grad():
-        for running, variance in ((mean, False), (var, True)):
-            if running is not None:
-                moment = record(MOMENT, (x.detach(),), (variance,))
-                running.copy_(record(TOWARDS, (running, moment, float(momentum))))
+_AWAITED: WeakKeyDictionary[Tensor, Tensor] = WeakKeyDictionary()
+"""What running moments are to be moved towards: held here, it is computed with the gradients."""
+
+
+def _move(running: Tensor | None, moment: Tensor, momentum: float, scale: float = 1.0) -> None:
+    """Record a move of a running moment; the one before is computed now, so that none pile up."""
+    if running is not None:
+        running.value()
+        with no_grad():
+            running.copy_(record(TOWARDS, (running, moment, float(momentum)), (scale,)))
+        _AWAITED[running] = moment
 
 
 def instance_norm(
@@ -247,10 +249,8 @@ def instance_norm(
 def _move_by_examples(x: Tensor, mean: Tensor, var: Tensor, momentum: float) -> None:
     """The running moments move towards the mean over the examples of theirs."""
     axes = tuple(range(2, x.ndim))
-    with no_grad():
-        moments = x.mean(axes).mean(0), x.var(axes).mean(0)
-        for running, moment in zip((mean, var), moments, strict=True):
-            running.copy_(record(TOWARDS, (running, moment, float(momentum))))
+    _move(mean, x.mean(axes).mean(0), momentum)
+    _move(var, x.var(axes).mean(0), momentum)
 
 
 def local_response_norm(
