@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, methods, nn, optim
+from . import autograd, methods, nn, optim, utils
 from .compute import counts
 from .creation import (
     arange,
@@ -178,6 +178,7 @@ __all__ = [
     "stack",
     "tensor",
     "tensordot",
+    "utils",
     "vstack",
     "zeros",
     "zeros_like",
