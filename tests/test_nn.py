@@ -66,3 +66,56 @@ def test_function(torch: ModuleType, expression: str) -> None:
         if gradient is not None:
             np.testing.assert_allclose(gradient, their_gradient, rtol=1e-9, atol=1e-11)
     assert mine[1] == theirs[1]
+
+
+# -- modules ---------------------------------------------------------------------------------
+
+MODULES = [line.split(" | ") for line in (CASES / "modules.txt").read_text().splitlines()]
+
+
+def numbered_state(module: Any, made: Any) -> dict[str, Any]:
+    """Made-up numbers for the parameters and buffers of a module."""
+    rng = np.random.default_rng(5)
+    state = {}
+    for name, value in made.state_dict().items():
+        drawn = rng.uniform(0.1, 0.9, tuple(value.shape)) if "num_" not in name else 0
+        state[name] = module.tensor(drawn).to(value.dtype)
+    return state
+
+
+def called(module: Any, expression: str, arguments: str) -> tuple[Any, ...]:
+    """The text, the first result, the gradients, and the buffers of a module that is called."""
+    inputs = Inputs(module, arguments)
+    made = eval(expression, {"nn": module.nn, "torch": module}).double()
+    assert str(made.load_state_dict(numbered_state(module, made))).startswith("<All keys")
+    result = made(*eval(f"({arguments},)", {"F": module.nn.functional, **inputs.names}))
+    while isinstance(result, tuple):
+        result = result[0]
+    value = result.detach().numpy().copy()
+    weights = np.cos(np.arange(value.size)).reshape(value.shape)
+    if result.requires_grad:
+        (result * module.tensor(weights)).sum().backward()
+    leaves = {**dict(enumerate(inputs.leaves)), **dict(made.named_parameters())}
+    gradients = {k: None if x.grad is None else x.grad.numpy() for k, x in leaves.items()}
+    buffers = {k: x.numpy() for k, x in made.named_buffers()}
+    return (
+        repr(made),
+        [(k, tuple(v.shape)) for k, v in made.state_dict().items()],
+        value,
+        gradients,
+        buffers,
+    )
+
+
+@pytest.mark.parametrize(("expression", "arguments"), MODULES, ids=[m[0] for m in MODULES])
+@pytest.mark.filterwarnings("ignore")
+def test_module(torch: ModuleType, expression: str, arguments: str) -> None:
+    mine, theirs = (called(module, expression, arguments) for module in (ours, torch))
+    assert mine[:2] == theirs[:2]
+    np.testing.assert_allclose(mine[2], theirs[2], rtol=1e-10, atol=1e-12)
+    for some, others in zip(mine[3:], theirs[3:], strict=True):
+        assert list(some) == list(others)
+        for name, value in some.items():
+            assert (value is None) == (others[name] is None), name
+            if value is not None:
+                np.testing.assert_allclose(value, others[name], rtol=1e-9, atol=1e-11)

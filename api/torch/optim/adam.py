@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensors import Tensor
+from .. import memory
+from ..tensors import Tensor, wrapped
 from .optimizer import Optimizer, check_at_least, check_betas, counted, formula, zeros
 
 
@@ -261,11 +262,13 @@ class NAdam(Optimizer):
         count = counted(state)
         if count == 1:
             state["exp_avg"], state["exp_avg_sq"] = zeros(p), zeros(p)
-            state["mu_product"] = 1.0
+            state["mu_product"] = wrapped(np.ones((), np.float32))
         if group["decoupled_weight_decay"] and group["weight_decay"]:
             self.put(p, SHRUNK, (), (1 - rate * group["weight_decay"],))
         now, later = (first * (1.0 - 0.5 * 0.96 ** (n * decay)) for n in (count, count + 1))
-        product = state["mu_product"] = state["mu_product"] * now
+        # Kept as float32, as torch does; the next factor is not rounded to that.
+        memory.write(state["mu_product"], state["mu_product"].value() * np.float32(now))
+        product = float(state["mu_product"].value())
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         self.put(mean, MEAN, (gradient,), (), (first,))
         self.put(square, SQUARE, (gradient,), (), (second,))
