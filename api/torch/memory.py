@@ -119,7 +119,7 @@ def part_from_readers(tensor: Tensor, version: int = 0) -> None:
     force([x.node for x in sharing if x.node.value is None])
     left = [(weakref.ref(x.node), x.node.value) for x in sharing]
     base = None if storage is None else storage.base()
-    if storage is not None and base is None:
+    if storage is not None and base is None and storage.node.value is not None:
         left.append((weakref.ref(storage.node), storage.node.value))
         storage.node = _fresh(storage.node)
     for x in sharing:

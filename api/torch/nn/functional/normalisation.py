@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -205,17 +204,14 @@ def batch_norm(
     return record(BATCH_BY, (input, mean, var, *given), (flags, float(eps)))
 
 
-_AWAITED: WeakKeyDictionary[Tensor, Tensor] = WeakKeyDictionary()
-"""What running moments are to be moved towards: held here, it is computed with the gradients."""
-
-
 def _move(running: Tensor | None, moment: Tensor, momentum: float, scale: float = 1.0) -> None:
     """Record a move of a running moment; the one before is computed now, so that none pile up."""
     if running is not None:
         running.value()
         with no_grad():
             running.copy_(record(TOWARDS, (running, moment, float(momentum)), (scale,)))
-        _AWAITED[running] = moment
+        # Held by what waits for it, the moment is computed with the gradients.
+        vars(running)["awaited"] = moment
 
 
 def instance_norm(
