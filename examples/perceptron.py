@@ -13,19 +13,19 @@ from pullback.torch.utils.data import DataLoader, Dataset, random_split
 CLASSES = ["ring", "cross", "bars"]
 
 
-class Shapes(Dataset):
+class Shapes(Dataset[tuple[torch.Tensor, int]]):
     """Pictures of 12 x 12 points: one of three shapes, somewhere, in noise."""
 
     def __init__(self, count):
         rng = np.random.default_rng(0)
-        self.labels = rng.integers(0, len(CLASSES), count)
+        self.labels = [int(n) for n in rng.integers(0, len(CLASSES), count)]
         self.pictures = np.stack([picture(label, rng) for label in self.labels])
 
     def __len__(self):
         return len(self.labels)
 
     def __getitem__(self, index):
-        return torch.tensor(self.pictures[index]), int(self.labels[index])
+        return torch.tensor(self.pictures[index]), self.labels[index]
 
 
 def picture(label, rng):

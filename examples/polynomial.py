@@ -10,6 +10,8 @@ import pullback.torch as torch
 
 x = torch.linspace(-math.pi, math.pi, 500)
 y = torch.sin(x)
+loss = y.pow(2).mean()
+print(f"nothing: {loss.item():.4f}")
 
 # Tensors and autograd.
 a, b, c, d = (torch.zeros((), requires_grad=True) for _ in range(4))
@@ -32,8 +34,8 @@ for _ in range(500):
     model.zero_grad()
     loss.backward()
     with torch.no_grad():
-        for p in model.parameters():
-            p -= 0.5 * p.grad
+        for parameter in model.parameters():
+            parameter.sub_(0.5 * parameter.grad)
 print(f"layers: {loss.item():.4f}")
 
 # An optimiser moves the parameters.
@@ -58,10 +60,10 @@ class Powers(torch.nn.Module):
 
 
 flexible = Powers()
-optimizer = torch.optim.Adam(flexible.parameters(), lr=1e-2)
+adam = torch.optim.Adam(flexible.parameters(), lr=1e-2)
 for turn in range(2000):
     loss = loss_of(flexible(x / math.pi, 4 + turn % 3), y)
-    optimizer.zero_grad()
+    adam.zero_grad()
     loss.backward()
-    optimizer.step()
+    adam.step()
 print(f"module: {loss_of(flexible(x / math.pi, 6), y).item():.4f}")

@@ -90,7 +90,7 @@ class RMSprop(Optimizer):
             if group["centered"]:
                 state["grad_avg"] = zeros(p)
         self.put(state["square_avg"], SQUARE, (gradient,), (), share)
-        given = (gradient, state["square_avg"])
+        given: tuple[Tensor, ...] = (gradient, state["square_avg"])
         if group["centered"]:
             self.put(state["grad_avg"], MEAN, (gradient,), (), share)
             given = (*given, state["grad_avg"])

@@ -190,7 +190,7 @@ class LBFGS(Optimizer):
             steps.append(step)
             scales.append(1.0 / curvature)
             state["H_diag"] = curvature / float(change @ change)
-        direction = -gradient
+        direction: Any = -gradient
         shares: list[float] = []
         for y, s, scale in zip(changes[::-1], steps[::-1], scales[::-1], strict=True):
             shares.append(float(s @ direction) * scale)
@@ -199,4 +199,5 @@ class LBFGS(Optimizer):
         for y, s, scale, share in zip(changes, steps, scales, shares[::-1], strict=True):
             direction = direction + (share - float(y @ direction) * scale) * s
         state["d"] = direction
-        return direction
+        result: Array = direction
+        return result

@@ -42,7 +42,7 @@ class LRScheduler:
     [0.5]
     """
 
-    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: Any, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(optimizer).__name__} is not an Optimizer{here()}")
         self.optimizer = optimizer
@@ -387,8 +387,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     def __init__(
         self,
         optimizer: Optimizer,
-        T_0: int,
-        T_mult: int = 1,
+        T_0: Any,
+        T_mult: Any = 1,
         eta_min: float = 0.0,
         last_epoch: int = -1,
     ) -> None:

@@ -125,7 +125,7 @@ class Optimizer:
         given = [operand(x) for x in tensors]
         return of_node(new_node(row, (*given, *[self._number(x) for x in numbers]), params))
 
-    def _number(self, value: float) -> Node:
+    def _number(self, value: Any) -> Node:
         """One node for all parameters that take the number in this step."""
         if isinstance(value, Tensor):
             value = value.item()

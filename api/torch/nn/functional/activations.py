@@ -89,7 +89,8 @@ def _threshold(x: Any, limit: float, value: float) -> Any:
 
 
 def _glu(x: Any, dim: int) -> Any:
-    first, second = np.split(x, 2, dim)
+    halves: Any = np.split(x, 2, dim)
+    first, second = halves
     return first * rows.logistic(second)
 
 

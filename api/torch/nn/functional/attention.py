@@ -44,7 +44,9 @@ def _as_added(mask: Tensor, like: Tensor) -> Tensor:
     """A mask of what may be seen as numbers to add: minus infinity where it may not."""
     if mask.dtype.numpy.kind != "b":
         return mask
-    return creation.zeros(mask.shape, dtype=like.dtype).masked_fill(~mask, -math.inf)
+    zeros = creation.zeros(mask.shape, dtype=like.dtype)
+    result: Tensor = zeros.masked_fill(~mask, -math.inf)
+    return result
 
 
 def scaled_dot_product_attention(
@@ -186,7 +188,7 @@ def _joined_masks(
     mask: Tensor | None, padding: Tensor | None, q: Tensor, heads: int
 ) -> tuple[Tensor, ...]:
     """What is added to the scores; masks of bools say what must not be seen."""
-    added: list[Tensor] = []
+    added: list[Any] = []
     if mask is not None:
         mask = _as_added(~mask, q) if mask.dtype.numpy.kind == "b" else mask
         if mask.ndim == 3:

@@ -36,8 +36,8 @@ def hinge_embedding_loss(
     tensor(0.5000)
     """
     zero = input.detach() * 0.0
-    near = arithmetic.where(target == -1, zero, input)
-    far = arithmetic.where(target == 1, zero, (margin - input).clamp(min=0.0))
+    near = arithmetic.where(target.eq(-1), zero, input)
+    far = arithmetic.where(target.eq(1), zero, (margin - input).clamp(min=0.0))
     return weighted(near + far, None, how(reduction, size_average, reduce))
 
 
@@ -85,8 +85,8 @@ def cosine_embedding_loss(
     lengths = ((input1 * input1).sum(-1) + tiny) * ((input2 * input2).sum(-1) + tiny)
     cosine = products / lengths.sqrt()
     zero = cosine.detach() * 0.0
-    near = arithmetic.where(target == 1, 1.0 - cosine, zero)
-    far = arithmetic.where(target == -1, (cosine - margin).clamp(min=0.0), zero)
+    near = arithmetic.where(target.eq(1), 1.0 - cosine, zero)
+    far = arithmetic.where(target.eq(-1), (cosine - margin).clamp(min=0.0), zero)
     return weighted(near + far, None, how(reduction, size_average, reduce))
 
 
@@ -162,7 +162,7 @@ def _multi_margin(x: Any, target: Any, *rest: Any) -> Any:
         x, target = x[None], np.reshape(target, (1,))
     picked = np.take_along_axis(x, target[:, None], 1)
     gaps = np.maximum(margin - picked + x, broadcast_scalar(0.0, x))
-    losses = gaps if p == 1 else gaps * gaps
+    losses: Any = gaps if p == 1 else gaps * gaps
     if weights:
         losses = losses * np.take(weights[0], target)[:, None]
     classes = x.shape[1]
@@ -206,7 +206,7 @@ def _multilabel_margin(x: Any, target: Any, reduction: str) -> Any:
     places = choose(listed, target, broadcast_scalar(0, target))
     classes = positions(count)[None, None, :]
     is_label = np.any((places[:, :, None] == classes) & listed[:, :, None], 1)
-    picked = np.take_along_axis(x, places, 1)
+    picked: Any = np.take_along_axis(x, places, 1)  # type: ignore[arg-type]
     gaps: Any = 1.0 - picked[:, :, None] + x[:, None, :]
     gaps = np.maximum(gaps, broadcast_scalar(0.0, gaps))
     counted = listed[:, :, None] & ~is_label[:, None, :]

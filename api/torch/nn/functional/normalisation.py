@@ -28,7 +28,7 @@ def _affine(x: Any, given: tuple[Any, ...], flags: tuple[bool, bool], shape: Any
     return x
 
 
-def _per_channel(x: Any) -> tuple[int, ...]:
+def _per_channel(x: Any) -> Any:
     return (1, -1) + (1,) * (x.ndim - 2)
 
 

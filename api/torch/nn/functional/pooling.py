@@ -45,7 +45,8 @@ def _reaching(x: Any, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dila
 
 def _greatest(parts: Any, numbers: Any) -> tuple[Any, Any]:
     """The first of the greatest, which alone gets the derivative, and its number."""
-    best, place = None, None
+    best: Any = None
+    place: Any = None
     for part, number in zip(parts, numbers, strict=True):
         if best is None:
             best, place = part, number

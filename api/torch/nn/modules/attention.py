@@ -172,7 +172,8 @@ class TransformerEncoderLayer(Module):
         masks = (src_mask, src_key_padding_mask)
         if self.norm_first:
             src = src + self._attend(self.norm1(src), *masks)
-            return src + self._feed(self.norm2(src))
+            out: Tensor = src + self._feed(self.norm2(src))
+            return out
         src = self.norm1(src + self._attend(src, *masks))
         result: Tensor = self.norm2(src + self._feed(src))
         return result

@@ -118,7 +118,7 @@ class Module:
             names.update(self.__dict__[place])
         return sorted(names)
 
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
+    def register_parameter(self, name: str, param: Any) -> None:
         """Add a parameter; None keeps the name for one."""
         self._check_name(name, "parameter")
         if param is not None and not isinstance(param, Parameter):
@@ -145,7 +145,7 @@ class Module:
         if hasattr(self, name) and not any(name in self.__dict__[p] for p in _PLACES):
             raise KeyError(f"attribute '{name}' already exists{here()}")
 
-    def add_module(self, name: str, module: Module | None) -> None:
+    def add_module(self, name: str, module: Any) -> None:
         """Add a module under a name."""
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{_type_name(module)} is not a Module subclass{here()}")
@@ -292,7 +292,7 @@ class Module:
 
     def train(self: Self, mode: bool = True) -> Self:
         """Let modules that behave otherwise while training know that this is so, or is not."""
-        if not isinstance(mode, bool):
+        if type(mode) is not bool:
             raise ValueError(f"training mode is expected to be boolean{here()}")
         for module in self.modules():
             module.training = mode

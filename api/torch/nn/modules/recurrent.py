@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,16 @@ from ...dtypes import here
 from ...node import Row
 from ...tensors import Tensor, record
 from .. import init
+from ..functional.dense import linear
 from ..functional.dropping import dropout
 from ..parameter import Parameter
 from .module import Module
 
 # Each takes what the input gives to the gates, the state, and the weights of the state.
+
+
+def _parts(x: Any, count: int) -> Any:
+    return np.split(x, count, -1)
 
 
 def _step(h: Any, rest: tuple[Any, ...]) -> Any:
@@ -37,19 +43,19 @@ def _relu_step(given: Any, h: Any, *rest: Any) -> Any:
 
 
 def _lstm_cell(given: Any, h: Any, c: Any, *rest: Any) -> Any:
-    let_in, keep, new, _ = np.split(given + _step(h, rest), 4, -1)
+    let_in, keep, new, _ = _parts(given + _step(h, rest), 4)
     return logistic(keep) * c + logistic(let_in) * np.tanh(new)
 
 
 def _lstm_state(given: Any, h: Any, c: Any, *rest: Any) -> Any:
     """The new state, ``c`` being the new cell."""
-    show = np.split(given + _step(h, rest), 4, -1)[3]
+    show = _parts(given + _step(h, rest), 4)[3]
     return logistic(show) * np.tanh(c)
 
 
 def _gru_step(given: Any, h: Any, *rest: Any) -> Any:
-    reset, update, new = np.split(given, 3, -1)
-    reset_h, update_h, new_h = np.split(_step(h, rest), 3, -1)
+    reset, update, new = _parts(given, 3)
+    reset_h, update_h, new_h = _parts(_step(h, rest), 3)
     fresh = np.tanh(new + logistic(reset + reset_h) * new_h)
     share = logistic(update + update_h)
     return (1.0 - share) * fresh + share * h
@@ -69,25 +75,18 @@ State = tuple[Tensor, ...]
 """The state ``h``, of LSTMs with the cell ``c``."""
 
 
-def _moved(mode: str, given: Tensor, state: State, weights: list[Tensor]) -> State:
+def _moved(mode: str, given: Tensor, state: State, weights: Sequence[Tensor]) -> State:
     """The state after one more element; the last weight may project it."""
     if mode != "LSTM":
         return (record(_PLAIN[mode], (given, state[0], *weights)),)
     h, c = state
-    projecting = weights[2:] if len(weights) == 3 else []
-    own = weights[:2] if len(weights) == 3 else weights
-    if len(weights) == 2 and weights[1].ndim == 2:
-        own, projecting = weights[:1], weights[1:]
+    projecting = [x for x in weights[1:] if x.ndim == 2]
+    own = weights[: len(weights) - len(projecting)]
     cell = record(LSTM_CELL, (given, h, c, *own))
     shown = record(LSTM_STATE, (given, h, cell, *own))
     if projecting:
         shown = record(PROJECTED, (shown, projecting[0]))
     return shown, cell
-
-
-def _from_input(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    product = input @ weight.t()
-    return product if bias is None else product + bias
 
 
 # -- one step --------------------------------------------------------------------------------
@@ -127,7 +126,7 @@ class _Cell(Module):
         if state is None:
             empty_state = zeros((*input.shape[:-1], self.hidden_size), dtype=input.dtype)
             state = (empty_state, empty_state) if mode == "LSTM" else empty_state
-        given = _from_input(input, self.weight_ih, self.bias_ih)
+        given = linear(input, self.weight_ih, self.bias_ih)
         weights = [self.weight_hh] if self.bias_hh is None else [self.weight_hh, self.bias_hh]
         whole = tuple(state) if mode == "LSTM" else (state,)
         return _moved(mode, given, whole, weights)
@@ -276,7 +275,7 @@ class _Recurrent(Module):
     def _one_way(self, input: Tensor, state: State, suffix: str) -> tuple[list[Tensor], State]:
         """The states after each element, and the last with its cell."""
         bias = getattr(self, f"bias_ih{suffix}") if self.bias else None
-        given = _from_input(input, getattr(self, f"weight_ih{suffix}"), bias)
+        given = linear(input, getattr(self, f"weight_ih{suffix}"), bias)
         weights = [getattr(self, f"weight_hh{suffix}")]
         weights += [getattr(self, f"bias_hh{suffix}")] if self.bias else []
         weights += [getattr(self, f"weight_hr{suffix}")] if self.proj_size else []

@@ -219,10 +219,10 @@ _ADAPTIVE: dict[str, Any] = {"example": "2", "output_size": REQUIRED}
 AdaptiveAvgPool1d = _function("AdaptiveAvgPool1d", function=F.adaptive_avg_pool1d, **_ADAPTIVE)
 AdaptiveAvgPool2d = _function("AdaptiveAvgPool2d", function=F.adaptive_avg_pool2d, **_ADAPTIVE)
 AdaptiveAvgPool3d = _function("AdaptiveAvgPool3d", function=F.adaptive_avg_pool3d, **_ADAPTIVE)
-_ADAPTIVE |= {"shown": "output_size", "return_indices": False}
-AdaptiveMaxPool1d = _function("AdaptiveMaxPool1d", function=F.adaptive_max_pool1d, **_ADAPTIVE)
-AdaptiveMaxPool2d = _function("AdaptiveMaxPool2d", function=F.adaptive_max_pool2d, **_ADAPTIVE)
-AdaptiveMaxPool3d = _function("AdaptiveMaxPool3d", function=F.adaptive_max_pool3d, **_ADAPTIVE)
+_GREATEST: dict[str, Any] = {**_ADAPTIVE, "shown": "output_size", "return_indices": False}
+AdaptiveMaxPool1d = _function("AdaptiveMaxPool1d", function=F.adaptive_max_pool1d, **_GREATEST)
+AdaptiveMaxPool2d = _function("AdaptiveMaxPool2d", function=F.adaptive_max_pool2d, **_GREATEST)
+AdaptiveMaxPool3d = _function("AdaptiveMaxPool3d", function=F.adaptive_max_pool3d, **_GREATEST)
 
 
 class _MaxUnpool(Module):

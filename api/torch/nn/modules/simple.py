@@ -95,7 +95,7 @@ def simple(
     buffers: tuple[str, ...] = (),
     example: str = "",
     **options: Any,
-) -> type[Module]:
+) -> type[Any]:
     """A module that calls ``function`` with these options.
 
     ``shown``: those that are printed, all if None; ``bare``: without their names. ``trained``: the

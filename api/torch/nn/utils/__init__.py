@@ -113,7 +113,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     return joining.cat([p.reshape(-1) for p in parameters])
 
 
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+def vector_to_parameters(vec: Any, parameters: Iterable[Tensor]) -> None:
     """The parts of a vector as the values of parameters.
 
     >>> w = torch.zeros(2)

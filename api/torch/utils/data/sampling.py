@@ -135,7 +135,7 @@ class BatchSampler(Sampler):
     """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
-        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
+        if type(batch_size) is not int or batch_size <= 0:
             raise ValueError(
                 "batch_size should be a positive integer value, but got "
                 f"batch_size={batch_size}{here()}"
