@@ -332,8 +332,10 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     tensor([0.0000, 0.5000])
     """
     if lambd < 0:
+        greatest = np.finfo(input.dtype.numpy).max
         raise RuntimeError(
-            f"lambda must be greater or equal to 0, but found to be {lambd}.{here()}"
+            f"lambda must be in range [0, {greatest:g}] for input dtype {input.dtype.title}, but "
+            f"found {lambd}{here()}"
         )
     return record(SOFTSHRINK, (input,), (float(lambd),))
 

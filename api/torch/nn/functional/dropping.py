@@ -13,7 +13,12 @@ from ...tensors import Tensor, record, wrapped
 from ...writing import assign
 
 
-def _check(p: float) -> None:
+def check_probability(p: float) -> None:
+    """A probability is between 0 and 1.
+
+    Raises:
+        ValueError: torch's.
+    """
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}{here()}")
 
@@ -36,7 +41,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     >>> torch.nn.functional.dropout(torch.ones(2), training=False)
     tensor([1., 1.])
     """
-    _check(p)
+    check_probability(p)
     return _scaled(input, input.shape, p, inplace) if training and p else input
 
 
@@ -44,7 +49,7 @@ def _channels(ndims: tuple[int, ...], name: str) -> Any:
     def function(
         input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
     ) -> Tensor:
-        _check(p)
+        check_probability(p)
         if not training or not p:
             return input
         channels = input.ndim - (ndims[0] - 2)
@@ -73,7 +78,7 @@ def alpha_dropout(
     >>> torch.nn.functional.alpha_dropout(torch.ones(2))
     tensor([1., 1.])
     """
-    _check(p)
+    check_probability(p)
     return _alpha(input, input.shape, p, inplace) if training and p else input
 
 
@@ -85,7 +90,7 @@ def feature_alpha_dropout(
     >>> torch.nn.functional.feature_alpha_dropout(torch.ones(1, 1, 2))
     tensor([[[1., 1.]]])
     """
-    _check(p)
+    check_probability(p)
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2))
     return _alpha(input, shape, p, inplace) if training and p else input
 

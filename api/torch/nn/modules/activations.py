@@ -9,6 +9,7 @@ from ...creation import full
 from ...dtypes import here
 from ...tensors import Tensor
 from .. import functional as F
+from ..functional.dropping import check_probability
 from ..parameter import Parameter
 from .module import Module
 from .simple import REQUIRED, simple
@@ -128,7 +129,13 @@ class Identity(Module):
 
 
 _dropout = partial(
-    simple, module=__name__, what="Dropout while training.", trained=True, p=0.5, inplace=False
+    simple,
+    module=__name__,
+    what="Dropout while training.",
+    trained=True,
+    check=lambda options: check_probability(options["p"]),
+    p=0.5,
+    inplace=False,
 )
 
 Dropout = _dropout("Dropout", function=F.dropout)

@@ -22,10 +22,15 @@ class _Simple(Module):
     bare: bool
     trained: bool
     buffers_of: tuple[str, ...]
+    check: Callable[[dict[str, Any]], None] | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
-        for name, value in self._bound(args, kwargs).items():
+        given = self._bound(args, kwargs)
+        check = type(self).check
+        if check is not None:
+            check(given)
+        for name, value in given.items():
             if name in self.buffers_of:
                 self.register_buffer(name, value)
             else:
@@ -94,12 +99,14 @@ def simple(
     trained: bool = False,
     buffers: tuple[str, ...] = (),
     example: str = "",
+    check: Callable[[dict[str, Any]], None] | None = None,
     **options: Any,
 ) -> type[Any]:
     """A module that calls ``function`` with these options.
 
     ``shown``: those that are printed, all if None; ``bare``: without their names. ``trained``: the
     function is told whether the module is training. ``buffers``: options that are tensors to save.
+    ``check`` raises an error for options that make no sense.
     """
     doc = f"{what}\n\n>>> torch.nn.{name}({example})  # doctest: +ELLIPSIS\n{name}(...)\n"
     body = {
@@ -111,5 +118,6 @@ def simple(
         "bare": bare,
         "trained": trained,
         "buffers_of": buffers,
+        "check": None if check is None else staticmethod(check),
     }
     return type(name, (_Simple,), body)

@@ -88,7 +88,7 @@ def loaded(module: Module, given: Any, strict: bool, assign: bool) -> Incompatib
         if name in given:
             owner.set_extra_state(given[name])
     if strict:
-        wrong = [*_listed("Unexpected", unexpected), *_listed("Missing", missing), *wrong]
+        wrong = [*_listed("Missing", missing), *_listed("Unexpected", unexpected), *wrong]
     if wrong:
         lines = "\n\t".join(wrong)
         raise RuntimeError(
