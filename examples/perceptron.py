@@ -18,7 +18,7 @@ class Shapes(Dataset[tuple[torch.Tensor, int]]):
 
     def __init__(self, count):
         rng = np.random.default_rng(0)
-        self.labels = rng.integers(0, len(CLASSES), count).tolist()
+        self.labels = np.asarray(rng.integers(0, len(CLASSES), count)).tolist()
         self.pictures = np.stack([picture(label, rng) for label in self.labels])
 
     def __len__(self):

@@ -380,7 +380,11 @@ def _unpool(x: Any, places: Any, size: Ints) -> Any:
     return np.reshape(Tracer(made.node), (*front, *size))
 
 
-UNPOOL = Row("max_unpool", _unpool, lambda kinds, size: f"MaxUnpool{max(len(size), 2)}DBackward0")
+UNPOOL = Row(
+    "max_unpool",
+    _unpool,
+    lambda kinds, size: "SqueezeBackward1" if len(size) == 1 else f"MaxUnpool{len(size)}DBackward0",
+)
 
 
 def _unpooling(count: int) -> Callable[..., Tensor]:
