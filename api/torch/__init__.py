@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, fft, linalg, methods, nn, optim, return_types, special
+from . import autograd, fft, linalg, methods, nn, optim, return_types, special, utils
 from .compute import counts
 from .creation import (
     arange,
@@ -227,6 +227,7 @@ __all__ = [
     "uint16",
     "uint32",
     "uint64",
+    "utils",
     "zeros",
     "zeros_like",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 
@@ -136,9 +136,13 @@ class Size(tuple[int, ...]):
 
     __slots__ = ()
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Size: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
         part = super().__getitem__(index)
-        return Size(part) if isinstance(index, slice) else part
+        return part if isinstance(part, int) else Size(part)
 
     def numel(self) -> int:
         """Number of elements."""
