@@ -18,7 +18,7 @@ def train(count: int, between: Any = None) -> tuple[list[float], int]:
     b = torch.zeros(3, requires_grad=True)
     x, y = torch.ones(2, 4), torch.zeros(2, 3)
     speed = torch.zeros(4, 3)
-    losses = []
+    losses, compiled = [], 0
     for turn in range(count):
         if turn == 3:
             compiled = torch.counts.compiled
@@ -27,10 +27,11 @@ def train(count: int, between: Any = None) -> tuple[list[float], int]:
         if between is not None:
             between(w, hidden, loss)
         loss.backward()
+        slope: Any = b.grad
         with torch.no_grad():
             speed = 0.9 * speed + w.grad
             w -= 0.1 * speed
-            b -= 0.1 * b.grad
+            b -= 0.1 * slope
         w.grad = b.grad = None
         losses.append(loss.item())
     return losses, torch.counts.compiled - compiled
