@@ -103,8 +103,9 @@ class _Accesses:
         one, other = source.type, target.type
         if one.size != other.size or one.dtype.itemsize != other.dtype.itemsize:
             return False
-        written = self.written[target]
-        if any(sink.kind != "store" for _, sink in written):
+        # An array without elements may be read, and nothing writes it.
+        written = self.written.get(target, ())
+        if not written or any(sink.kind != "store" for _, sink in written):
             return False
         if self.straight:
             return True

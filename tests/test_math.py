@@ -30,7 +30,6 @@ from .elementary import (
 )
 
 BOUND = 1.5
-BOUNDS_OF_SINGLE = {"logistic": 1.75}
 WITH_TABLES = {
     ("pow", "f64"),
     ("tanh", "f64"),
@@ -52,8 +51,7 @@ def check_errors(name: str, got: Array, xs: list[Array], exact: Array) -> None:
     worst = int(np.argmax(found))
     at = ", ".join(repr(x[worst]) for x in xs)
     message = f"{name}({at}) = {got[worst]!r}, not {exact[worst]!r}"
-    bound = BOUNDS_OF_SINGLE.get(name, BOUND) if got.dtype == np.float32 else BOUND
-    assert found[worst] <= bound, f"{found[worst]:.2f} ulp: {message}"
+    assert found[worst] <= BOUND, f"{found[worst]:.2f} ulp: {message}"
 
 
 def same_bits(a: Array, b: Array) -> Array:

@@ -29,7 +29,16 @@ from pullback.tracer.passes.tangent import jvp
 from pullback.tracer.primitive import TABLE
 from pullback.tracer.trace import Tracer, literal, new_trace
 from pullback.tracer.transform import inline
-from pullback.tracer.types import COMPLEX64, DTYPES, FLOAT32, ArrayType, is_float
+from pullback.tracer.types import (
+    COMPLEX64,
+    DTYPES,
+    FLOAT16,
+    FLOAT32,
+    ArrayType,
+    is_complex,
+    is_float,
+    is_inexact,
+)
 
 Array = np.ndarray[Any, Any]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -189,7 +198,7 @@ class Programmer:
     def converted(self, x: Value, dtype: np.dtype[Any]) -> Value:
         result = apply("convert", x, dtype=dtype)
         wider = not (x.kind == "f" and dtype == np.float32) and x.kind in "fib"
-        small = x.kind == "b" or bool(np.all(np.abs(x.array) < 2**20))
+        small = x.kind == "b" or bool(np.all(np.abs(x.array) < np.float64(2**20)))
         return Value(result.tracer, result.array, x.exact and wider and small)
 
     # -- parameters ----------------------------------------------------------------------------
@@ -570,9 +579,12 @@ def compiled(graph: Graph, arguments: Sequence[Array]) -> list[Array]:
 
 
 def precision(graph: Graph) -> float:
-    values = (*graph.parameters, *graph.nodes)
-    single = any(x.type.dtype in (FLOAT32, COMPLEX64) for x in values)
-    return 1e-4 if single else 1e-10
+    dtypes = dtypes_of(graph)
+    return 1e-10 if dtypes.isdisjoint((FLOAT32, COMPLEX64)) else 1e-4
+
+
+def dtypes_of(graph: Graph) -> set[np.dtype[Any]]:
+    return {x.type.dtype for x in (*graph.parameters, *graph.nodes)}
 
 
 def scale(values: Sequence[Array]) -> float:
@@ -669,13 +681,17 @@ def check_batch(graph: Graph, arguments: list[Array], rng: np.random.Generator) 
 
 
 def random_like(rng: np.random.Generator, shape: Any, dtype: Any) -> Array:
-    return np.asarray(rng.uniform(-1, 1, shape)).astype(dtype)
+    drawn = np.asarray(rng.uniform(-1, 1, shape))
+    return (drawn + 1j * rng.uniform(-1, 1, shape) if is_complex(dtype) else drawn).astype(dtype)
+
+
+HALF_PRECISION = 4 * float(np.finfo(np.float16).eps)
 
 
 def check_derivatives(graph: Graph, arguments: list[Array], rng: np.random.Generator) -> None:
     """Reverse against forward mode, and both compiled."""
     wrt = [i for i, x in enumerate(arguments) if is_float(x.dtype)]
-    floating = [x for x in graph.outputs if is_float(x.type.dtype)]
+    floating = [x for x in graph.outputs if is_inexact(x.type.dtype)]
     if not wrt or not floating:
         return
     tangents = [random_like(rng, arguments[i].shape, arguments[i].dtype) for i in wrt]
@@ -695,10 +711,12 @@ def check_derivatives(graph: Graph, arguments: list[Array], rng: np.random.Gener
     allowed = max(
         allowed, precision(graph) * (1.0 + scale(values_of(backward, [*arguments, *cts])))
     )
-    left = [np.sum(np.float64(t) * ct) for t, ct in zip(pushed[count:], cts, strict=True)]
-    right = [np.sum(np.float64(t) * ct) for t, ct in zip(tangents, pulled[count:], strict=True)]
+    left = [np.sum(t * np.complex128(ct)) for t, ct in zip(pushed[count:], cts, strict=True)]
+    right = [np.sum(t * np.float64(ct)) for t, ct in zip(tangents, pulled[count:], strict=True)]
     terms = 1 + sum(x.size for x in (*tangents, *cts))
-    assert abs(sum(left) - sum(right)) <= allowed * terms
+    # Each mode rounds to half precision what is of it.
+    rounded = HALF_PRECISION / precision(graph) if FLOAT16 in dtypes_of(graph) else 1.0
+    assert abs(np.real(sum(left)) - sum(right)) <= allowed * terms * rounded
     if scale(pulled[count:]) and precision(graph) < 1e-6:
         check_second_order(graph, wrt, arguments, tangents, cts)
     assert_same(compiled(forward, [*arguments, *tangents]), pushed, allowed, forward)
@@ -715,7 +733,7 @@ def check_second_order(
     """Forward over reverse mode against reverse over forward mode: the Hessian is symmetric."""
     count = len(graph.outputs)
     one = sound(jvp(vjp(graph, wrt), wrt))
-    floating = [i for i, x in enumerate(graph.outputs) if is_float(x.type.dtype)]
+    floating = [i for i, x in enumerate(graph.outputs) if is_inexact(x.type.dtype)]
     two = sound(vjp(jvp(graph, wrt), wrt, range(count, count + len(floating))))
     first, second = [*arguments, *cts, *tangents], [*arguments, *tangents, *cts]
     if not (is_tame(one, first) and is_tame(two, second)):
@@ -723,4 +741,5 @@ def check_second_order(
     size = scale(values_of(one, first)) + scale(values_of(two, second))
     along = one.evaluate(*first)[-len(wrt) :]
     pulled = two.evaluate(*second)[-len(wrt) :]
-    assert_same(along, pulled, 1e-9 * (1.0 + size), one)
+    allowed = HALF_PRECISION if FLOAT16 in dtypes_of(graph) else 1e-9
+    assert_same(along, pulled, allowed * (1.0 + size), one)

@@ -320,3 +320,15 @@ def test_many_threads_with_arrays_of_their_own() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_donated_arrays_of_no_elements():
+    """An output without elements is read by a kernel, and written by none."""
+
+    def program(x: Any, y: Any) -> Any:
+        inner = np.tanh(x[:0, :0])
+        return inner, np.pad(y * (1.0 - inner * inner), ((0, 1), (0, 1)))
+
+    empty, whole = pb.jit(program, donate_argnums=1)(np.ones((1, 1)), np.empty((0, 0)))
+    assert empty.shape == (0, 0)
+    np.testing.assert_array_equal(whole, [[0.0]])

@@ -155,11 +155,6 @@ def logistic(w: FunctionWriter, x: Value) -> Value:
     denominator = fma(power, p, power + 1.0)
     lost = fma(power, p, power + (1.0 - denominator))
     extra = choose(negative, p, 0.0)
-    if v.element == "float":
-        # Here the quotient's own rounding may stay.
-        inverse = 1.0 / denominator
-        y = fma(fma(-lost, inverse, extra), inverse, inverse)
-        return choose(negative, scale_down(y, reduced.shifted), y).value
     numerator = extra + 1.0
     remainder = extra - (numerator - 1.0)
     quotient = numerator / denominator
