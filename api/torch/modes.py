@@ -13,6 +13,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _Mode(threading.local):
     enabled = True
     inference = False
+    levels = 0
+    """How many of `torch.func`'s transforms are around."""
+    duals = 0
+    """How many levels of `forward_ad` are around."""
 
 
 MODE = _Mode()

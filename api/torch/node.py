@@ -28,6 +28,7 @@ from .dtypes import NUMBER_KINDS, Kind, kind_of
 from .modes import MODE
 
 if TYPE_CHECKING:
+    from .hooks import Call, Watch
     from .tensors import Tensor
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -114,12 +115,18 @@ def _saved_values(graph: Graph, tracked: tuple[bool, ...]) -> Saved:
 _serial = itertools.count()
 
 
+def next_serial() -> int:
+    """A number in the order of recording."""
+    return next(_serial)
+
+
 class Node:
     """A value that is there, or an operation on others that gives it.
 
     ``tracked``: derivatives pass through. ``holder``: the tensor that has the node. ``freed``: a
     backward pass has been through. ``modified``: since it was recorded, the memory of its tensor
-    has been written to, and counted so many versions; by the operations from ``since`` on.
+    has been written to, and counted so many versions; by the operations from ``since`` on. ``call``:
+    it is the output number ``place`` of a call whose derivative is Python code.
     """
 
     value: Any = None
@@ -131,13 +138,20 @@ class Node:
     holder: Callable[[], Any] | None = None
     where: tuple[CodeType, int] | None = None
     retains = False
-    hooks: dict[int, Callable[..., Any]] | None = None
+    watch: Watch | None = None
+    call: Call | None = None
+    place = 0
     grad_fn: Any = None
 
     def __init__(self, info: Info, operands: tuple[Operand, ...]) -> None:
         self.info = info
         self.operands = operands
         self.serial = next(_serial)
+
+    @property
+    def grad_name(self) -> str:
+        """The name of the backward node."""
+        return self.info.grad_name if self.call is None else self.call.name()
 
     @property
     def location(self) -> Location | None:

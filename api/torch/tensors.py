@@ -13,7 +13,14 @@ from . import memory
 from .compute import value_of
 from .dtypes import Size, device, dtype, here, of_numpy
 from .grad_fn import backward_node
-from .hooks import NOT_A_LEAF, NOT_CHANGEABLE, RemovableHandle
+from .hooks import (
+    NOT_A_LEAF,
+    NOT_CHANGEABLE,
+    RemovableHandle,
+    Watch,
+    check_gradient,
+    watch_of,
+)
 from .modes import MODE
 from .node import Node, Operand, Row, Variable, leaf, new_node, number
 from .typed import Methods
@@ -44,7 +51,7 @@ class Tensor(Methods):
     own_version = 0
     exposed = False
     retains = False
-    leaf_hooks: dict[int, Callable[..., Any]] | None = None
+    watch: Watch | None = None
     inference = False
     __array_priority__ = 1000
 
@@ -113,8 +120,8 @@ class Tensor(Methods):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if value is not None and value.shape != self.shape:
-            raise RuntimeError(f"assigned grad has data of a different size{here()}")
+        if value is not None:
+            check_gradient(self, value)
         self.gradient = value
 
     @property
@@ -201,14 +208,19 @@ class Tensor(Methods):
             raise RuntimeError(
                 f"cannot register a hook on a tensor that doesn't require gradient{here()}"
             )
-        hooks = self.node.hooks if self.node.tracked else self.leaf_hooks
-        if hooks is None:
-            hooks = {}
+        return RemovableHandle(watch_of(self).tensor, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> Any:
+        """Call a function with this leaf each time that its ``grad`` has been added to."""
+        if not self.requires_grad:
+            raise RuntimeError(
+                f"cannot register a hook on a tensor that doesn't require gradient{here()}"
+            )
         if self.node.tracked:
-            self.node.hooks = hooks
-        else:
-            self.leaf_hooks = hooks
-        return RemovableHandle(hooks, hook)
+            raise RuntimeError(
+                f"post accumulate grad hooks cannot be registered on non-leaf tensors{here()}"
+            )
+        return RemovableHandle(watch_of(self).accumulated, hook)
 
     def detach(self) -> Tensor:
         """The same memory, without derivatives."""

@@ -7,14 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from .compute import force, slice_of
-from .dtypes import here
-from .engine import FREED, Pull, check_usable, free, recorded, sweep
-from .modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
-from .node import Node, Operand, Variable
-from .tensors import Tensor, of_node, operand, wrapped
+from ..anomaly import ANOMALY, detect_anomaly, set_detect_anomaly
+from ..compute import force, slice_of
+from ..dtypes import here
+from ..engine import FREED, Pull, check_usable, free, recorded, run
+from ..hooks import Watch, call_after, call_before, call_tensor_hooks
+from ..modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
+from ..node import Node, Operand, Variable
+from ..sweep import Deliver, Sweep, passing, reached
+from ..tensors import Tensor, of_node, operand, wrapped
+from . import function
+from .function import Function
 
-__all__ = ["backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "Function",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "inference_mode",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
@@ -47,42 +62,12 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Nod
     return seeds
 
 
-class _Sweep:
-    """A backward pass: the slice, what is asked of it, and where hooks wait."""
-
-    def __init__(
-        self,
-        outputs: Sequence[Tensor],
-        gradients: Any,
-        inputs: Sequence[Tensor] | None,
-        create_graph: bool,
-    ) -> None:
-        self.seeds = _seeds(outputs, gradients)
-        stops: frozenset[Operand] = frozenset()
-        if create_graph:
-            stops = _stops([x for x, _ in self.seeds], inputs)
-        roots = [x for x, _ in self.seeds]
-        pending = [ct for _, ct in self.seeds if ct is not None and ct.value is None]
-        if pending and not create_graph:
-            force(pending)
-        self.part = slice_of(roots, True, stops)
-        active = check_usable(self.part)
-        self.hooked: list[Node] = []
-        self.wanted: list[Operand] = []
-        asked = None if inputs is None else _asked(inputs)
-        for x in active:
-            if _wants_grad(x) if asked is None else _is_asked(x, asked):
-                self.wanted.append(x)
-            if x.tracked and isinstance(x, Node) and x.hooks:
-                self.hooked.append(x)
-
-
-def _asked(inputs: Sequence[Tensor]) -> set[Any]:
-    return {t.node if t.node.tracked else id(t) for t in inputs}
-
-
-def _is_asked(x: Operand, asked: set[Any]) -> bool:
-    return (id(x.tensor()) if isinstance(x, Variable) else x) in asked
+def _wanted(order: Sequence[Operand], inputs: Sequence[Tensor] | None) -> list[Operand]:
+    """Where gradients are to be kept: of what is asked for, else of leaves and retained ones."""
+    if inputs is None:
+        return [x for x in order if _wants_grad(x)]
+    asked = {t.node if t.node.tracked else id(t) for t in inputs}
+    return [x for x in order if (id(x.tensor()) if isinstance(x, Variable) else x) in asked]
 
 
 def _wants_grad(x: Operand) -> bool:
@@ -92,9 +77,73 @@ def _wants_grad(x: Operand) -> bool:
     return x.retains and x.holder is not None and x.holder() is not None
 
 
-def _stops(roots: Sequence[Operand], inputs: Sequence[Tensor] | None) -> frozenset[Operand]:
+def _has_stations(active: Sequence[Operand]) -> bool:
+    """Whether Python has to be called on the way."""
+    if ANOMALY.enabled:
+        return True
+    for x in active:
+        if x.tracked and isinstance(x, Node):
+            if x.call is not None or (x.watch is not None and x.watch.on_the_way):
+                return True
+    return False
+
+
+def sweep(
+    outputs: Sequence[Tensor],
+    gradients: Any,
+    inputs: Sequence[Tensor] | None,
+    retain_graph: bool | None,
+    create_graph: bool,
+    deliver: Deliver,
+) -> None:
+    """One backward pass: ``deliver`` is called with what is wanted, and its gradient."""
+    seeds = _seeds(outputs, gradients)
+    roots = [x for x, _ in seeds]
+    create = create_graph or MODE.levels > 0
+    retain = create_graph if retain_graph is None else retain_graph
+    pending = [ct for _, ct in seeds if ct is not None and ct.value is None]
+    if pending and not create:
+        force(pending)
+    within = frozenset(t.node for t in inputs or () if t.node.tracked) - set(roots)
+    stops = _stops(roots, within) if create else frozenset[Operand](within)
+    part = slice_of(roots, True, stops)
+    if (within and len(inputs or ()) > 1) or _has_stations(list(part.numbers)):
+        _in_stretches(seeds, inputs, create_graph, retain, deliver)
+        return
+    active = check_usable(part)
+    wanted = _wanted(active, inputs)
+    pull = Pull(part, seeds, wanted)
+    with passing(active):
+        if create:
+            found = [of_node(x) for x in recorded(pull)]
+        else:
+            found = [wrapped(x) for x in run(pull)] if wanted else []
+        MODE.enabled = create_graph
+        for x, ct in zip(wanted, found, strict=True):
+            deliver(x, ct.detach() if create and not create_graph else ct)
+    if not retain:
+        free(part)
+
+
+def _in_stretches(
+    seeds: Sequence[tuple[Operand, Node | None]],
+    inputs: Sequence[Tensor] | None,
+    create_graph: bool,
+    retain: bool,
+    deliver: Deliver,
+) -> None:
+    order = reached([x for x, _ in seeds])
+    wanted = _wanted(order, inputs)
+    with passing(order):
+        MODE.enabled = create_graph
+        work = Sweep(order, wanted, create_graph or MODE.levels > 0, deliver)
+        work.run(seeds)
+    if not retain:
+        work.finish()
+
+
+def _stops(roots: Sequence[Operand], nodes: frozenset[Operand]) -> frozenset[Operand]:
     """Where the slice begins if the gradient is to be differentiated by what is there."""
-    nodes = {t.node for t in inputs or () if t.node.tracked} - set(roots)
     stops: set[Operand] = set(nodes)
     seen: set[Operand] = set()
     stack = list(roots)
@@ -134,12 +183,21 @@ def backward(
     """
     outputs = _as_tuple(tensors)
     asked = None if inputs is None else _as_tuple(inputs)
-    work = _Sweep(outputs, grad_tensors, asked, create_graph)
-    for x, ct in _cotangents(work, create_graph):
+    if asked is not None and not asked:
+        raise RuntimeError(f"`inputs` argument to `backward()` cannot be empty.{here()}")
+
+    def deliver(x: Operand, ct: Tensor) -> None:
         tensor = _tensor_of(x)
-        if tensor is not None:
-            _accumulate(tensor, ct)
-    _finish(work, retain_graph, create_graph)
+        if tensor is None:
+            return
+        watch = tensor.watch if isinstance(x, Variable) else None
+        ct = _through_leaf(watch, ct)
+        _accumulate(tensor, ct)
+        for hook in list(watch.accumulated.values()) if watch is not None else ():
+            hook(tensor)
+        call_after(watch, (), (ct,))
+
+    sweep(outputs, grad_tensors, asked, retain_graph, create_graph, deliver)
 
 
 def _tensor_of(x: Operand) -> Tensor | None:
@@ -148,29 +206,14 @@ def _tensor_of(x: Operand) -> Tensor | None:
     return None if x.holder is None else x.holder()
 
 
-def _cotangents(work: _Sweep, create_graph: bool) -> list[tuple[Operand, Tensor]]:
-    """The gradients that were asked for, as tensors; one of several for a tensor that changed."""
-    if create_graph:
-        nodes = recorded(Pull(work.part, work.seeds, work.wanted, []))  # type: ignore[arg-type]
-        found = [(x, of_node(n)) for x, n in zip(work.wanted, nodes, strict=True)]
-    else:
-        values = sweep(work.part, work.seeds, work.wanted, work.hooked)  # type: ignore[arg-type]
-        found = [(x, wrapped(values[x])) for x in work.wanted]
-    return [(x, _hooked(x, ct)) for x, ct in found]
-
-
-def _hooked(x: Operand, ct: Tensor) -> Tensor:
-    tensor = x.tensor() if type(x) is Variable else None
-    if tensor is None or not tensor.leaf_hooks:
-        return ct
-    for hook in list(tensor.leaf_hooks.values()):
-        result = hook(ct)
-        ct = ct if result is None else result
+def _through_leaf(watch: Watch | None, ct: Tensor) -> Tensor:
+    """The gradient as the hooks of a leaf leave it."""
+    (ct,) = call_before(watch, (call_tensor_hooks(watch, ct),))
     return ct
 
 
 def _accumulate(tensor: Tensor, ct: Tensor) -> None:
-    from . import memory
+    from .. import memory
 
     before = tensor.gradient
     if before is None:
@@ -182,11 +225,6 @@ def _accumulate(tensor: Tensor, ct: Tensor) -> None:
         memory.prepare_write(before)
         array = before.node.value
         np.add(array, ct.value(), out=array)
-
-
-def _finish(work: _Sweep, retain_graph: bool | None, create_graph: bool) -> None:
-    if not (create_graph if retain_graph is None else retain_graph):
-        free(work.part)
 
 
 def grad(
@@ -208,7 +246,7 @@ def grad(
         retain_graph: keep what is needed for going through again.
         create_graph: record the gradients, so that they can be differentiated.
         allow_unused: give None for inputs that the outputs do not depend on.
-        is_grads_batched: not supported.
+        is_grads_batched: the cotangents have a leading axis, and so have the results.
         materialize_grads: give zeros for them.
 
     >>> x = torch.tensor(2.0, requires_grad=True)
@@ -216,20 +254,31 @@ def grad(
     >>> torch.autograd.grad(first, x)
     (tensor(12.),)
     """
-    if is_grads_batched:
-        raise NotImplementedError(f"is_grads_batched is not supported{here()}")
     asked = _as_tuple(inputs)
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            f"allow_unused=False.{here()}"
+        )
+    if is_grads_batched:
+        return _batched(outputs, asked, grad_outputs, retain_graph, create_graph, allow_unused)
     if not all(t.requires_grad for t in asked):
         raise RuntimeError(f"One of the differentiated Tensors does not require grad{here()}")
-    work = _Sweep(_as_tuple(outputs), grad_outputs, asked, create_graph)
     found: dict[int, Tensor] = {}
     by_node = {t.node: t for t in asked}
-    for x, ct in _cotangents(work, create_graph):
-        tensor = x.tensor() if type(x) is Variable else by_node[x]
+
+    def deliver(x: Operand, ct: Tensor) -> None:
+        tensor = x.tensor() if isinstance(x, Variable) else by_node[x]
+        if tensor is None:
+            return
+        if isinstance(x, Variable):
+            ct = call_tensor_hooks(tensor.watch, ct)
         known = found.get(id(tensor))
         found[id(tensor)] = ct if known is None else known + ct
-    _finish(work, retain_graph, create_graph)
-    return tuple(_result(found, t, i, allow_unused, materialize_grads) for i, t in enumerate(asked))
+
+    sweep(_as_tuple(outputs), grad_outputs, asked, retain_graph, create_graph, deliver)
+    zeros = materialize_grads
+    return tuple(_result(found, t, i, allow_unused, zeros) for i, t in enumerate(asked))
 
 
 def _result(

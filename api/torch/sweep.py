@@ -1,0 +1,270 @@
+"""A backward pass in stretches, where Python has to be called on the way.
+
+Hooks, calls with a derivative in Python, and gradients that are asked for by the way are *stations*.
+Between two stations, in the order of recording, one native function pulls all cotangents on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from . import anomaly
+from .compute import Slice, force, slice_of
+from .dtypes import here
+from .engine import FREED, Pull, check_usable, free, recorded, run
+from .grad_fn import edges
+from .hooks import PASSING, Call, call_after, call_before, call_tensor_hooks
+from .modes import MODE
+from .node import Node, Operand, Variable
+from .tensors import Tensor, of_node, wrapped
+
+Deliver: TypeAlias = Callable[[Operand, Tensor], None]
+Station: TypeAlias = Any
+_by_serial = attrgetter("serial")
+
+
+def operands_of(x: Operand) -> tuple[Operand, ...]:
+    """What derivatives go on to."""
+    if not isinstance(x, Node):
+        return ()
+    if x.call is not None:
+        return tuple([y for y in x.call.operands if y is not None])
+    return tuple([y for y in x.operands if y.tracked])
+
+
+def reached(roots: Sequence[Operand]) -> list[Operand]:
+    """All that derivatives of the roots go through, in the order of recording.
+
+    Raises:
+        RuntimeError: torch's, for what has been freed.
+    """
+    seen: set[Operand] = set(roots)
+    stack = list(seen)
+    while stack:
+        x = stack.pop()
+        if x.freed or (isinstance(x, Node) and x.call is not None and x.call.freed):
+            raise RuntimeError(f"{FREED}{here()}")
+        for y in operands_of(x):
+            if y not in seen:
+                seen.add(y)
+                stack.append(y)
+    return sorted(seen, key=_by_serial)
+
+
+def needed_for(order: Sequence[Operand], wanted: Collection[Operand]) -> set[Operand]:
+    """Those of what is reached on whose way something is wanted."""
+    needed: set[Operand] = set(wanted)
+    for x in order:
+        if x not in needed and any(y in needed for y in operands_of(x)):
+            needed.add(x)
+    return needed
+
+
+class Sweep:
+    """One backward pass in stretches: the cotangents on their way, and where they are wanted."""
+
+    def __init__(
+        self, order: Sequence[Operand], wanted: Sequence[Operand], create: bool, deliver: Deliver
+    ) -> None:
+        self.wanted = set(wanted)
+        self.needed = needed_for(order, wanted)
+        self.create = create
+        self.deliver = deliver
+        self.pending: dict[Operand, list[Tensor | None]] = {}
+        self.parts: list[Slice] = []
+        self.calls: list[Call] = []
+        self.order = [x for x in order if x in self.needed]
+        self.last_use: dict[Operand, int] = {}
+        for x in reversed(self.order):
+            for y in operands_of(x):
+                self.last_use[y] = _place(x)
+
+    def run(self, seeds: Sequence[tuple[Operand, Node | None]]) -> None:
+        """Bring the cotangents of the seeds to what is wanted."""
+        for x, ct in seeds:
+            self._add(x, None if ct is None else of_node(ct))
+        for station in self._stations():
+            self._advance(station.serial)
+            if isinstance(station, Node):
+                self._at_node(station)
+            else:
+                self._at_call(station)
+        self._advance(-1)
+        self._deliver_leaves(-1)
+
+    def finish(self) -> None:
+        """Give up what the graph has saved."""
+        for part in self.parts:
+            free(part)
+        for call in self.calls:
+            call.freed = True
+            call.free()
+
+    def _stations(self) -> list[Station]:
+        found: dict[Station, None] = {}
+        for x in self.order:
+            if not isinstance(x, Node):
+                continue
+            watched = x.watch is not None and x.watch.on_the_way
+            if watched or x in self.wanted or anomaly.ANOMALY.enabled:
+                found[x] = None
+            if x.call is not None:
+                found[x.call] = None
+        return sorted(found, key=_by_serial, reverse=True)
+
+    # -- cotangents on their way ---------------------------------------------------------------
+
+    def _add(self, x: Operand, ct: Tensor | None) -> None:
+        if x in self.needed:
+            self.pending.setdefault(x, []).append(ct)
+
+    def _sum(self, x: Operand) -> Tensor | None:
+        """The whole cotangent; ones where a seed has been given none."""
+        received = self.pending.get(x)
+        if not received:
+            return None
+        total: Any = None
+        for ct in received:
+            type = x.info.kind.type
+            one = wrapped(np.ones(type.shape, type.dtype)) if ct is None else ct
+            total = one if total is None else total + one
+        self.pending[x] = [total]
+        found: Tensor = total
+        return found
+
+    def _advance(self, limit: int) -> None:
+        """Pull what was recorded after the limit, until there is nothing more."""
+        seeds = [
+            x
+            for x in self.pending
+            if isinstance(x, Node) and x.call is None and x.serial > limit and x.operands
+        ]
+        if seeds:
+            self._pull(seeds, self._ends(seeds, limit))
+        self._deliver_leaves(limit)
+
+    def _ends(self, seeds: Sequence[Node], limit: int) -> dict[Operand, None]:
+        """Where the stretch ends: stations, leaves and calls."""
+        ends: dict[Operand, None] = {}
+        seen: set[Operand] = set(seeds)
+        stack: list[Operand] = list(seeds)
+        while stack:
+            for y in operands_of(stack.pop()):
+                if y in seen:
+                    continue
+                seen.add(y)
+                if isinstance(y, Node) and y.call is None and y.serial > limit:
+                    stack.append(y)
+                else:
+                    ends[y] = None
+        return ends
+
+    def _pull(self, seeds: Sequence[Node], ends: dict[Operand, None]) -> None:
+        wanted = [x for x in ends if x in self.needed]
+        given = [(x, ct) for x in seeds for ct in self.pending.pop(x)]
+        if not wanted:
+            return
+        for x, ct in zip(wanted, self._cotangents(given, wanted, ends), strict=True):
+            self._add(x, ct)
+
+    def _cotangents(
+        self,
+        given: Sequence[tuple[Operand, Tensor | None]],
+        wanted: Sequence[Operand],
+        ends: Collection[Operand],
+    ) -> list[Tensor]:
+        part = slice_of([x for x, _ in given], True, frozenset(ends))
+        check_usable(part)
+        self.parts.append(part)
+        nodes = [(x, None if ct is None else ct.node) for x, ct in given]
+        pull = Pull(part, nodes, list(wanted))
+        if self.create:
+            return [of_node(x) for x in recorded(pull)]
+        values = [x.source if isinstance(x, Variable) else x for x in pull.inputs]
+        force([x for x in values if x.value is None])
+        return [wrapped(x) for x in run(pull)]
+
+    # -- stations ------------------------------------------------------------------------------
+
+    def _at_node(self, x: Node) -> None:
+        ct = self._sum(x)
+        if ct is None:
+            return
+        ct = call_tensor_hooks(x.watch, ct)
+        self.pending[x] = [ct]
+        if x in self.wanted:
+            self.deliver(x, ct)
+        hooked = x.watch is not None and (x.watch.before or x.watch.after)
+        if x.call is None and x.operands and (hooked or anomaly.ANOMALY.enabled):
+            self._one_step(x, ct)
+
+    def _one_step(self, x: Node, ct: Tensor) -> None:
+        (ct,) = call_before(x.watch, (ct,))
+        del self.pending[x]
+        ends = list(dict.fromkeys(operands_of(x)))
+        wanted = [y for y in ends if y in self.needed]
+        parts = self._cotangents([(x, ct)], wanted, ends) if wanted else []
+        found = dict(zip(wanted, parts, strict=True))
+        places = edges(x)
+        given = tuple([found.get(y) for y in places])
+        given = call_after(x.watch, given, (ct,))
+        if anomaly.ANOMALY.enabled:
+            anomaly.check_result(x.info.grad_name, given, x.where)
+        for y, part in {y: p for y, p in zip(places, given, strict=True)}.items():
+            if part is not None:
+                self._add(y, part)
+
+    def _at_call(self, call: Call) -> None:
+        received: list[Tensor | None] = [None] * call.count
+        for x in [x for x in self.pending if isinstance(x, Node) and x.call is call]:
+            received[x.place] = self._sum(x)
+            del self.pending[x]
+        if all(ct is None for ct in received):
+            return
+        self.calls.append(call)
+        given = call.pull(list(call_before(call.watch, tuple(received))))
+        given = list(call_after(call.watch, tuple(given), tuple(received)))
+        if anomaly.ANOMALY.enabled:
+            anomaly.check_result(call.name(), given, call.where)
+        for operand, ct in zip(call.operands, given, strict=True):
+            if operand is not None and ct is not None:
+                self._add(operand, ct)
+
+    def _deliver_leaves(self, limit: int) -> None:
+        """Leaves that nothing more will come to, the cotangents of one leaf together."""
+        done = [
+            x
+            for x in self.pending
+            if isinstance(x, Variable) and self.last_use.get(x, limit + 1) > limit
+        ]
+        for x in done:
+            ct = self._sum(x)
+            del self.pending[x]
+            if ct is not None:
+                self.deliver(x, ct)
+
+
+def _place(x: Operand) -> int:
+    return x.call.serial if isinstance(x, Node) and x.call is not None else x.serial
+
+
+class passing:
+    """The pass under way, as hooks that wait for several gradients want to know it."""
+
+    def __init__(self, reached: Sequence[Operand]) -> None:
+        self._nodes = frozenset(x for x in reached if isinstance(x, Node))
+        self._leaves = frozenset(
+            id(t) for x in reached if isinstance(x, Variable) and (t := x.tensor()) is not None
+        )
+
+    def __enter__(self) -> None:
+        self._before = PASSING.serial, PASSING.nodes, PASSING.leaves, MODE.enabled
+        PASSING.serial += 1
+        PASSING.nodes, PASSING.leaves = self._nodes, self._leaves
+
+    def __exit__(self, *exception: object) -> None:
+        _, PASSING.nodes, PASSING.leaves, MODE.enabled = self._before
