@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, methods, nn, optim
+from . import autograd, func, methods, nn, optim
 from .compute import counts
 from .creation import (
     arange,
@@ -75,6 +75,7 @@ from .random import (
     randperm,
 )
 from .tensors import Tensor
+from .vmapping import vmap
 
 methods.install()
 
@@ -142,6 +143,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "get_default_dtype",
     "hstack",
     "inf",
@@ -178,6 +180,7 @@ __all__ = [
     "stack",
     "tensor",
     "tensordot",
+    "vmap",
     "vstack",
     "zeros",
     "zeros_like",

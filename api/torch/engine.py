@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -27,8 +27,9 @@ from .compute import (
     parameters_of,
     store,
 )
-from .dtypes import here, of_numpy
-from .node import Info, Node, Operand, Row, leaf
+from .dtypes import Kind, here, kind_of, of_numpy
+from .modes import MODE
+from .node import Info, Node, Operand, Row, leaf, user_line
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -248,41 +249,53 @@ def _release(x: Node) -> None:
 
 # -- gradients that are recorded -------------------------------------------------------------
 
-_recorded: dict[tuple[Key, int], tuple[Info, tuple[int, ...]]] = {}
-"""What each wanted cotangent of a sweep is, and the numbers of the inputs that it depends on."""
+Parts: TypeAlias = list[tuple[Info, tuple[int, ...]]]
+_parts: dict[Key, Parts] = {}
+"""What each output of a graph is, and the numbers of the inputs that it depends on."""
 
 
-def recorded(pull: Pull) -> list[Node]:
-    """The wanted cotangents as nodes of the record, to be differentiated again."""
-    inputs = pull.inputs
+def nodes_of(
+    key: Key, inputs: Sequence[Operand], make: Callable[[], Graph], row: Row
+) -> list[Node]:
+    """The outputs of a graph as nodes of the record, each with the inputs that it depends on.
+
+    The graph is made for the first of each key.
+    """
+    parts = _parts.get(key)
+    if parts is None:
+        graph = make()
+        kinds = [x.info.kind for x in inputs]
+        parts = _parts[key] = [_part(graph, x, kinds, row) for x in graph.outputs]
     results: list[Node] = []
-    key = pull.key()
-    graph: Graph | None = None
-    for i in range(len(pull.wanted)):
-        known = _recorded.get((key, i))
-        if known is None:
-            graph = gradient_graph(pull, []) if graph is None else graph
-            known = _recorded[key, i] = _gradient_info(graph, i, pull)
-        info, used = known
+    for info, used in parts:
         if not used:
             results.append(leaf(np.array(*info.graph.evaluate())))
             continue
         node = Node(info, tuple([inputs[j] for j in used]))
-        node.tracked = any(x.tracked for x in node.operands)
+        node.tracked = info.differentiable and any(x.tracked for x in node.operands)
+        node.kept = bool(MODE.levels)
+        node.where = user_line()
         results.append(node)
     return results
 
 
-def _gradient_info(graph: Graph, number: int, pull: Pull) -> tuple[Info, tuple[int, ...]]:
-    output = graph.outputs[number]
+def _part(
+    graph: Graph, output: GraphNode, kinds: Sequence[Kind], row: Row
+) -> tuple[Info, tuple[int, ...]]:
     needed = reachable([output])
     used = tuple(i for i, x in enumerate(graph.parameters) if x in needed)
     parameters = tuple(graph.parameters[i] for i in used)
     one = Graph(parameters, tuple(x for x in graph.nodes if x in needed), (output,))
-    kinds = tuple(pull.inputs[i].info.kind for i in used)
-    kind = pull.wanted[number].info.kind
-    return Info(GRADIENT, kind, one, kinds, (), differentiable=True), used
+    kind = kind_of(output.type.shape, output.type.dtype)
+    floating = kind.type.dtype.kind == "f"
+    return Info(row, kind, one, tuple(kinds[i] for i in used), (), floating), used
 
 
 GRADIENT = Row("gradient", lambda *xs: None, "GradientBackward0")
 """The row of recorded cotangents."""
+
+
+def recorded(pull: Pull) -> list[Node]:
+    """The wanted cotangents as nodes of the record, to be differentiated again."""
+    key = ("gradient", *pull.key())
+    return nodes_of(key, pull.inputs, lambda: gradient_graph(pull, []), GRADIENT)

@@ -13,10 +13,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _Mode(threading.local):
     enabled = True
     inference = False
-    levels = 0
-    """How many of `torch.func`'s transforms are around."""
-    duals = 0
-    """How many levels of `forward_ad` are around."""
+    levels: tuple[Any, ...] = ()
+    """The transforms of `torch.func` and the levels of `forward_ad` around, from outside inwards."""
 
 
 MODE = _Mode()

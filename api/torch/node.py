@@ -123,7 +123,7 @@ def next_serial() -> int:
 class Node:
     """A value that is there, or an operation on others that gives it.
 
-    ``tracked``: derivatives pass through. ``holder``: the tensor that has the node. ``freed``: a
+    ``tracked``: derivatives pass through. ``kept``: it must not forget what it was computed from. ``holder``: the tensor that has the node. ``freed``: a
     backward pass has been through. ``modified``: since it was recorded, the memory of its tensor
     has been written to, and counted so many versions; by the operations from ``since`` on. ``call``:
     it is the output number ``place`` of a call whose derivative is Python code.
@@ -135,6 +135,7 @@ class Node:
     modified = 0
     since = 0
     depth = 0
+    kept = False
     holder: Callable[[], Any] | None = None
     where: tuple[CodeType, int] | None = None
     retains = False
@@ -179,6 +180,13 @@ class Variable:
 _no_graph = Graph((), (), ())
 _leaf_infos: dict[Kind, Info] = {}
 VALUE = Row("value", lambda: None, None)
+
+
+DETACH = Row("detach", lambda x: x, None, view=True)
+ENTER = Row("enter", lambda x: x, "AliasBackward0")
+"""The same value, seen from within a transform or from outside of it."""
+PRIMAL = Row("primal", lambda x: x, "FwPrimalBackward0")
+"""The value of a dual number without its tangent."""
 
 
 def leaf_info(kind: Kind) -> Info:
@@ -259,6 +267,9 @@ def _without_derivatives(node: Node) -> None:
         if x.value is None and x.depth > depth:
             depth = x.depth
     node.operands = values
+    if MODE.levels:
+        node.kept = True
+        return
     node.depth = depth + 1
     if depth >= DEPTH_LIMIT:
         from .compute import force

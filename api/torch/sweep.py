@@ -1,7 +1,8 @@
 """A backward pass in stretches, where Python has to be called on the way.
 
-Hooks, calls with a derivative in Python, and gradients that are asked for by the way are *stations*.
-Between two stations, in the order of recording, one native function pulls all cotangents on.
+Hooks, calls with a derivative in Python, and gradients that are asked for by the way are
+*stations*. Between two stations, in the order of recording, one native function pulls all
+cotangents on.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from pullback.tracer.ir import Graph
+from pullback.tracer.passes.adjoint import vjp
+
 from . import anomaly
 from .compute import Slice, force, slice_of
 from .dtypes import here
-from .engine import FREED, Pull, check_usable, free, recorded, run
+from .engine import FREED, GRADIENT, Pull, check_usable, free, nodes_of, recorded, run
 from .grad_fn import edges
 from .hooks import PASSING, Call, call_after, call_before, call_tensor_hooks
 from .modes import MODE
-from .node import Node, Operand, Variable
+from .node import Node, Operand, Variable, leaf
 from .tensors import Tensor, of_node, wrapped
 
 Deliver: TypeAlias = Callable[[Operand, Tensor], None]
@@ -37,17 +41,11 @@ def operands_of(x: Operand) -> tuple[Operand, ...]:
 
 
 def reached(roots: Sequence[Operand]) -> list[Operand]:
-    """All that derivatives of the roots go through, in the order of recording.
-
-    Raises:
-        RuntimeError: torch's, for what has been freed.
-    """
+    """All that derivatives of the roots go through, in the order of recording."""
     seen: set[Operand] = set(roots)
     stack = list(seen)
     while stack:
         x = stack.pop()
-        if x.freed or (isinstance(x, Node) and x.call is not None and x.call.freed):
-            raise RuntimeError(f"{FREED}{here()}")
         for y in operands_of(x):
             if y not in seen:
                 seen.add(y)
@@ -77,11 +75,20 @@ class Sweep:
         self.pending: dict[Operand, list[Tensor | None]] = {}
         self.parts: list[Slice] = []
         self.calls: list[Call] = []
+        self._check_freed(order)
         self.order = [x for x in order if x in self.needed]
         self.last_use: dict[Operand, int] = {}
         for x in reversed(self.order):
             for y in operands_of(x):
                 self.last_use[y] = _place(x)
+
+    def _check_freed(self, order: Sequence[Operand]) -> None:
+        """What is gone through must not have been freed; what it was made of may be unknown now."""
+        for x in order:
+            freed = x.freed or (isinstance(x, Node) and x.call is not None and x.call.freed)
+            after = operands_of(x)
+            if freed and (any(y in self.needed for y in after) or not (after or x in self.wanted)):
+                raise RuntimeError(f"{FREED}{here()}")
 
     def run(self, seeds: Sequence[tuple[Operand, Node | None]]) -> None:
         """Bring the cotangents of the seeds to what is wanted."""
@@ -153,7 +160,10 @@ class Sweep:
         seen: set[Operand] = set(seeds)
         stack: list[Operand] = list(seeds)
         while stack:
-            for y in operands_of(stack.pop()):
+            x = stack.pop()
+            if self.create:
+                ends.update((y, None) for y in x.operands if not y.tracked)
+            for y in operands_of(x):
                 if y in seen:
                     continue
                 seen.add(y)
@@ -205,18 +215,31 @@ class Sweep:
     def _one_step(self, x: Node, ct: Tensor) -> None:
         (ct,) = call_before(x.watch, (ct,))
         del self.pending[x]
-        ends = list(dict.fromkeys(operands_of(x)))
-        wanted = [y for y in ends if y in self.needed]
-        parts = self._cotangents([(x, ct)], wanted, ends) if wanted else []
-        found = dict(zip(wanted, parts, strict=True))
         places = edges(x)
-        given = tuple([found.get(y) for y in places])
-        given = call_after(x.watch, given, (ct,))
+        given = call_after(x.watch, tuple(self._step_back(x, ct, places)), (ct,))
         if anomaly.ANOMALY.enabled:
             anomaly.check_result(x.info.grad_name, given, x.where)
-        for y, part in {y: p for y, p in zip(places, given, strict=True)}.items():
+        for y, part in zip(places, given, strict=True):
             if part is not None:
                 self._add(y, part)
+
+    def _step_back(self, x: Node, ct: Tensor, places: Sequence[Operand]) -> list[Tensor | None]:
+        """The cotangents of one operation's operands, each by itself."""
+        part = slice_of([x], True, frozenset(x.operands))
+        check_usable(part)
+        self.parts.append(part)
+        wrt = tuple(i for i, y in enumerate(x.operands) if y in self.needed)
+
+        def make() -> Graph:
+            pulled = vjp(x.info.graph, wrt)
+            return Graph(pulled.parameters, pulled.nodes, pulled.outputs[1:])
+
+        nodes = nodes_of(("step", x.info, wrt), [*x.operands, ct.node], make, GRADIENT)
+        if not self.create:
+            force([y for y in nodes if y.value is None])
+            nodes = [leaf(y.value) for y in nodes]
+        found = {i: of_node(y) for i, y in zip(wrt, nodes, strict=True)}
+        return [found.get(i) for i, _ in enumerate(places)]
 
     def _at_call(self, call: Call) -> None:
         received: list[Tensor | None] = [None] * call.count

@@ -22,7 +22,7 @@ from .hooks import (
     watch_of,
 )
 from .modes import MODE
-from .node import Node, Operand, Row, Variable, leaf, new_node, number
+from .node import DETACH, Node, Operand, Row, Variable, leaf, new_node, number
 from .typed import Methods
 
 Array = np.ndarray[Any, Any]
@@ -282,6 +282,10 @@ class Tensor(Methods):
         if self.numel() != 1:
             what = "more than one value" if self.numel() else "no values"
             raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous{here()}")
+        if MODE.levels:
+            from .levels import refuse_control_flow
+
+            refuse_control_flow(self)
         return bool(self.value().item())
 
     def _one_element(self) -> Any:
@@ -411,7 +415,6 @@ def record(row: Row, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) ->
 
 COPY = Row("clone", lambda x: +x, "CloneBackward0")
 CAST = Row("to", lambda x, dtype: x.astype(dtype), "ToCopyBackward0")
-DETACH = Row("detach", lambda x: x, None, view=True)
 
 
 def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = ()) -> Tensor:

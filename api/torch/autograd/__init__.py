@@ -16,7 +16,7 @@ from ..modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
 from ..node import Node, Operand, Variable
 from ..sweep import Deliver, Sweep, passing, reached
 from ..tensors import Tensor, of_node, operand, wrapped
-from . import function
+from . import forward_ad, function
 from .function import Function
 
 __all__ = [
@@ -82,9 +82,10 @@ def _has_stations(active: Sequence[Operand]) -> bool:
     if ANOMALY.enabled:
         return True
     for x in active:
-        if x.tracked and isinstance(x, Node):
-            if x.call is not None or (x.watch is not None and x.watch.on_the_way):
-                return True
+        if not (x.tracked and isinstance(x, Node)):
+            continue
+        if x.call is not None or (x.watch is not None and x.watch.on_the_way):
+            return True
     return False
 
 
@@ -99,7 +100,7 @@ def sweep(
     """One backward pass: ``deliver`` is called with what is wanted, and its gradient."""
     seeds = _seeds(outputs, gradients)
     roots = [x for x, _ in seeds]
-    create = create_graph or MODE.levels > 0
+    create = create_graph or bool(MODE.levels)
     retain = create_graph if retain_graph is None else retain_graph
     pending = [ct for _, ct in seeds if ct is not None and ct.value is None]
     if pending and not create:
@@ -136,7 +137,7 @@ def _in_stretches(
     wanted = _wanted(order, inputs)
     with passing(order):
         MODE.enabled = create_graph
-        work = Sweep(order, wanted, create_graph or MODE.levels > 0, deliver)
+        work = Sweep(order, wanted, create_graph or bool(MODE.levels), deliver)
         work.run(seeds)
     if not retain:
         work.finish()
@@ -156,6 +157,8 @@ def _stops(roots: Sequence[Operand], nodes: frozenset[Operand]) -> frozenset[Ope
             stops.add(x)
         elif isinstance(x, Node) and x.tracked:
             stack.extend(x.operands)
+        else:
+            stops.add(x)
     return frozenset(stops)
 
 
@@ -279,6 +282,34 @@ def grad(
     sweep(_as_tuple(outputs), grad_outputs, asked, retain_graph, create_graph, deliver)
     zeros = materialize_grads
     return tuple(_result(found, t, i, allow_unused, zeros) for i, t in enumerate(asked))
+
+
+def _batched(
+    outputs: Any,
+    inputs: tuple[Tensor, ...],
+    cotangents: Any,
+    retain_graph: bool | None,
+    create_graph: bool,
+    allow_unused: bool | None,
+) -> tuple[Any, ...]:
+    """The gradients for each of a batch of cotangents, by one sweep."""
+    from ..vmapping import vmap
+
+    given = _as_tuple(cotangents)
+    unused: list[int] = []
+
+    def one(*cts: Tensor) -> tuple[Tensor, ...]:
+        found = grad(outputs, inputs, cts, True, create_graph, allow_unused)
+        unused[:] = [i for i, x in enumerate(found) if x is None]
+        return tuple(x for x in found if x is not None)
+
+    rows = iter(vmap(one)(*given))
+    result = tuple(None if i in unused else next(rows) for i in range(len(inputs)))
+    if not (create_graph if retain_graph is None else retain_graph):
+        for x in result:
+            if x is not None:
+                x.value()
+    return result
 
 
 def _result(

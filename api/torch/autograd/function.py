@@ -211,7 +211,9 @@ def _summed(ct: Tensor, shape: tuple[int, ...], name: str, i: int) -> Tensor:
             f"Function {name} returned an invalid gradient at index {i} - got {list(ct.shape)} but "
             f"expected shape compatible with {list(shape)}{here()}"
         )
-    found: Tensor = ct.sum_to_size(shape)
+    more = ct.ndim - len(shape)
+    axes = [i for i in range(ct.ndim) if i < more or shape[i - more] == 1]
+    found: Tensor = ct.sum(axes).reshape(shape)
     return found
 
 
@@ -314,7 +316,7 @@ class Function:
         """
         if kwargs:
             raise TypeError(f"{cls.__name__}.apply() takes no keyword arguments{here()}")
-        if MODE.levels or MODE.duals:
+        if MODE.levels:
             from ..custom_func import apply_in_levels
 
             return apply_in_levels(cls, args)
@@ -341,11 +343,21 @@ def computed(function: type[Function], call: FunctionCall, args: tuple[Any, ...]
         return result
 
 
-def apply_here(function: type[Function], args: tuple[Any, ...]) -> Any:
-    """Call a function, and attach its derivative."""
-    call = call_class(function)(args)
+_unset: Any = object()
+
+
+def apply_here(
+    function: type[Function],
+    args: tuple[Any, ...],
+    call: FunctionCall | None = None,
+    result: Any = _unset,
+) -> Any:
+    """Call a function, unless its result is there, and attach its derivative."""
+    if call is None:
+        call = call_class(function)(args)
     recorded = MODE.enabled and any(call.needs_input_grad)
-    result = computed(function, call, args)
+    if result is _unset:
+        result = computed(function, call, args)
     outputs = result if isinstance(result, tuple) else (result,)
     places = enumerate(outputs)
     attached = tuple(_attached(call, x, args, i if recorded else None) for i, x in places)
