@@ -37,22 +37,27 @@ def _with_tangents(level: Level, function: type[Function], args: tuple[Any, ...]
     tensors = [x for x in args if isinstance(x, Tensor)]
     found = iter(tangents_of(level, tensors))
     tangents = [next(found) if isinstance(x, Tensor) else None for x in args]
-    plain = tuple(_primal(x) if isinstance(x, Tensor) else x for x in args)
-    with level.outside():
-        call = call_class(function)(plain)
-        result = apply_here(function, plain, call)
-        call.in_jvp = True
-        pushed = function.jvp(call, *tangents)
-        call.in_jvp = False
+    call = call_class(function)(args)
+    if function.setup_context is Function.setup_context:
+        result = computed(function, call, args)
+    else:
+        plain = tuple(_primal(x) if isinstance(x, Tensor) else x for x in args)
+        with no_grad(), level.outside():
+            result = apply_in_levels(function, plain)
+            function.setup_context(call, args, result)
+    call.in_jvp = True
+    pushed = function.jvp(call, *tangents)
+    call.in_jvp = False
     outputs = result if isinstance(result, tuple) else (result,)
     given = pushed if isinstance(pushed, tuple) else (pushed,)
     made = []
-    for x, tangent in zip(outputs, given, strict=True):
-        if isinstance(x, Tensor) and tangent is not None:
-            x = enter(of_node(new_node(PRIMAL, (operand(x),))))
-            add_tangent(level, x, tangent)
-        made.append(x)
-    return tuple(made) if isinstance(result, tuple) else made[0]
+    with no_grad():
+        for x, tangent in zip(outputs, given, strict=True):
+            if isinstance(x, Tensor) and tangent is not None:
+                x = enter(_primal(x))
+                add_tangent(level, x, tangent)
+            made.append(x)
+    return apply_here(function, args, call, tuple(made) if isinstance(result, tuple) else made[0])
 
 
 def _primal(x: Tensor) -> Tensor:

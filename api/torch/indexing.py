@@ -118,7 +118,7 @@ def get_item(self: Tensor, index: Any) -> Tensor:
     code, tensors = _coded(index, self)
     if tensors:
         return record(GATHER, (self, *tensors), (code,))
-    if not self.requires_grad:
+    if not self.requires_grad and not self.node.kept:
         self.value()
     return view_of(self, INDEX, (code,))
 
@@ -140,7 +140,7 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
     code, tensors = _coded(index, self)
     given = value if isinstance(value, Tensor) else None
     tracked = self.node.tracked or (given is not None and given.requires_grad and MODE.enabled)
-    if tracked or memory.is_apart(self):
+    if tracked or self.node.kept or memory.is_apart(self):
         result = record(WRITE, (self, value, *tensors), (code,))
         memory.replace(self, result.node, result.node.serial)
         return

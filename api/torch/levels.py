@@ -22,7 +22,18 @@ from .compute import Key, Slice, add_steps, parameters_of
 from .dtypes import here, kind_of
 from .engine import nodes_of
 from .modes import MODE
-from .node import ENTER, Node, Operand, Row, Variable, leaf_info, new_node, next_serial
+from .node import (
+    DETACH,
+    ENTER,
+    PRIMAL,
+    Node,
+    Operand,
+    Row,
+    Variable,
+    leaf_info,
+    new_node,
+    next_serial,
+)
 from .tensors import Tensor, of_node, operand
 
 OUTSIDE = Row("outside", lambda x: x, "AliasBackward0")
@@ -104,7 +115,8 @@ def dependents(level: Level, roots: Sequence[Operand]) -> set[Operand]:
     order = _recorded_since(level, roots)
     found: set[Operand] = set()
     for x in sorted(order, key=attrgetter("serial")):
-        if x in level.entries or any(y in found for y in x.operands):
+        hidden = level.kind != "vmap" and isinstance(x, Node) and x.info.row in (DETACH, PRIMAL)
+        if x in level.entries or (not hidden and any(y in found for y in x.operands)):
             found.add(x)
     return found
 

@@ -421,7 +421,7 @@ def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = ()) -> Tensor:
     """A tensor that shows the source's memory in another way."""
     value = source.node.value
     tracked = source.requires_grad and MODE.enabled and row.grad_name is not None
-    if value is None or tracked:
+    if value is None or tracked or source.node.kept:
         node = new_node(row, (operand(source),), params)
         if value is not None:
             node.value = row.apply(value, *params)
