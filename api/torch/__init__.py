@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, func, methods, nn, optim
+from . import autograd, func, methods, nn, optim, utils
 from .compute import counts
 from .creation import (
     arange,
@@ -180,6 +180,7 @@ __all__ = [
     "stack",
     "tensor",
     "tensordot",
+    "utils",
     "vmap",
     "vstack",
     "zeros",

@@ -50,7 +50,7 @@ class Pull:
     """
 
     part: Slice
-    seeds: list[tuple[Operand, Node | None]]
+    seeds: Sequence[tuple[Operand, Operand | None]]
     wanted: list[Operand]
 
     @property

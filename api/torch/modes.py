@@ -15,6 +15,8 @@ class _Mode(threading.local):
     inference = False
     levels: tuple[Any, ...] = ()
     """The transforms of `torch.func` and the levels of `forward_ad` around, from outside inwards."""
+    saving: tuple[Any, ...] = ()
+    """Pairs of functions that pack what is kept for the backward pass, and unpack it."""
 
 
 MODE = _Mode()

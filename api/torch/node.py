@@ -142,6 +142,7 @@ class Node:
     watch: Watch | None = None
     call: Call | None = None
     place = 0
+    packed: Node | None = None
     grad_fn: Any = None
 
     def __init__(self, info: Info, operands: tuple[Operand, ...]) -> None:
@@ -256,6 +257,10 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
     node.where = user_line()
     if not node.tracked:
         _without_derivatives(node)
+    elif MODE.saving:
+        from .saving import pack
+
+        pack(node, MODE.saving[-1])
     return node
 
 

@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pullback.tracer.ir import Graph
+from pullback.tracer.ir import Graph, replay
 from pullback.tracer.passes.adjoint import vjp
+from pullback.tracer.trace import new_trace
 
 from . import anomaly
 from .compute import Slice, force, slice_of
@@ -24,7 +25,8 @@ from .grad_fn import edges
 from .hooks import PASSING, Call, call_after, call_before, call_tensor_hooks
 from .modes import MODE
 from .node import Node, Operand, Variable, leaf
-from .tensors import Tensor, of_node, wrapped
+from .saving import Kept, unpacked
+from .tensors import Tensor, of_node, operand, wrapped
 
 Deliver: TypeAlias = Callable[[Operand, Tensor], None]
 Station: TypeAlias = Any
@@ -40,36 +42,36 @@ def operands_of(x: Operand) -> tuple[Operand, ...]:
     return tuple([y for y in x.operands if y.tracked])
 
 
-def reached(roots: Sequence[Operand]) -> list[Operand]:
-    """All that derivatives of the roots go through, in the order of recording."""
+def reached(roots: Sequence[Operand], ends: Collection[Operand] = frozenset()) -> list[Operand]:
+    """All that derivatives of the roots go through, as far as the ends, in order of recording."""
     seen: set[Operand] = set(roots)
     stack = list(seen)
     while stack:
         x = stack.pop()
-        for y in operands_of(x):
+        for y in () if x in ends else operands_of(x):
             if y not in seen:
                 seen.add(y)
                 stack.append(y)
     return sorted(seen, key=_by_serial)
 
 
-def needed_for(order: Sequence[Operand], wanted: Collection[Operand]) -> set[Operand]:
-    """Those of what is reached on whose way something is wanted."""
-    needed: set[Operand] = set(wanted)
-    for x in order:
-        if x not in needed and any(y in needed for y in operands_of(x)):
-            needed.add(x)
-    return needed
-
-
 class Sweep:
     """One backward pass in stretches: the cotangents on their way, and where they are wanted."""
 
     def __init__(
-        self, order: Sequence[Operand], wanted: Sequence[Operand], create: bool, deliver: Deliver
+        self,
+        order: Sequence[Operand],
+        wanted: Sequence[Operand],
+        create: bool,
+        deliver: Deliver,
+        ends: Collection[Operand] = frozenset(),
     ) -> None:
         self.wanted = set(wanted)
-        self.needed = needed_for(order, wanted)
+        self.ends = ends
+        self.needed: set[Operand] = set(wanted)
+        for x in order:
+            if any(y in self.needed for y in self._after(x)):
+                self.needed.add(x)
         self.create = create
         self.deliver = deliver
         self.pending: dict[Operand, list[Tensor | None]] = {}
@@ -79,21 +81,25 @@ class Sweep:
         self.order = [x for x in order if x in self.needed]
         self.last_use: dict[Operand, int] = {}
         for x in reversed(self.order):
-            for y in operands_of(x):
+            for y in self._after(x):
                 self.last_use[y] = _place(x)
+
+    def _after(self, x: Operand) -> tuple[Operand, ...]:
+        """What derivatives go on to."""
+        return () if x in self.ends else operands_of(x)
 
     def _check_freed(self, order: Sequence[Operand]) -> None:
         """What is gone through must not have been freed; what it was made of may be unknown now."""
         for x in order:
             freed = x.freed or (isinstance(x, Node) and x.call is not None and x.call.freed)
-            after = operands_of(x)
+            after = self._after(x)
             if freed and (any(y in self.needed for y in after) or not (after or x in self.wanted)):
                 raise RuntimeError(f"{FREED}{here()}")
 
-    def run(self, seeds: Sequence[tuple[Operand, Node | None]]) -> None:
+    def run(self, seeds: Sequence[tuple[Operand, Tensor | None]]) -> None:
         """Bring the cotangents of the seeds to what is wanted."""
         for x, ct in seeds:
-            self._add(x, None if ct is None else of_node(ct))
+            self._add(x, ct)
         for station in self._stations():
             self._advance(station.serial)
             if isinstance(station, Node):
@@ -117,9 +123,9 @@ class Sweep:
             if not isinstance(x, Node):
                 continue
             watched = x.watch is not None and x.watch.on_the_way
-            if watched or x in self.wanted or anomaly.ANOMALY.enabled:
+            if watched or x in self.wanted or x.packed is not None or anomaly.ANOMALY.enabled:
                 found[x] = None
-            if x.call is not None:
+            if x.call is not None and x not in self.ends:
                 found[x.call] = None
         return sorted(found, key=_by_serial, reverse=True)
 
@@ -148,7 +154,7 @@ class Sweep:
         seeds = [
             x
             for x in self.pending
-            if isinstance(x, Node) and x.call is None and x.serial > limit and x.operands
+            if isinstance(x, Node) and x.call is None and x.serial > limit and self._after(x)
         ]
         if seeds:
             self._pull(seeds, self._ends(seeds, limit))
@@ -163,7 +169,7 @@ class Sweep:
             x = stack.pop()
             if self.create:
                 ends.update((y, None) for y in x.operands if not y.tracked)
-            for y in operands_of(x):
+            for y in self._after(x):
                 if y in seen:
                     continue
                 seen.add(y)
@@ -190,13 +196,27 @@ class Sweep:
         part = slice_of([x for x, _ in given], True, frozenset(ends))
         check_usable(part)
         self.parts.append(part)
-        nodes = [(x, None if ct is None else ct.node) for x, ct in given]
+        nodes = [(x, None if ct is None else operand(ct)) for x, ct in given]
         pull = Pull(part, nodes, list(wanted))
+        kept = self._unpack(pull.inputs)
         if self.create:
             return [of_node(x) for x in recorded(pull)]
         values = [x.source if isinstance(x, Variable) else x for x in pull.inputs]
         force([x for x in values if x.value is None])
-        return [wrapped(x) for x in run(pull)]
+        found = [wrapped(x) for x in run(pull)]
+        _forget(kept)
+        return found
+
+    def _unpack(self, inputs: Sequence[Operand]) -> list[Node]:
+        """Have the user's functions give what they keep; gives the nodes of it."""
+        kept = [x for x in inputs if isinstance(x, Node) and isinstance(x.call, Kept)]
+        for x in kept:
+            call = x.call
+            if call is not None and call not in self.calls:
+                self.calls.append(call)
+            if x.value is None:
+                unpacked(x)
+        return kept
 
     # -- stations ------------------------------------------------------------------------------
 
@@ -209,7 +229,8 @@ class Sweep:
         if x in self.wanted:
             self.deliver(x, ct)
         hooked = x.watch is not None and (x.watch.before or x.watch.after)
-        if x.call is None and x.operands and (hooked or anomaly.ANOMALY.enabled):
+        alone = hooked or x.packed is not None or anomaly.ANOMALY.enabled
+        if x.call is None and self._after(x) and alone:
             self._one_step(x, ct)
 
     def _one_step(self, x: Node, ct: Tensor) -> None:
@@ -230,20 +251,24 @@ class Sweep:
         self.parts.append(part)
         wrt = tuple(i for i, y in enumerate(x.operands) if y in self.needed)
 
-        def make() -> Graph:
-            pulled = vjp(x.info.graph, wrt)
-            return Graph(pulled.parameters, pulled.nodes, pulled.outputs[1:])
-
-        nodes = nodes_of(("step", x.info, wrt), [*x.operands, ct.node], make, GRADIENT)
+        result = [] if x.packed is None else [x.packed]
+        inputs = [*x.operands, operand(ct), *result]
+        kept = self._unpack(inputs)
+        key = ("step", x.info, wrt, bool(result))
+        nodes = nodes_of(
+            key, inputs, lambda: _step_graph(x.info.graph, wrt, bool(result)), GRADIENT
+        )
         if not self.create:
             force([y for y in nodes if y.value is None])
             nodes = [leaf(y.value) for y in nodes]
+            _forget(kept)
         found = {i: of_node(y) for i, y in zip(wrt, nodes, strict=True)}
         return [found.get(i) for i, _ in enumerate(places)]
 
     def _at_call(self, call: Call) -> None:
         received: list[Tensor | None] = [None] * call.count
-        for x in [x for x in self.pending if isinstance(x, Node) and x.call is call]:
+        here = [x for x in self.pending if isinstance(x, Node) and x.call is call]
+        for x in [x for x in here if x not in self.ends]:
             received[x.place] = self._sum(x)
             del self.pending[x]
         if all(ct is None for ct in received):
@@ -269,6 +294,24 @@ class Sweep:
             del self.pending[x]
             if ct is not None:
                 self.deliver(x, ct)
+
+
+def _forget(kept: Sequence[Node]) -> None:
+    for x in kept:
+        x.value = None
+
+
+def _step_graph(graph: Graph, wrt: Sequence[int], result: bool) -> Graph:
+    """The cotangents of one operation's operands, from these, a cotangent, and maybe the result."""
+    pulled = vjp(graph, wrt)
+    if not result:
+        return Graph(pulled.parameters, pulled.nodes, pulled.outputs[1:])
+    known = pulled.outputs[0]
+    nodes = tuple(x for x in pulled.nodes if x is not known)
+    rest = Graph((*pulled.parameters, known), nodes, pulled.outputs[1:])
+    with new_trace() as trace:
+        parameters = [trace.builder.parameter(p.type) for p in rest.parameters]
+        return trace.builder.graph(replay(rest, trace.builder, parameters))
 
 
 def _place(x: Operand) -> int:

@@ -16,15 +16,23 @@ from ..modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
 from ..node import Node, Operand, Variable
 from ..sweep import Deliver, Sweep, passing, reached
 from ..tensors import Tensor, of_node, operand, wrapped
-from . import forward_ad, function
+from . import forward_ad, function, functional, graph
 from .function import Function
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = [
     "Function",
+    "GradcheckError",
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
+    "function",
+    "functional",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "graph",
     "inference_mode",
     "no_grad",
     "set_detect_anomaly",
@@ -36,12 +44,12 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
     return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
 
 
-def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Node | None]]:
+def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Tensor | None]]:
     """The outputs' nodes with their cotangents, checked."""
     given = _as_tuple(gradients) if gradients is not None else (None,) * len(outputs)
     if len(given) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients{here()}")
-    seeds: list[tuple[Operand, Node | None]] = []
+    seeds: list[tuple[Operand, Tensor | None]] = []
     for i, (output, ct) in enumerate(zip(outputs, given, strict=True)):
         if not output.requires_grad:
             raise RuntimeError(
@@ -58,7 +66,7 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Nod
             )
         if ct is not None and ct.dtype is not output.dtype:
             ct = ct.to(output.dtype)
-        seeds.append((operand(output), None if ct is None else operand(ct)))  # type: ignore[arg-type]
+        seeds.append((operand(output), ct))
     return seeds
 
 
@@ -102,7 +110,7 @@ def sweep(
     roots = [x for x, _ in seeds]
     create = create_graph or bool(MODE.levels)
     retain = create_graph if retain_graph is None else retain_graph
-    pending = [ct for _, ct in seeds if ct is not None and ct.value is None]
+    pending = [ct.node for _, ct in seeds if ct is not None and ct.node.value is None]
     if pending and not create:
         force(pending)
     within = frozenset(t.node for t in inputs or () if t.node.tracked) - set(roots)
@@ -113,7 +121,8 @@ def sweep(
         return
     active = check_usable(part)
     wanted = _wanted(active, inputs)
-    pull = Pull(part, seeds, wanted)
+    given = [(x, None if ct is None else operand(ct)) for x, ct in seeds]
+    pull = Pull(part, given, wanted)
     with passing(active):
         if create:
             found = [of_node(x) for x in recorded(pull)]
@@ -127,7 +136,7 @@ def sweep(
 
 
 def _in_stretches(
-    seeds: Sequence[tuple[Operand, Node | None]],
+    seeds: Sequence[tuple[Operand, Tensor | None]],
     inputs: Sequence[Tensor] | None,
     create_graph: bool,
     retain: bool,
