@@ -15,7 +15,7 @@ from .tensors import Tensor, of_node, operand
 
 @dataclass(frozen=True, slots=True)
 class VmapInfo:
-    """What a ``vmap`` staticmethod is told: how many items there are, and what is drawn for them."""
+    """What a ``vmap`` staticmethod is told: how many items there are, and ``randomness``."""
 
     batch_size: int
     randomness: str

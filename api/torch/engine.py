@@ -28,18 +28,12 @@ from .compute import (
     store,
 )
 from .dtypes import Kind, here, kind_of, of_numpy
+from .hooks import FREED
 from .modes import MODE
 from .node import Info, Node, Operand, Row, leaf, user_line
 
 if TYPE_CHECKING:
     from .tensors import Tensor
-
-FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after "
-    "they have already been freed). Saved intermediate values of the graph are freed when you call "
-    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
-    "graph a second time or if you need to access saved tensors after calling backward."
-)
 
 
 @dataclass(slots=True)

@@ -6,8 +6,10 @@ import weakref
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .hooks import Hook, RemovableHandle, watch_of
+from .dtypes import here
+from .hooks import FREED, Hook, RemovableHandle, watch_of
 from .node import Node, Operand, Variable
+from .saving import tensor_of
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -56,6 +58,26 @@ class GradFn(BackwardNode):
         """The backward nodes of the operands, and which of their outputs; None without any."""
         return next_of(edges(self._node))
 
+    def __getattr__(self, name: str) -> Any:
+        """What is saved, under torch's names: ``_saved_self``, ``_saved_other``, ``_saved_result``.
+
+        Raises:
+            RuntimeError: torch's, if it has been freed.
+        """
+        node = self._node
+        if name == "_saved_exponent" and len(node.operands) == 1 and node.info.params:
+            return node.info.params[0]
+        saved = node.info.saved(tuple([x.tracked for x in node.operands]))
+        place = _SAVED.get(name, -1)
+        if place not in saved.operands and not (name == "_saved_result" and saved.result):
+            raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
+        if node.freed:
+            raise RuntimeError(f"{FREED}{here()}")
+        if name == "_saved_result":
+            return tensor_of(node)
+        x = node.operands[place]
+        return x.value if isinstance(x, Node) and x.info.kind.number else tensor_of(x)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GradFn) and other._node is self._node
 
@@ -92,6 +114,7 @@ class AccumulateGrad(BackwardNode):
         return f"<AccumulateGrad object at {id(self.variable):#x}>"
 
 
+_SAVED = {"_saved_self": 0, "_saved_other": 1, "_saved_exponent": 1, "_saved_mat2": 1}
 _TAKE_NUMBERS = {"AddBackward0", "SubBackward0", "MulBackward0", "DivBackward0"}
 
 

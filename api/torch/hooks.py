@@ -26,13 +26,19 @@ NOT_CHANGEABLE = (
     "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
 )
 
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward."
+)
 
 _OTHER_DTYPE = (
-    "attempting to assign a gradient with dtype '{}' to a tensor with grad_dtype '{}'. The gradient "
-    "must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's "
-    "grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with "
-    "caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that "
-    "assume they match."
+    "attempting to assign a gradient with dtype '{}' to a tensor with grad_dtype '{}'. The "
+    "gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the "
+    "tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set "
+    "grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break "
+    "downstream systems that assume they match."
 )
 
 

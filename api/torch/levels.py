@@ -1,8 +1,8 @@
 """Transforms of functions of tensors: each is a level, and what depends on its entries is a graph.
 
-A function that is transformed is called on *entries*, which stand for its arguments. What it records
-from there to its results is a slice of the record; batched or with its tangents, that is an
-operation like any other, on what the entries stand for and what the slice takes from outside.
+A function that is transformed is called on *entries*, which stand for its arguments. What it
+records from there to its results is a slice of the record; batched or with its tangents, that is
+an operation like any other, on what the entries stand for and what the slice takes from outside.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class _Mode(threading.local):
     enabled = True
     inference = False
     levels: tuple[Any, ...] = ()
-    """The transforms of `torch.func` and the levels of `forward_ad` around, from outside inwards."""
+    """The transforms of `torch.func` and levels of `forward_ad` around, from outside inwards."""
     saving: tuple[Any, ...] = ()
     """Pairs of functions that pack what is kept for the backward pass, and unpack it."""
 

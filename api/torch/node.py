@@ -123,10 +123,12 @@ def next_serial() -> int:
 class Node:
     """A value that is there, or an operation on others that gives it.
 
-    ``tracked``: derivatives pass through. ``kept``: it must not forget what it was computed from. ``holder``: the tensor that has the node. ``freed``: a
-    backward pass has been through. ``modified``: since it was recorded, the memory of its tensor
-    has been written to, and counted so many versions; by the operations from ``since`` on. ``call``:
-    it is the output number ``place`` of a call whose derivative is Python code.
+    ``tracked``: derivatives pass through. ``kept``: it must not forget what it was computed from.
+    ``holder``: the tensor that has the node. ``freed``: a backward pass has been through.
+    ``modified``: since it was recorded, the memory of its tensor has been written to, and counted
+    so many versions; by the operations from ``since`` on. ``call``: it is the output number
+    ``place`` of a call whose derivative is Python code. ``packed``: where its value is, if the
+    user's functions keep it for the backward pass.
     """
 
     value: Any = None

@@ -68,13 +68,23 @@ def _source(x: Operand) -> Node:
 
 
 def _kept(x: Operand, hooks: Hooks) -> Node:
-    from .tensors import wrapped
-
     node = Node(leaf_info(x.info.kind), ())
     with _unrecorded():
-        node.call = Kept(x, hooks, wrapped(_source(x).value))
+        node.call = Kept(x, hooks, tensor_of(x))
     node.tracked = x.tracked
     return node
+
+
+def tensor_of(x: Operand) -> Tensor:
+    """The leaf, or a tensor of the node, which another tensor may have."""
+    from .tensors import Tensor
+
+    leaf = x.tensor() if isinstance(x, Variable) else None
+    if leaf is not None:
+        return leaf
+    made: Tensor = Tensor.__new__(Tensor)
+    made.node = made.operand = _source(x)
+    return made
 
 
 class _unrecorded:

@@ -20,9 +20,9 @@ from pullback.tracer.trace import new_trace
 from . import anomaly
 from .compute import Slice, force, slice_of
 from .dtypes import here
-from .engine import FREED, GRADIENT, Pull, check_usable, free, nodes_of, recorded, run
+from .engine import GRADIENT, Pull, check_usable, free, nodes_of, recorded, run
 from .grad_fn import edges
-from .hooks import PASSING, Call, call_after, call_before, call_tensor_hooks
+from .hooks import FREED, PASSING, Call, call_after, call_before, call_tensor_hooks
 from .modes import MODE
 from .node import Node, Operand, Variable, leaf
 from .saving import Kept, unpacked
@@ -278,12 +278,12 @@ class Sweep:
         given = list(call_after(call.watch, tuple(given), tuple(received)))
         if anomaly.ANOMALY.enabled:
             anomaly.check_result(call.name(), given, call.where)
-        for operand, ct in zip(call.operands, given, strict=True):
-            if operand is not None and ct is not None:
-                self._add(operand, ct)
+        for y, ct in zip(call.operands, given, strict=True):
+            if y is not None and ct is not None:
+                self._add(y, ct)
 
     def _deliver_leaves(self, limit: int) -> None:
-        """Leaves that nothing more will come to, the cotangents of one leaf together."""
+        """Leaves that nothing more will come to."""
         done = [
             x
             for x in self.pending

@@ -175,6 +175,11 @@ class Tensor(Methods):
             raise RuntimeError(
                 f"only Tensors of floating point dtype can require gradients{here()}"
             )
+        if requires_grad and self.inference and not MODE.inference:
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                f"allowed.{here()}"
+            )
         self.wants_grad = requires_grad
         self.operand = None
         return self

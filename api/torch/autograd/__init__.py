@@ -10,8 +10,8 @@ import numpy as np
 from ..anomaly import ANOMALY, detect_anomaly, set_detect_anomaly
 from ..compute import force, slice_of
 from ..dtypes import here
-from ..engine import FREED, Pull, check_usable, free, recorded, run
-from ..hooks import Watch, call_after, call_before, call_tensor_hooks
+from ..engine import Pull, check_usable, free, recorded, run
+from ..hooks import FREED, Watch, call_after, call_before, call_tensor_hooks
 from ..modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
 from ..node import Node, Operand, Variable
 from ..sweep import Deliver, Sweep, passing, reached
@@ -90,9 +90,11 @@ def _has_stations(active: Sequence[Operand]) -> bool:
     if ANOMALY.enabled:
         return True
     for x in active:
-        if not (x.tracked and isinstance(x, Node)):
+        if not isinstance(x, Node):
             continue
-        if x.call is not None or (x.watch is not None and x.watch.on_the_way):
+        if x.call is not None or x.packed is not None:
+            return True
+        if x.watch is not None and x.watch.on_the_way:
             return True
     return False
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Kind, here, of_numpy
-from ..engine import FREED, overwritten_text
+from ..engine import overwritten_text
 from ..grad_fn import BackwardNode, next_of
-from ..hooks import Watch
+from ..hooks import FREED, Watch
 from ..memory import bump
 from ..modes import MODE, enable_grad, no_grad
 from ..node import Node, Operand, Row, new_node, next_serial, user_line

@@ -130,20 +130,40 @@ def _gradients(
 
 
 def _filled(
-    found: Sequence[Any], like: Sequence[Tensor], strict: bool, text: str
+    found: Sequence[Any], like: Sequence[Tensor], strict: bool, text: str, twice: bool = False
 ) -> tuple[Tensor, ...]:
-    """Zeros where there is no gradient, which is an error if strict."""
+    """Zeros where there is no gradient, which is an error if strict.
+
+    What is to be differentiated ``twice`` must not be constant then.
+    """
     filled = []
     for i, (x, y) in enumerate(zip(found, like, strict=True)):
         if x is None and strict:
             raise RuntimeError(text.format(i) + here())
+        if twice and strict and not x.requires_grad:
+            raise RuntimeError(_CONSTANT.format(i) + here())
         filled.append(_zeros(y) if x is None else x)
     return tuple(filled)
 
 
 _UNUSED = (
-    "Output of the user-provided function is independent of input {}. This is not allowed in "
+    "The output of the user-provided function is independent of input {}. This is not allowed in "
     "strict mode."
+)
+_UNUSED_TWICE = (
+    "The jacobian of the user-provided function is independent of input {}. This is not allowed in "
+    "strict mode."
+)
+_UNUSED_COTANGENT = (
+    "The gradient with respect to the input is independent of entry {} in the grad_outputs when "
+    "using the double backward trick to compute forward mode gradients. This is not allowed in "
+    "strict mode."
+)
+_CONSTANT = (
+    "While computing the hessian, found that the jacobian of the user-provided function with "
+    "respect to input {} is independent of the input. This is not allowed in strict mode. You "
+    "should ensure that your function is twice differentiable and that the jacobian depends on the "
+    "inputs (this would be violated by a linear function for example)."
 )
 
 
@@ -188,7 +208,7 @@ def jvp(
         pulled = _gradients(outputs, given, seeds, create_graph=True)
         pulled = _filled(pulled, given, strict, _UNUSED)
         found = _gradients(pulled, seeds, vector, create_graph)
-        filled = _filled(found, outputs, strict, _UNUSED)
+        filled = _filled(found, outputs, strict, _UNUSED_COTANGENT)
     return _shown(outputs, several, create_graph), _shown(filled, several, create_graph)
 
 
@@ -216,15 +236,17 @@ def vhp(
         vector = _vector(v, given, is_tuple, "vhp")
         several, outputs = _called(func, given, "vhp")
         _scalar(outputs, several, "vhp")
-        first = _filled(_gradients(outputs, given, None, True), given, strict, _UNUSED)
-        found = _filled(_gradients(first, given, vector, create_graph), given, strict, _UNUSED)
+        pulled = _gradients(outputs, given, None, True)
+        first = _filled(pulled, given, strict, _UNUSED, twice=True)
+        second = _gradients(first, given, vector, create_graph)
+        found = _filled(second, given, strict, _UNUSED_TWICE)
     return _shown(outputs, False, create_graph), _shown(found, is_tuple, create_graph)
 
 
 def hvp(
     func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """The value of a scalar function, and the product of its Hessian with a vector.
+    """The value of a scalar function, and the product of its Hessian, symmetric, with a vector.
 
     >>> torch.autograd.functional.hvp(lambda x: (x**3).sum(), torch.ones(2), torch.ones(2))
     (tensor(2.), tensor([6., 6.]))
@@ -235,9 +257,10 @@ def hvp(
         vector = _vector(v, given, is_tuple, "hvp")
         several, outputs = _called(func, given, "hvp")
         _scalar(outputs, several, "hvp")
-        first = _filled(_gradients(outputs, given, None, True), given, strict, _UNUSED)
-        # A Hessian is symmetric.
-        found = _filled(_gradients(first, given, vector, create_graph), given, strict, _UNUSED)
+        pulled = _gradients(outputs, given, None, True)
+        first = _filled(pulled, given, strict, _UNUSED, twice=True)
+        second = _gradients(first, given, vector, create_graph)
+        found = _filled(second, given, strict, _UNUSED_TWICE)
     return _shown(outputs, False, create_graph), _shown(found, is_tuple, create_graph)
 
 
@@ -304,7 +327,7 @@ def jacobian(
     """
     if strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError(
-            "Expected strategy to be either 'forward-mode' or 'reverse-mode'. Hint: If your "
+            'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your '
             'function has more outputs than inputs, "forward-mode" tends to be more performant. '
             f'Otherwise, prefer to use "reverse-mode".{here()}'
         )
@@ -365,7 +388,7 @@ def hessian(
         several, outputs = _called(func, inner, "hessian")
         _scalar(outputs, several, "hessian")
         found = _gradients(outputs, inner, None, create_graph=True)
-        return _filled(found, inner, strict, _UNUSED)
+        return _filled(found, inner, strict, _UNUSED, twice=True)
 
     found = jacobian(gradient, given, create_graph, strict, vectorize)
     return found if is_tuple else found[0][0]

@@ -105,7 +105,7 @@ def _mismatch(output: int, place: int, numerical: Array, analytical: Array, kind
 def _check_inputs(inputs: Sequence[Any], eps: float) -> None:
     if not any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them "
+            "gradcheck expects at least one input tensor to require gradient, but none of them "
             f"have requires_grad=True.{here()}"
         )
     for i, x in enumerate(inputs):
