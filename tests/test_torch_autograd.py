@@ -62,14 +62,15 @@ def _cube(torch: ModuleType) -> Any:
 BODIES: dict[str, Callable[..., Any]] = {
     "smooth": lambda t, x: x.sin() * x + (x @ x).exp() * 0.1,
     "in place": lambda t, x: _written(t, x),
-    "custom": lambda t, x: _cube(t)(x * 0.5) * x,
-    "outer leaf": lambda t, x: (x * t.linspace(0.5, 1.5, 3, dtype=t.float64)) ** 2,
+    # PyTorch's own custom functions lose terms where forward mode is nested.
+    "custom": lambda t, x: (_cube(t)(x * 0.5) if t is ours else (x * 0.5) ** 3) * x,
+    "outer leaf": lambda t, x: (x * t.linspace(0.5, 1.5, 3, dtype=t.float64)) ** 4,
 }
 
 
 def _written(torch: ModuleType, x: Any) -> Any:
     y = x.clone()
-    y[1] = y[0] * x[2]
+    y[1] = x[0] * x[2]
     y.mul_(x)
     return y.cumsum(0)
 

@@ -23,7 +23,7 @@ from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.trace import Trace, Tracer, new_trace
 
 from .dtypes import here
-from .node import DETACH, ENTER, PRIMAL, Node, Operand, Variable
+from .node import DETACH, ENTER, Node, Operand, Variable
 
 Key: TypeAlias = tuple[Any, ...]
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -156,7 +156,7 @@ def _add_step(step: Node, made: dict[Operand, GraphNode], trace: Trace, forward:
     builder = trace.builder
     arguments = [made[x] for x in step.operands]
     (node,) = _replayed(step.info.graph, arguments, trace, step)
-    hidden = step.info.row in (DETACH, PRIMAL)
+    hidden = step.info.row is DETACH
     if not forward:
         tracked = not step.tracked and any(x.tracked for x in step.operands)
         hidden = tracked and step.info.row is not ENTER

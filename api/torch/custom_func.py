@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .autograd.function import Function, apply_here, call_class, computed
 from .dtypes import here
-from .levels import Level, add_tangent, close_batched, depends, enter, enter_batched, tangents_of
+from .levels import (
+    Level,
+    add_tangent,
+    close_batched,
+    depends,
+    enter,
+    enter_batched,
+    leave,
+    primal,
+    tangents_of,
+)
 from .modes import MODE, no_grad
-from .node import PRIMAL, new_node
-from .tensors import Tensor, of_node, operand
+from .tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +50,40 @@ def _with_tangents(level: Level, function: type[Function], args: tuple[Any, ...]
     call = call_class(function)(args)
     if function.setup_context is Function.setup_context:
         result = computed(function, call, args)
+        with no_grad():
+            for x in result if isinstance(result, tuple) else (result,):
+                if isinstance(x, Tensor):
+                    x.take_node(primal(level, x).node)
     else:
-        plain = tuple(_primal(x) if isinstance(x, Tensor) else x for x in args)
-        with no_grad(), level.outside():
+        plain = tuple(
+            primal(level, _outside_of_inner(level, x)) if isinstance(x, Tensor) else x for x in args
+        )
+        with level.outside():
             result = apply_in_levels(function, plain)
+        call.by_rule = True
+        with no_grad():
             function.setup_context(call, args, result)
     call.in_jvp = True
     pushed = function.jvp(call, *tangents)
     call.in_jvp = False
+    result = apply_here(function, args, call, result)
     outputs = result if isinstance(result, tuple) else (result,)
     given = pushed if isinstance(pushed, tuple) else (pushed,)
     made = []
-    with no_grad():
-        for x, tangent in zip(outputs, given, strict=True):
-            if isinstance(x, Tensor) and tangent is not None:
-                x = enter(_primal(x))
-                add_tangent(level, x, tangent)
-            made.append(x)
-    return apply_here(function, args, call, tuple(made) if isinstance(result, tuple) else made[0])
+    for x, tangent in zip(outputs, given, strict=True):
+        if isinstance(x, Tensor) and tangent is not None:
+            x = enter(x)
+            add_tangent(level, x, _outside_of_inner(level, tangent))
+        made.append(x)
+    return tuple(made) if isinstance(result, tuple) else made[0]
 
 
-def _primal(x: Tensor) -> Tensor:
-    return of_node(new_node(PRIMAL, (operand(x),)))
+def _outside_of_inner(level: Level, x: Tensor) -> Tensor:
+    """A tensor without the derivatives by entries of levels inside of this one."""
+    for inner in reversed(MODE.levels[MODE.levels.index(level) + 1 :]):
+        if inner.kind == "grad":
+            (x,) = leave(inner, [x], enabled=True)
+    return x
 
 
 def _in_batch(level: Level, function: type[Function], args: tuple[Any, ...]) -> Any:
@@ -77,15 +99,18 @@ def _in_batch(level: Level, function: type[Function], args: tuple[Any, ...]) -> 
     has_rule = function.vmap is not Function.vmap
     if has_rule == function.generate_vmap_rule:
         raise RuntimeError(_rules_text(function, has_rule) + here())
-    if by_entries and not has_rule:
-        return apply_here(function, args)
-    if by_entries:
-        call = call_class(function)(args)
-        with no_grad():
-            result = _by_rule(level, function, args)
-            function.setup_context(call, args, result)
-        return apply_here(function, args, call, result)
-    return _by_rule(level, function if has_rule else _generated(level, function), args)
+    if not has_rule:
+        rule = _generated(function)
+    else:
+        rule = function
+    result = _by_rule(level, rule, args)
+    if not by_entries:
+        return result
+    call = call_class(function)(args)
+    call.by_rule = True
+    with no_grad():
+        function.setup_context(call, args, result)
+    return apply_here(function, args, call, result)
 
 
 def _rules_text(function: type[Function], both: bool) -> str:
@@ -107,7 +132,8 @@ def _by_rule(level: Level, function: type[Function], args: tuple[Any, ...]) -> A
     batched, dims = [], []
     for x in args:
         inner = depends(level, x)
-        batched.append(close_batched(level, [x])[0] if inner else x)
+        whole = close_batched(level, [x])[0] if inner else x
+        batched.append(_outside_of_inner(level, whole) if isinstance(x, Tensor) else x)
         dims.append(0 if inner else None)
     with level.outside():
         info = VmapInfo(level.size, level.randomness)
@@ -120,8 +146,9 @@ def _by_rule(level: Level, function: type[Function], args: tuple[Any, ...]) -> A
     )
 
 
-def _generated(level: Level, function: type[Function]) -> type[Function]:
+def _generated(function: type[Function]) -> type[Function]:
     """A function whose rule for batches is made of ``forward`` and ``backward`` for an item."""
+    from .creation import zeros_like
     from .func import vjp
     from .vmapping import vmap
 
@@ -133,13 +160,16 @@ def _generated(level: Level, function: type[Function]) -> type[Function]:
             """Call the function for the whole batch."""
             del info
 
+            wanted = [
+                i for i, x in enumerate(args) if isinstance(x, Tensor) and x.is_floating_point()
+            ]
+
             class Whole(Function):
                 """One call for the whole batch."""
 
                 @staticmethod
-                def forward(ctx: Any, *batched: Any) -> Any:
+                def forward(*batched: Any) -> Any:
                     """All items' outputs."""
-                    ctx.save_for_backward(*[x for x in batched if isinstance(x, Tensor)])
                     plain = call_class(function)(batched)
 
                     def item(*one: Any) -> Any:
@@ -148,19 +178,21 @@ def _generated(level: Level, function: type[Function]) -> type[Function]:
                     return vmap(item, in_dims)(*batched)
 
                 @staticmethod
+                def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+                    """Save the arguments."""
+                    del output
+                    tensors = [x for x in inputs if isinstance(x, Tensor)]
+                    ctx.save_for_backward(*tensors)
+                    ctx.save_for_forward(*tensors)
+
+                @staticmethod
                 def backward(ctx: Any, *cotangents: Any) -> Any:
                     """All items' gradients."""
-                    saved = iter(ctx.saved_tensors)
-                    given = [next(saved) if isinstance(x, Tensor) else x for x in args]
-                    places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
-                    wanted = [i for i in places if args[i].is_floating_point()]
+                    given = _given(ctx, args)
 
                     def item(cts: Any, *one: Any) -> Any:
-                        def of_wanted(*chosen: Any) -> Any:
-                            by_place = dict(zip(wanted, chosen, strict=True))
-                            return function.apply(*[by_place.get(i, x) for i, x in enumerate(one)])
-
-                        _, pull = vjp(of_wanted, *[one[i] for i in wanted])
+                        chosen = [one[i] for i in wanted]
+                        _, pull = vjp(_of_wanted(function, wanted, one), *chosen)
                         return pull(cts if len(cts) > 1 else cts[0])
 
                     rows = vmap(item, (0, *in_dims))(cotangents, *given)
@@ -170,7 +202,43 @@ def _generated(level: Level, function: type[Function]) -> type[Function]:
                         for i in range(len(args))
                     )
 
+                @staticmethod
+                def jvp(ctx: Any, *tangents: Any) -> Any:
+                    """All items' tangents."""
+                    given = _given(ctx, args)
+                    pushed = tuple(
+                        zeros_like(given[i]) if tangents[i] is None else tangents[i] for i in wanted
+                    )
+
+                    def item(ts: Any, *one: Any) -> Any:
+                        plain = call_class(function)(one)
+                        function.setup_context(plain, one, function.forward(*one))
+                        plain.in_jvp = True
+                        by_place = dict(zip(wanted, ts, strict=True))
+                        return function.jvp(plain, *[by_place.get(i) for i in range(len(one))])
+
+                    dims = tuple(in_dims[i] for i in wanted)
+                    return vmap(item, (dims, *in_dims))(pushed, *given)
+
             result = Whole.apply(*args)
             return result, (0,) * len(result) if isinstance(result, tuple) else 0
 
     return Generated
+
+
+def _given(ctx: Any, args: Sequence[Any]) -> list[Any]:
+    """The arguments, tensors as they were saved."""
+    saved = iter(ctx.saved_tensors)
+    return [next(saved) if isinstance(x, Tensor) else x for x in args]
+
+
+def _of_wanted(
+    function: type[Function], wanted: Sequence[int], one: Sequence[Any]
+) -> Callable[..., Any]:
+    """The function of the arguments that have derivatives."""
+
+    def call(*chosen: Any) -> Any:
+        by_place = dict(zip(wanted, chosen, strict=True))
+        return function.apply(*[by_place.get(i, x) for i, x in enumerate(one)])
+
+    return call

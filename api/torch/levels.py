@@ -81,6 +81,13 @@ def enter(x: Tensor) -> Tensor:
     return of_node(new_node(ENTER, (operand(x),)))
 
 
+def primal(level: Level, x: Tensor) -> Tensor:
+    """The tensor without its tangent of this level."""
+    node = new_node(PRIMAL, (operand(x),))
+    node.primal_of = level
+    return of_node(node)
+
+
 def add_tangent(level: Level, x: Tensor, tangent: Any) -> None:
     """Give an entry its tangent.
 
@@ -93,6 +100,7 @@ def add_tangent(level: Level, x: Tensor, tangent: Any) -> None:
             f"Tensor, this is not supported. Tensor is of size {list(x.shape)} while the given "
             f"forward gradient is of size {list(tangent.shape)}.{here()}"
         )
+    x.node.dual = True
     level.entries[x.node] = operand(tangent)
 
 
@@ -115,7 +123,9 @@ def dependents(level: Level, roots: Sequence[Operand]) -> set[Operand]:
     order = _recorded_since(level, roots)
     found: set[Operand] = set()
     for x in sorted(order, key=attrgetter("serial")):
-        hidden = level.kind != "vmap" and isinstance(x, Node) and x.info.row in (DETACH, PRIMAL)
+        hidden = isinstance(x, Node) and (
+            x.primal_of is level or (level.kind != "vmap" and x.info.row is DETACH)
+        )
         if x in level.entries or (not hidden and any(y in found for y in x.operands)):
             found.add(x)
     return found

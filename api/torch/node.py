@@ -128,7 +128,8 @@ class Node:
     ``modified``: since it was recorded, the memory of its tensor has been written to, and counted
     so many versions; by the operations from ``since`` on. ``call``: it is the output number
     ``place`` of a call whose derivative is Python code. ``packed``: where its value is, if the
-    user's functions keep it for the backward pass.
+    user's functions keep it for the backward pass. ``dual``: it has a tangent of its own.
+    ``primal_of``: the level whose tangents it is without.
     """
 
     value: Any = None
@@ -138,6 +139,8 @@ class Node:
     since = 0
     depth = 0
     kept = False
+    dual = False
+    primal_of: Any = None
     holder: Callable[[], Any] | None = None
     where: tuple[CodeType, int] | None = None
     retains = False

@@ -123,7 +123,14 @@ class Sweep:
             if not isinstance(x, Node):
                 continue
             watched = x.watch is not None and x.watch.on_the_way
-            if watched or x in self.wanted or x.packed is not None or anomaly.ANOMALY.enabled:
+            dual = self.create and x.dual
+            if (
+                watched
+                or dual
+                or x in self.wanted
+                or x.packed is not None
+                or anomaly.ANOMALY.enabled
+            ):
                 found[x] = None
             if x.call is not None and x not in self.ends:
                 found[x.call] = None
@@ -193,7 +200,7 @@ class Sweep:
         wanted: Sequence[Operand],
         ends: Collection[Operand],
     ) -> list[Tensor]:
-        part = slice_of([x for x, _ in given], True, frozenset(ends))
+        part = self._slice(given, frozenset(ends))
         check_usable(part)
         self.parts.append(part)
         nodes = [(x, None if ct is None else operand(ct)) for x, ct in given]
@@ -201,11 +208,27 @@ class Sweep:
         kept = self._unpack(pull.inputs)
         if self.create:
             return [of_node(x) for x in recorded(pull)]
-        values = [x.source if isinstance(x, Variable) else x for x in pull.inputs]
-        force([x for x in values if x.value is None])
         found = [wrapped(x) for x in run(pull)]
         _forget(kept)
         return found
+
+    def _slice(
+        self, given: Sequence[tuple[Operand, Tensor | None]], ends: frozenset[Operand]
+    ) -> Slice:
+        """What is to be gone through; unless that is recorded, with the values that it takes."""
+        roots = [x for x, _ in given]
+        part = slice_of(roots, True, ends)
+        if self.create:
+            return part
+        self._unpack(part.inputs)
+        values = [x.source if isinstance(x, Variable) else x for x in part.inputs]
+        values += [ct.node for _, ct in given if ct is not None]
+        missing = [x for x in values if x.value is None]
+        if not missing:
+            return part
+        # What is computed on the way forgets what it was made of, so the slice is another now.
+        force(missing)
+        return slice_of(roots, True, ends)
 
     def _unpack(self, inputs: Sequence[Operand]) -> list[Node]:
         """Have the user's functions give what they keep; gives the nodes of it."""

@@ -118,7 +118,8 @@ def sweep(
     within = frozenset(t.node for t in inputs or () if t.node.tracked) - set(roots)
     stops = _stops(roots, within) if create else frozenset[Operand](within)
     part = slice_of(roots, True, stops)
-    if (within and len(inputs or ()) > 1) or _has_stations(list(part.numbers)):
+    dual = create and any(isinstance(x, Node) and x.dual for x in part.steps)
+    if dual or (within and len(inputs or ()) > 1) or _has_stations(list(part.numbers)):
         _in_stretches(seeds, inputs, create_graph, retain, deliver)
         return
     active = check_usable(part)

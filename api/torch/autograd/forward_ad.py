@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..dtypes import here
-from ..levels import Level, add_tangent, depends, enter, tangents_of
+from ..levels import Level, add_tangent, depends, enter, primal, tangents_of
 from ..modes import MODE
-from ..node import PRIMAL, new_node
-from ..tensors import Tensor, of_node, operand
+from ..tensors import Tensor
 
 __all__ = [
     "UnpackedDualTensor",
@@ -122,7 +121,7 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     if current is None or not depends(current, tensor):
         return UnpackedDualTensor(tensor, None)
     (tangent,) = tangents_of(current, [tensor])
-    return UnpackedDualTensor(of_node(new_node(PRIMAL, (operand(tensor),))), tangent)
+    return UnpackedDualTensor(primal(current, tensor), tangent)
 
 
 def _is_fwd_grad_enabled() -> Any:

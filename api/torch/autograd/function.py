@@ -29,6 +29,8 @@ class PythonCall(BackwardNode):
 
     freed = False
     watch: Watch | None = None
+    by_rule = False
+    """Whether the outputs come from a rule for batches, and have derivatives of outer levels."""
 
     def __init__(self, operands: Sequence[Operand | None]) -> None:
         self.operands = tuple(operands)
@@ -56,7 +58,8 @@ class PythonCall(BackwardNode):
     def output(self, value: Tensor, place: int) -> Node:
         """A node for an output, of the value of a tensor."""
         with no_grad():
-            source = value.node if not value.node.tracked else new_node(DETACH, (value.node,))
+            plain = self.by_rule or not value.node.tracked
+            source = value.node if plain else new_node(DETACH, (value.node,))
             node = new_node(OUTPUT, (source,))
         node.tracked, node.call, node.place = True, self, place
         self.outputs[place] = weakref.ref(node)
