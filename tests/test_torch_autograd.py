@@ -122,14 +122,10 @@ def test_batches_do_not_decide() -> None:
 def test_functions_need_a_rule_for_batches() -> None:
     class Plain(ours.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, x: Any) -> Any:
-            return x * 2
+        def forward(*args: Any) -> Any:
+            return args[-1] * 2
 
     class Ruleless(Plain):
-        @staticmethod
-        def forward(x: Any) -> Any:
-            return x * 2
-
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
             pass
@@ -180,7 +176,7 @@ def test_loops_with_python_on_the_way_compile_nothing_new() -> None:
         h.grad_fn.register_prehook(lambda gs: None)
         (h * h).sum().backward()
         with ours.no_grad():
-            w -= 0.001 * w.grad
+            w.sub_(w.grad, alpha=0.001)
         w.grad = None
         ours.func.hessian(lambda a: (a**3).sum())(ours.ones(3) * i).tolist()
         ours.vmap(ours.func.grad(lambda a: cube(a).sum()))(ours.ones(2, 3) * i).tolist()

@@ -199,7 +199,7 @@ def overwritten_text(node: Node, tensor: Tensor | None, expected: int) -> str:
     maker = node.grad_name.removesuffix("0").removesuffix("Backward") if node.tracked else ""
     place = node.place
     of = f", which is output {place} of {maker}," if maker else ""
-    version = expected + 1 if tensor is None else tensor._version
+    version = expected + 1 if tensor is None else tensor._version  # pyright: ignore[reportPrivateUsage]
     return (
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [torch.{of_numpy(type.dtype).title}Tensor {list(type.shape)}]{of} is at "

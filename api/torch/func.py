@@ -87,10 +87,6 @@ def _only_tensors(result: Any, caller: str) -> tuple[list[Tensor], tree.TreeSpec
     return leaves, spec
 
 
-def _tensors_in(*trees: Any) -> list[Tensor]:
-    return [x for t in trees for x in tree.flatten(t)[0] if isinstance(x, Tensor)]
-
-
 # -- reverse mode ----------------------------------------------------------------------------
 
 

@@ -67,12 +67,12 @@ class GradFn(BackwardNode):
         node = self._node
         if name == "_saved_exponent" and len(node.operands) == 1 and node.info.params:
             return node.info.params[0]
+        if node.freed and name in (*_SAVED, "_saved_result"):
+            raise RuntimeError(f"{FREED}{here()}")
         saved = node.info.saved(tuple([x.tracked for x in node.operands]))
         place = _SAVED.get(name, -1)
         if place not in saved.operands and not (name == "_saved_result" and saved.result):
             raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
-        if node.freed:
-            raise RuntimeError(f"{FREED}{here()}")
         if name == "_saved_result":
             return tensor_of(node)
         x = node.operands[place]
@@ -92,7 +92,7 @@ class AccumulateGrad(BackwardNode):
         self._variable = variable
 
     @property
-    def _place(self) -> Any:  # type: ignore[override]
+    def _place(self) -> Any:
         return self._variable.tensor()
 
     def name(self) -> str:

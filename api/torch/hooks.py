@@ -94,6 +94,7 @@ class Call(Protocol):
     serial: int
     freed: bool
     watch: Watch | None
+    where: Any
 
     @property
     def operands(self) -> tuple[Operand | None, ...]:

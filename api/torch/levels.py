@@ -7,7 +7,7 @@ an operation like any other, on what the entries stand for and what the slice ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
@@ -53,7 +53,7 @@ class Level:
         self.entries: dict[Operand, Operand] = {}
 
     @contextmanager
-    def around(self) -> Iterator[None]:
+    def around(self) -> Generator[None]:
         """The level is the innermost within the block."""
         before = MODE.levels
         MODE.levels = (*before, self)
@@ -63,7 +63,7 @@ class Level:
             MODE.levels = before
 
     @contextmanager
-    def outside(self) -> Iterator[None]:
+    def outside(self) -> Generator[None]:
         """The level, and those inside of it, are not there within the block."""
         before = MODE.levels
         MODE.levels = before[: before.index(self)] if self in before else before
@@ -270,9 +270,9 @@ def leave(level: Level, results: Sequence[Tensor], enabled: bool) -> list[Tensor
         if isinstance(x, Node) and through and x.tracked:
             tracked[x] = any(y is not None and tracked.get(y, y.tracked) for y in through)
     found = []
-    for x in results:
-        node = new_node(ENTER if enabled else OUTSIDE, (operand(x),))
-        node.tracked = enabled and tracked.get(operand(x), x.requires_grad)
+    for result in results:
+        node = new_node(ENTER if enabled else OUTSIDE, (operand(result),))
+        node.tracked = enabled and tracked.get(operand(result), result.requires_grad)
         found.append(of_node(node))
     return found
 

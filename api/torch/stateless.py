@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,7 +63,7 @@ def _names(module: Any) -> list[str]:
 
 
 @contextmanager
-def _replaced(module: Any, tensors: dict[str, Any]) -> Iterator[None]:
+def _replaced(module: Any, tensors: dict[str, Any]) -> Generator[None]:
     """The tensors are the module's within the block."""
     before: list[tuple[dict[str, Any], str, Any, bool]] = []
     try:
@@ -90,7 +90,9 @@ def _place_of(owner: Any, name: str) -> dict[str, Any]:
         found = owner.__dict__.get(registry)
         if found is not None and name in found:
             return found  # type: ignore[no-any-return]
-    return owner.__dict__
+    found = owner.__dict__
+    assert isinstance(found, dict)
+    return found
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -12,8 +12,9 @@ from ..compute import force, slice_of
 from ..dtypes import here
 from ..engine import Pull, check_usable, free, recorded, run
 from ..hooks import FREED, Watch, call_after, call_before, call_tensor_hooks
+from ..levels import OUTSIDE
 from ..modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
-from ..node import Node, Operand, Variable
+from ..node import Node, Operand, Variable, new_node
 from ..sweep import Deliver, Sweep, passing, reached
 from ..tensors import Tensor, of_node, operand, wrapped
 from . import forward_ad, function, functional, graph
@@ -133,9 +134,15 @@ def sweep(
             found = [wrapped(x) for x in run(pull)] if wanted else []
         MODE.enabled = create_graph
         for x, ct in zip(wanted, found, strict=True):
-            deliver(x, ct.detach() if create and not create_graph else ct)
+            deliver(x, _unrecorded(ct) if create and not create_graph else ct)
     if not retain:
         free(part)
+
+
+def _unrecorded(ct: Tensor) -> Tensor:
+    """The same without derivatives in reverse mode."""
+    with no_grad():
+        return of_node(new_node(OUTSIDE, (ct.node,)))
 
 
 def _in_stretches(
@@ -149,7 +156,12 @@ def _in_stretches(
     wanted = _wanted(order, inputs)
     with passing(order):
         MODE.enabled = create_graph
-        work = Sweep(order, wanted, create_graph or bool(MODE.levels), deliver)
+        create = create_graph or bool(MODE.levels)
+
+        def given(x: Operand, ct: Tensor) -> None:
+            deliver(x, _unrecorded(ct) if create and not create_graph else ct)
+
+        work = Sweep(order, wanted, create, given)
         work.run(seeds)
     if not retain:
         work.finish()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..dtypes import here
 from ..levels import Level, add_tangent, depends, enter, primal, tangents_of
@@ -68,7 +68,7 @@ def _current() -> Level | None:
 
 
 @contextmanager
-def dual_level() -> Iterator[int]:
+def dual_level() -> Generator[int]:
     """A block in which tensors may have tangents.
 
     >>> import pullback.torch.autograd.forward_ad as fwAD
@@ -122,7 +122,3 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
         return UnpackedDualTensor(tensor, None)
     (tangent,) = tangents_of(current, [tensor])
     return UnpackedDualTensor(primal(current, tensor), tangent)
-
-
-def _is_fwd_grad_enabled() -> Any:
-    return True

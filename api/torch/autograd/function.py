@@ -15,8 +15,8 @@ from ..grad_fn import BackwardNode, next_of
 from ..hooks import FREED, Watch
 from ..memory import bump
 from ..modes import MODE, enable_grad, no_grad
-from ..node import Node, Operand, Row, new_node, next_serial, user_line
-from ..tensors import DETACH, Tensor, of_node, operand, wrapped
+from ..node import DETACH, Node, Operand, Row, new_node, next_serial, user_line
+from ..tensors import Tensor, of_node, operand, wrapped
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
@@ -40,7 +40,7 @@ class PythonCall(BackwardNode):
         self.outputs: dict[int, weakref.ref[Node]] = {}
 
     @property
-    def _place(self) -> Any:  # type: ignore[override]
+    def _place(self) -> Any:
         return self
 
     @property
@@ -70,8 +70,8 @@ class FunctionCtx:
     """What ``forward`` and ``backward`` of a `Function` share."""
 
     _to_save: tuple[Any, ...] = ()
-    _dirty: tuple[Any, ...] = ()
-    _constant: tuple[Any, ...] = ()
+    dirty: tuple[Any, ...] = ()
+    constant: tuple[Any, ...] = ()
     _for_forward: tuple[Any, ...] = ()
     _materialize = True
     needs_input_grad: tuple[bool, ...] = ()
@@ -92,11 +92,11 @@ class FunctionCtx:
 
     def mark_dirty(self, *args: Any) -> None:
         """These arguments have been changed in place, and are among the outputs."""
-        self._dirty = args
+        self.dirty = args
 
     def mark_non_differentiable(self, *args: Any) -> None:
         """No derivative goes through these outputs."""
-        self._constant = args
+        self.constant = args
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether ``backward`` gets zeros for outputs that nothing depends on, or None."""
@@ -223,19 +223,19 @@ def _summed(ct: Tensor, shape: tuple[int, ...], name: str, i: int) -> Tensor:
 def _unpacked(saved: Any, call: FunctionCall) -> Tensor | None:
     if saved is None:
         return None
-    source, place, version = saved
+    source: Tensor = saved[0]
+    _, place, version = saved
     if place is not None:
         node = call.outputs[place]()
         if node is None:
-            return source  # type: ignore[no-any-return]
+            return source
         if not node.modified:
             return of_value(node)
-        source = node.holder() if node.holder is not None else None
-        raise RuntimeError(f"{overwritten_text(node, source, version)}{here()}")
-    if source._version != version:
+        holder = node.holder() if node.holder is not None else None
+        raise RuntimeError(f"{overwritten_text(node, holder, version)}{here()}")
+    if source._version != version:  # pyright: ignore[reportPrivateUsage]
         raise RuntimeError(f"{overwritten_text(source.node, source, version)}{here()}")
-    found: Tensor = source
-    return found
+    return source
 
 
 def of_value(node: Any) -> Tensor:
@@ -270,7 +270,7 @@ class Function:
     """
 
     generate_vmap_rule = False
-    _call_class: type[FunctionCall] | None = None
+    backward_class: Any = None
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -328,10 +328,10 @@ class Function:
 
 def call_class(function: type[Function]) -> type[FunctionCall]:
     """The class of a function's backward nodes."""
-    found = function.__dict__.get("_call_class")
+    found = function.__dict__.get("backward_class")
     if found is None:
         name = f"{function.__name__}Backward"
-        found = function._call_class = type(name, (FunctionCall,), {"function": function})
+        found = function.backward_class = type(name, (FunctionCall,), {"function": function})
     made: type[FunctionCall] = found
     return made
 
@@ -378,10 +378,10 @@ def _attached(call: FunctionCall, x: Any, args: tuple[Any, ...], place: int | No
     if not isinstance(x, Tensor):
         return x
     given = _is_among(x, args)
-    dirty = _is_among(x, call._dirty)
+    dirty = _is_among(x, call.dirty)
     if dirty:
         bump(x)
-    constant = _is_among(x, call._constant) or not x.is_floating_point()
+    constant = _is_among(x, call.constant) or not x.is_floating_point()
     if place is None or constant:
         return x.detach() if given and not dirty else x
     if dirty and x.wants_grad:

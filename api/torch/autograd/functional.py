@@ -136,11 +136,11 @@ def _filled(
 
     What is to be differentiated ``twice`` must not be constant then.
     """
-    filled = []
+    filled: list[Tensor] = []
     for i, (x, y) in enumerate(zip(found, like, strict=True)):
         if x is None and strict:
             raise RuntimeError(text.format(i) + here())
-        if twice and strict and not x.requires_grad:
+        if twice and strict and x is not None and not x.requires_grad:
             raise RuntimeError(_CONSTANT.format(i) + here())
         filled.append(_zeros(y) if x is None else x)
     return tuple(filled)
@@ -213,7 +213,7 @@ def jvp(
 
 
 def _scalar(outputs: Sequence[Tensor], several: bool, caller: str) -> None:
-    if several or not isinstance(outputs[0], Tensor):
+    if several:
         raise RuntimeError(f"The function given to {caller} should return a single Tensor{here()}")
     if outputs[0].nelement() != 1:
         raise RuntimeError(

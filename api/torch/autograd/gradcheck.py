@@ -36,7 +36,7 @@ class _Check:
 
     def __init__(self, func: Function, inputs: Any, eps: float, atol: float, rtol: float) -> None:
         self.func = func
-        self.inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+        self.inputs: tuple[Any, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
         self.eps, self.atol, self.rtol = eps, atol, rtol
         self.places = [
             i for i, x in enumerate(self.inputs) if isinstance(x, Tensor) and x.requires_grad

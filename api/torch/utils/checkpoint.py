@@ -132,7 +132,7 @@ def _outside(outputs: Sequence[Any], places: Sequence[int], start: int) -> list[
         seen.add(x)
         if isinstance(x, Variable) or x.serial < start:
             found[x] = None
-        elif isinstance(x, Node):
+        else:
             stack.extend(operands_of(x))
     return list(found)
 
