@@ -90,6 +90,7 @@ def F_stack(x: Any) -> Any:
     return x.unsqueeze(1) * x[:2]
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("order", list(itertools.permutations(TRANSFORMS, 2)), ids="-".join)
 def test_transforms_nest(torch: ModuleType, body: str, order: tuple[str, ...]) -> None:

@@ -196,7 +196,8 @@ class FunctionCall(PythonCall, FunctionCtx):
         wanted = target.info.kind.type
         if ct.shape != wanted.shape:
             ct = _summed(ct, wanted.shape, self.name(), i)
-        return ct if ct.dtype.numpy == wanted.dtype else ct.to(of_numpy(wanted.dtype))
+        found: Tensor = ct if ct.dtype.numpy == wanted.dtype else ct.to(of_numpy(wanted.dtype))
+        return found
 
 
 def _zeros(kind: Kind) -> Tensor:
