@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import autograd, func, methods, nn, optim, utils
+from .anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .compute import counts
 from .creation import (
     arange,
@@ -151,6 +152,8 @@ __all__ = [
     "int",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",

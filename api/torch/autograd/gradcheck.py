@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 class GradcheckError(RuntimeError):
     """What `gradcheck` raises where derivative and differences disagree.
 
-    >>> issubclass(torch.autograd.gradcheck.GradcheckError, RuntimeError)
+    >>> issubclass(torch.autograd.GradcheckError, RuntimeError)
     True
     """
 

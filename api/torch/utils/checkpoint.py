@@ -148,7 +148,7 @@ def checkpoint_sequential(
 
     >>> x = torch.ones(2, requires_grad=True)
     >>> torch.utils.checkpoint.checkpoint_sequential([torch.exp, torch.log], 2, x)
-    tensor([1., 1.], grad_fn=<CheckpointFunctionBackward>)
+    tensor([1., 1.], grad_fn=<LogBackward0>)
     """
     steps = list(functions.children()) if hasattr(functions, "children") else list(functions)
     size = len(steps) // segments
