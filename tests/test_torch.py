@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import subprocess
 import sys
 import threading
@@ -17,11 +15,13 @@ import pytest
 import pullback.torch as ours
 from pullback.torch import engine
 
+from .transcripts import programs, transcript
+
 F = ours.nn.functional
 ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "tests" / "torch_cases"
 EXPRESSIONS = (CASES / "expressions.txt").read_text().splitlines()
-PROGRAMS = [program.strip() for program in (CASES / "programs.txt").read_text().split("###")]
+PROGRAMS = programs(CASES / "programs.txt")
 
 # -- the tutorial ----------------------------------------------------------------------------
 
@@ -121,20 +121,6 @@ def test_expression(torch: ModuleType, expression: str) -> None:
         if gradient is not None:
             np.testing.assert_allclose(gradient, their_gradient, rtol=1e-4, atol=1e-5)
     assert text == their_text
-
-
-def transcript(module: Any, program: str) -> str:
-    """What a program prints, the error that ends it included, without our source line."""
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        try:
-            exec(compile(program, "program", "exec"), {"torch": module, "np": np})
-        except Exception as error:  # noqa: BLE001
-            text = str(error).split("\n  at ")[0]
-            printed.write(f"{type(error).__name__}: {text}\n")
-        finally:
-            module.set_grad_enabled(True)
-    return printed.getvalue()
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))

@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, fft, linalg, methods, nn, optim, return_types, special, utils
+from . import autograd, fft, func, linalg, methods, nn, optim, return_types, special, utils
+from .anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .compute import counts
 from .creation import (
     arange,
@@ -96,6 +97,7 @@ from .random import (
 )
 from .recompiling import RecompilationWarning
 from .tensors import Tensor
+from .vmapping import vmap
 
 methods.install()
 
@@ -174,6 +176,7 @@ __all__ = [
     "frombuffer",
     "full",
     "full_like",
+    "func",
     "get_default_dtype",
     "get_rng_state",
     "half",
@@ -185,6 +188,8 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",
@@ -228,6 +233,7 @@ __all__ = [
     "uint32",
     "uint64",
     "utils",
+    "vmap",
     "zeros",
     "zeros_like",
 ]

@@ -22,8 +22,9 @@ from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.trace import Trace, Tracer, new_trace
 
+from .dtypes import here
 from .modes import MODE
-from .node import Node, Operand, Variable
+from .node import DETACH, ENTER, Node, Operand, Variable
 from .recompiling import note
 from .session import UNKNOWN, Plan, Session, plan_table
 
@@ -128,8 +129,12 @@ def parameters_of(inputs: Sequence[Operand], trace: Trace) -> dict[Operand, Grap
     return {x: trace.builder.parameter(x.info.kind.type) for x in inputs}
 
 
-def add_steps(part: Slice, made: dict[Operand, GraphNode], trace: Trace) -> None:
+def add_steps(
+    part: Slice, made: dict[Operand, GraphNode], trace: Trace, forward: bool = False
+) -> None:
     """Add the slice's operations to the graph, each at the line that recorded it.
+
+    For ``forward`` mode, what was recorded without derivatives has them all the same.
 
     What derivatives must not pass into, a variable or a result recorded without them, is a node of
     its own: equal computations are shared, and one of them may be tracked.
@@ -147,14 +152,18 @@ def add_steps(part: Slice, made: dict[Operand, GraphNode], trace: Trace) -> None
             variables.add(node)
             made[step] = node
         else:
-            made[step] = _add_step(step, made, trace)
+            made[step] = _add_step(step, made, trace, forward)
 
 
-def _add_step(step: Node, made: dict[Operand, GraphNode], trace: Trace) -> GraphNode:
+def _add_step(step: Node, made: dict[Operand, GraphNode], trace: Trace, forward: bool) -> GraphNode:
     builder = trace.builder
     arguments = [made[x] for x in step.operands]
     (node,) = _replayed(step.info.graph, arguments, trace, step)
-    if not step.tracked and any(x.tracked for x in step.operands):
+    hidden = step.info.row is DETACH
+    if not forward:
+        tracked = not step.tracked and any(x.tracked for x in step.operands)
+        hidden = tracked and step.info.row is not ENTER
+    if hidden:
         builder.where = step.location
         node = stop_gradient(Tracer(node)).node
     return node
@@ -211,8 +220,18 @@ def compiled(graph: Graph, kinds: Sequence[str]) -> Compiled:
     return Compiled(program, native)
 
 
+NO_VALUE = (
+    "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling "
+    ".item() on a Tensor, please try to rewrite what you're doing with other operations. If error "
+    "is occurring somewhere inside PyTorch internals, please file a bug report."
+)
+"""What is said when a value is asked for that stands for a batch."""
+
+
 def _contiguous(arguments: Sequence[Any]) -> list[Any]:
     """Machine code reads arrays without gaps, in row-major order: views of others are copied."""
+    if any(x is None for x in arguments):
+        raise RuntimeError(f"{NO_VALUE}{here()}")
     ready = [np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in arguments]
     assert any(a is not b for a, b in zip(ready, arguments, strict=True)), arguments
     return ready
@@ -247,7 +266,7 @@ def held(steps: Iterable[Operand]) -> list[Node]:
 def store(node: Node, value: Array) -> None:
     """Give a node its value; without derivatives it needs no more what it was computed from."""
     node.value = value
-    if not node.tracked:
+    if not node.tracked and not node.kept:
         node.operands = ()
 
 

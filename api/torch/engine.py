@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from pullback.tracer.ir import Graph
+from pullback.tracer.ir import Graph, reachable
 from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.passes.adjoint import pull_back
-from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradient
+from pullback.tracer.primitives.elementwise import broadcast_scalar
 from pullback.tracer.trace import Tracer, new_trace
-from pullback.tracer.types import is_complex
+from pullback.tracer.types import is_complex, is_inexact
 
+from .anomaly import ANOMALY
 from .compute import (
     Compiled,
     Key,
@@ -27,31 +28,26 @@ from .compute import (
     parameters_of,
     store,
 )
-from .dtypes import here, of_numpy
+from .dtypes import Kind, here, kind_of, of_numpy
+from .hooks import FREED
 from .modes import MODE
-from .node import Info, Node, Operand, Row, leaf
+from .node import Info, Node, Operand, Row, leaf, user_line
 from .session import Session
 
-FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after "
-    "they have already been freed). Saved intermediate values of the graph are freed when you call "
-    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
-    "graph a second time or if you need to access saved tensors after calling backward."
-)
+if TYPE_CHECKING:
+    from .tensors import Tensor
 
 
 @dataclass(slots=True)
 class Pull:
     """One sweep backwards: from seeds, through a slice, to what is wanted.
 
-    A seed without a cotangent is a scalar whose cotangent is one. At ``cuts`` the sweep ends; what
-    it brings there is among the wanted, and what goes on from there is given as a seed.
+    A seed without a cotangent is a scalar whose cotangent is one.
     """
 
     part: Slice
-    seeds: list[tuple[Node, Node | None]]
+    seeds: Sequence[tuple[Operand, Operand | None]]
     wanted: list[Operand]
-    cuts: list[Node]
 
     @property
     def inputs(self) -> list[Operand]:
@@ -64,9 +60,8 @@ class Pull:
         return (
             *self.part.structure,
             *[(numbers[x], ct is None) for x, ct in self.seeds],
-            *[numbers[x] for x in self.wanted],
             None,
-            *[numbers[x] for x in self.cuts],
+            *[numbers[x] for x in self.wanted],
         )
 
 
@@ -102,34 +97,22 @@ def gradient_graph(pull: Pull, values: Sequence[Node]) -> Graph:
     with new_trace() as trace:
         trace.fixed_location = True
         made = parameters_of(pull.inputs, trace)
-        ends: dict[Operand, GraphNode] = {}
-        for cut in sorted(pull.cuts, key=lambda x: x.serial):
-            before = slice_of_steps(pull.part, cut)
-            add_steps(before, made, trace)
-            ends[cut] = made[cut]
-            made[cut] = stop_gradient(Tracer(made[cut])).node
         add_steps(pull.part, made, trace)
         seeds = [
-            (ends.get(x, made[x]), _one(made[x]) if ct is None else _conjugate(Tracer(made[ct])))
+            (made[x], _one(made[x]) if ct is None else conjugate(Tracer(made[ct])))
             for x, ct in pull.seeds
         ]
-        pulled = [_conjugate(x) for x in pull_back(seeds, [made[x] for x in pull.wanted])]
+        pulled = [conjugate(x) for x in pull_back(seeds, [made[x] for x in pull.wanted])]
         return trace.builder.graph([*(made[x] for x in values), *(x.node for x in pulled)])
 
 
-def slice_of_steps(part: Slice, last: Node) -> Slice:
-    """The beginning of a slice, up to a step."""
-    steps = [x for x in part.steps if x.serial <= last.serial]
-    return Slice(steps, part.inputs, part.numbers, part.roots, part.structure)
-
-
-def _conjugate(ct: Tracer) -> Tracer:
+def conjugate(ct: Tracer) -> Tracer:
     """Between the cotangents of the passes, which are linear, and torch's gradients.
 
     A gradient points where the result grows: its parts are the derivatives by those of the value.
     """
-    conjugate: Any = np.conj
-    return conjugate(ct) if is_complex(ct.dtype) else ct
+    conjugated: Any = np.conj
+    return conjugated(ct) if is_complex(ct.dtype) else ct
 
 
 def _one(like: GraphNode) -> Tracer:
@@ -210,7 +193,9 @@ def check_usable(part: Slice) -> list[Operand]:
         source, step = _source(order[kept]), order[keeper]
         # What an operation in place overwrites itself it has kept a copy of.
         if source.modified and (source is step or step.serial < source.since):
-            raise RuntimeError(f"{_overwritten_text(source)}{here()}")
+            tensor = source.holder() if source.holder is not None else None
+            text = overwritten_text(source, tensor, source.modified - 1)
+            raise RuntimeError(f"{text}{here()}")
     return active
 
 
@@ -225,17 +210,27 @@ def _memory(x: Operand) -> Operand:
     return x
 
 
-def _overwritten_text(node: Node) -> str:
+def overwritten_text(node: Node, tensor: Tensor | None, expected: int) -> str:
+    """Torch's words for a value that is needed, and has been overwritten."""
     type = node.info.kind.type
-    maker = node.info.grad_name.removesuffix("Backward0") if node.tracked else ""
-    of = f", which is output 0 of {maker}," if maker else ""
-    tensor = node.holder() if node.holder is not None else None
-    version = node.modified if tensor is None else tensor._version
+    maker = node.grad_name.removesuffix("0").removesuffix("Backward") if node.tracked else ""
+    of = f", which is output {node.output} of {maker}," if maker else ""
+    version = expected + 1 if tensor is None else tensor._version  # pyright: ignore[reportPrivateUsage]
     return (
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [torch.{of_numpy(type.dtype).title}Tensor {list(type.shape)}]{of} is at "
-        f"version {version}; expected version {node.modified - 1} instead. Hint: enable anomaly "
-        "detection to find the operation that failed to compute its gradient, with "
+        f"version {version}; expected version {expected} instead. Hint: {_hint()}"
+    )
+
+
+def _hint() -> str:
+    if ANOMALY.enabled:
+        return (
+            "the backtrace further above shows the operation that failed to compute its gradient. "
+            "The variable in question was changed in there or anywhere later. Good luck!"
+        )
+    return (
+        "enable anomaly detection to find the operation that failed to compute its gradient, with "
         "torch.autograd.set_detect_anomaly(True, check_nan=False)."
     )
 
@@ -253,7 +248,7 @@ def free(part: Slice) -> None:
 def release(x: Node) -> None:
     """Let the tensor hold its value without what it was computed from."""
     tensor = x.holder() if x.holder is not None else None
-    if tensor is not None and tensor.node is x and x.value is not None and x.hooks is None:
+    if tensor is not None and tensor.node is x and x.value is not None and x.watch is None:
         stub = Node(x.info, ())
         stub.value, stub.tracked, stub.freed = x.value, True, True
         stub.holder, stub.where, stub.grad_fn = x.holder, x.where, x.grad_fn
@@ -264,67 +259,53 @@ def release(x: Node) -> None:
 
 # -- gradients that are recorded -------------------------------------------------------------
 
-_recorded: dict[Key, Info] = {}
+Parts: TypeAlias = list[tuple[Info, tuple[int, ...]]]
+_parts: dict[Key, Parts] = {}
+"""What each output of a graph is, and the numbers of the inputs that it depends on."""
 
 
-def recorded(pull: Pull) -> list[Node]:
-    """The wanted cotangents as nodes of the record, to be differentiated again."""
-    inputs = tuple(pull.inputs)
+def nodes_of(
+    key: Key, inputs: Sequence[Operand], make: Callable[[], Graph], row: Row
+) -> list[Node]:
+    """The outputs of a graph as nodes of the record, each with the inputs that it depends on.
+
+    The graph is made for the first of each key.
+    """
+    parts = _parts.get(key)
+    if parts is None:
+        graph = make()
+        kinds = [x.info.kind for x in inputs]
+        parts = _parts[key] = [_part(graph, x, kinds, row) for x in graph.outputs]
     results: list[Node] = []
-    key = pull.key()
-    graph: Graph | None = None
-    for i in range(len(pull.wanted)):
-        info = _recorded.get((key, i))
-        if info is None:
-            graph = gradient_graph(pull, []) if graph is None else graph
-            info = _recorded[key, i] = _gradient_info(graph, i, pull)
-        node = Node(info, inputs)
-        node.tracked = any(x.tracked for x in inputs)
+    for info, used in parts:
+        if not used:
+            results.append(leaf(np.array(*info.graph.evaluate())))
+            continue
+        node = Node(info, tuple([inputs[j] for j in used]))
+        node.tracked = info.differentiable and any(x.tracked for x in node.operands)
+        node.kept = bool(MODE.levels)
+        node.where = user_line()
         results.append(node)
     return results
 
 
-def _gradient_info(graph: Graph, number: int, pull: Pull) -> Info:
-    output = graph.outputs[number]
-    wanted = pull.wanted[number]
-    one = Graph(graph.parameters, graph.nodes, (output,))
-    kinds = tuple(x.info.kind for x in pull.inputs)
-    row = Row("gradient", lambda *xs: None, "GradientBackward0")
-    return Info(row, wanted.info.kind, one, kinds, (), differentiable=True)
+def _part(
+    graph: Graph, output: GraphNode, kinds: Sequence[Kind], row: Row
+) -> tuple[Info, tuple[int, ...]]:
+    needed = reachable([output])
+    used = tuple(i for i, x in enumerate(graph.parameters) if x in needed)
+    parameters = tuple(graph.parameters[i] for i in used)
+    one = Graph(parameters, tuple(x for x in graph.nodes if x in needed), (output,))
+    kind = kind_of(output.type.shape, output.type.dtype)
+    inexact = is_inexact(kind.type.dtype)
+    return Info(row, kind, one, tuple(kinds[i] for i in used), (), inexact), used
 
 
-# -- sweeps with hooks -----------------------------------------------------------------------
+GRADIENT = Row("gradient", lambda *xs: None, "GradientBackward0")
+"""The row of recorded cotangents."""
 
 
-def sweep(
-    part: Slice,
-    seeds: list[tuple[Node, Node | None]],
-    wanted: list[Operand],
-    hooked: list[Node],
-) -> dict[Operand, np.ndarray[Any, Any]]:
-    """All wanted cotangents; where there are hooks the sweep stops, to let them look and change."""
-    found: dict[Operand, np.ndarray[Any, Any]] = {}
-    cuts: list[Node] = []
-    for node in sorted(hooked, key=lambda x: -x.serial):
-        (value,) = run(Pull(part, seeds, [node], list(cuts)))
-        value = call_hooks(node.hooks, value)
-        found[node] = value
-        cuts.append(node)
-        seeds = [*[s for s in seeds if s[0] is not node], (node, leaf(value))]
-    rest = [x for x in wanted if x not in found]
-    if rest:
-        found.update(zip(rest, run(Pull(part, seeds, rest, cuts)), strict=True))
-    return found
-
-
-def call_hooks(
-    hooks: dict[int, Callable[..., Any]] | None, value: np.ndarray[Any, Any]
-) -> np.ndarray[Any, Any]:
-    """The gradient as the hooks leave it."""
-    from .tensors import Tensor, wrapped
-
-    for hook in list((hooks or {}).values()):
-        result = hook(wrapped(value))
-        if isinstance(result, Tensor):
-            value = result.value()
-    return value
+def recorded(pull: Pull) -> list[Node]:
+    """The wanted cotangents as nodes of the record, to be differentiated again."""
+    key = ("gradient", *pull.key())
+    return nodes_of(key, pull.inputs, lambda: gradient_graph(pull, []), GRADIENT)

@@ -6,17 +6,20 @@ import weakref
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from .dtypes import here
+from .hooks import FREED, Hook, RemovableHandle, watch_of
 from .node import Node, Operand, Variable
+from .saving import tensor_of
 
 if TYPE_CHECKING:
     from .tensors import Tensor
 
 
-class GradFn:
-    """What pulls derivatives back through one operation."""
+class BackwardNode:
+    """What backward nodes have in common: notes, hooks, and the nodes that they go on to."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    _place: Any
+    """What has the watch: a node of the record, a call, or a leaf."""
 
     def name(self) -> str:
         """The name of the class."""
@@ -24,15 +27,56 @@ class GradFn:
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The backward nodes of the operands; None where no derivative goes."""
-        return tuple(
-            (backward_node(x), 0) for x in self._node.operands[: len(self._node.info.operands)]
-        )
+        """The backward nodes of the operands, and which of their outputs; None without any."""
+        return ()
 
     @property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> dict[Any, Any]:
         """Room for the user's notes."""
-        return self.__dict__.setdefault("_metadata", {})  # type: ignore[no-any-return]
+        return watch_of(self._place).metadata
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(grad_inputs, grad_outputs)`` after the node; what it returns is passed on."""
+        return RemovableHandle(watch_of(self._place).after, hook)
+
+    def register_prehook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(grad_outputs)`` before the node; what it returns takes their place."""
+        return RemovableHandle(watch_of(self._place).before, hook)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} object at {id(self._place):#x}>"
+
+
+class GradFn(BackwardNode):
+    """What pulls derivatives back through one operation."""
+
+    def __init__(self, node: Node) -> None:
+        self._place = self._node = node
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The backward nodes of the operands, and which of their outputs; None without any."""
+        return next_of(edges(self._node))
+
+    def __getattr__(self, name: str) -> Any:
+        """What is saved, under torch's names: ``_saved_self``, ``_saved_other``, ``_saved_result``.
+
+        Raises:
+            RuntimeError: torch's, if it has been freed.
+        """
+        node = self._node
+        if name == "_saved_exponent" and len(node.operands) == 1 and node.info.params:
+            return node.info.params[0]
+        if node.freed and name in (*_SAVED, "_saved_result"):
+            raise RuntimeError(f"{FREED}{here()}")
+        saved = node.info.saved(tuple([x.tracked for x in node.operands]))
+        place = _SAVED.get(name, -1)
+        if place not in saved.operands and not (name == "_saved_result" and saved.result):
+            raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
+        if name == "_saved_result":
+            return tensor_of(node)
+        x = node.operands[place]
+        return x.value if isinstance(x, Node) and x.info.kind.number else tensor_of(x)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GradFn) and other._node is self._node
@@ -40,29 +84,53 @@ class GradFn:
     def __hash__(self) -> int:
         return hash(self._node)
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} object at {id(self._node):#x}>"
 
-
-class AccumulateGrad:
+class AccumulateGrad(BackwardNode):
     """The end of the way: adds to ``variable.grad``."""
 
     def __init__(self, variable: Variable) -> None:
         self._variable = variable
 
+    @property
+    def _place(self) -> Any:
+        return self._variable.tensor()
+
     def name(self) -> str:
         """As torch calls it."""
         return "torch::autograd::AccumulateGrad"
-
-    next_functions: tuple[tuple[Any, int], ...] = ()
 
     @property
     def variable(self) -> Tensor | None:
         """The leaf, while it is there."""
         return self._variable.tensor()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return id(self.variable)
+
     def __repr__(self) -> str:
-        return f"<AccumulateGrad object at {id(self._variable):#x}>"
+        return f"<AccumulateGrad object at {id(self.variable):#x}>"
+
+
+_SAVED = {"_saved_self": 0, "_saved_other": 1, "_saved_exponent": 1, "_saved_mat2": 1}
+_TAKE_NUMBERS = {"AddBackward0", "SubBackward0", "MulBackward0", "DivBackward0"}
+
+
+def edges(node: Node) -> tuple[Operand, ...]:
+    """The operands that a backward node has a place for: numbers are tensors to a few of them."""
+    operands = node.operands[: len(node.info.operands)]
+    if node.info.row.grad_name in _TAKE_NUMBERS or node.info.grad_name in _TAKE_NUMBERS:
+        return operands
+    return tuple([x for x in operands if not x.info.kind.number])
+
+
+def next_of(operands: tuple[Operand | None, ...]) -> tuple[tuple[Any, int], ...]:
+    """The backward nodes of operands, and which of their outputs these are."""
+    return tuple(
+        (None, 0) if x is None else (backward_node(x), getattr(x, "output", 0)) for x in operands
+    )
 
 
 @cache
@@ -77,6 +145,8 @@ def backward_node(x: Operand) -> Any:
     if type(x) is Variable:
         return AccumulateGrad(x)
     assert isinstance(x, Node)
+    if x.call is not None:
+        return x.call
     known = x.grad_fn() if x.grad_fn is not None else None
     if known is None:
         x.look_closer()

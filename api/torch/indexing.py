@@ -47,7 +47,7 @@ def get_item(self: Tensor, index: Any) -> Tensor:
 
 
 def _shown(self: Tensor, found: Subscript) -> Tensor:
-    if not self.requires_grad:
+    if not self.requires_grad and not self.node.kept:
         self.value()
     return view_of(self, INDEX, (tuple(found.view),))
 
@@ -72,7 +72,7 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
         target = _shown(self, found)
     given = value if isinstance(value, Tensor) else None
     tracked = target.node.tracked or (given is not None and given.requires_grad and MODE.enabled)
-    if tracked or memory.is_apart(target):
+    if tracked or target.node.kept or memory.is_apart(target):
         result = record(WRITE, (target, value, *found.tensors), (code,))
         memory.replace(target, result.node, result.node.serial)
         return

@@ -15,6 +15,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _Mode(threading.local):
     enabled = True
     inference = False
+    levels: tuple[Any, ...] = ()
+    """The transforms of `torch.func` and levels of `forward_ad` around, from outside inwards."""
+    saving: tuple[Any, ...] = ()
+    """Pairs of functions that pack what is kept for the backward pass, and unpack it."""
 
     def __init__(self) -> None:
         self.session = Session()

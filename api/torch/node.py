@@ -29,6 +29,7 @@ from .modes import MODE
 from .session import FORMS, Form, Place, remember
 
 if TYPE_CHECKING:
+    from .hooks import Call, Watch
     from .tensors import Tensor
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -120,12 +121,21 @@ def _saved_values(graph: Graph, tracked: tuple[bool, ...]) -> Saved:
 _serial = itertools.count()
 
 
+def next_serial() -> int:
+    """A number in the order of recording."""
+    return next(_serial)
+
+
 class Node:
     """A value that is there, or an operation on others that gives it.
 
-    ``tracked``: derivatives pass through. ``holder``: the tensor that has the node. ``freed``: a
-    backward pass has been through. ``modified``: since it was recorded, the memory of its tensor
-    has been written to, and counted so many versions; by the operations from ``since`` on.
+    ``tracked``: derivatives pass through. ``kept``: it must not forget what it was computed from.
+    ``holder``: the tensor that has the node. ``freed``: a backward pass has been through.
+    ``modified``: since it was recorded, the memory of its tensor has been written to, and counted
+    so many versions; by the operations from ``since`` on. ``call``: it is the output number
+    ``output`` of a call whose derivative is Python code. ``packed``: where its value is, if the
+    user's functions keep it for the backward pass. ``dual``: it has a tangent of its own.
+    ``primal_of``: the level whose tangents it is without.
     """
 
     value: Any = None
@@ -134,10 +144,16 @@ class Node:
     modified = 0
     since = 0
     depth = 0
+    kept = False
+    dual = False
+    primal_of: Any = None
     holder: Callable[[], Any] | None = None
     where: tuple[CodeType, int] | None = None
     retains = False
-    hooks: dict[int, Callable[..., Any]] | None = None
+    watch: Watch | None = None
+    call: Call | None = None
+    output = 0
+    packed: Node | None = None
     grad_fn: Any = None
     place: Place | None = None
     leaf = False
@@ -158,6 +174,11 @@ class Node:
         session = MODE.session
         if session.tracking:
             session.closed = True
+
+    @property
+    def grad_name(self) -> str:
+        """The name of the backward node."""
+        return self.info.grad_name if self.call is None else self.call.name()
 
     @property
     def location(self) -> Location | None:
@@ -188,6 +209,13 @@ class Variable:
 _no_graph = Graph((), (), ())
 _leaf_infos: dict[Kind, Info] = {}
 VALUE = Row("value", lambda: None, None)
+
+
+DETACH = Row("detach", lambda x: x, None, view=True)
+ENTER = Row("enter", lambda x: x, "AliasBackward0")
+"""The same value, seen from within a transform or from outside of it."""
+PRIMAL = Row("primal", lambda x: x, "FwPrimalBackward0")
+"""The value of a dual number without its tangent."""
 
 
 def leaf_info(kind: Kind) -> Info:
@@ -270,6 +298,10 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
     node.place, node.where = (session, form), user_line()
     if tracked:
         node.tracked = session.tracking = True
+        if mode.saving:
+            from .saving import pack
+
+            pack(node, mode.saving[-1])
     else:
         _without_derivatives(node)
     return node
@@ -303,6 +335,10 @@ def _without_derivatives(node: Node) -> None:
             x = x.source
         if x.value is None and x.depth > depth:
             depth = x.depth
+    if MODE.levels:
+        node.kept = True
+        node.look_closer()
+        return
     node.depth = depth + 1
     if depth >= DEPTH_LIMIT:
         from .compute import force

@@ -11,6 +11,7 @@ import numpy as np
 
 from pullback.tracer.types import is_complex
 
+from .anomaly import ANOMALY
 from .compute import slice_of, store
 from .engine import Pull, check_usable, function_of, profile_of, release
 from .modes import MODE
@@ -38,6 +39,8 @@ def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, An
     session, place = MODE.session, root.place
     if session.closed or place is None or place[0] is not session or place[1] is None:
         return None
+    if MODE.levels or ANOMALY.enabled:
+        return None
     waiting = session.waiting()
     key = (place[1], *[x.place[1] for x in waiting])  # type: ignore[index]
     plan = _plans.get(key, UNKNOWN)
@@ -46,7 +49,7 @@ def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, An
     if plan is None:
         return None
     leaves = [session.leaves[i]() for i in plan.wanted]
-    if not all(t is not None and t.wants_grad for t in leaves):
+    if not all(t is not None and t.wants_grad and t.watch is None for t in leaves):
         return None
     MODE.session = Session()
     results = plan.function(session.arguments(plan.inputs))
@@ -71,7 +74,7 @@ def _plan(session: Session, root: Node, waiting: list[Node]) -> Plan | None:
     if inputs is None or elsewhere or not is_scalar(root):
         return None
     function, numbers = function_of(
-        Pull(part, [(root, None)], list(leaves), []), [x for x in waiting if x in part.numbers]
+        Pull(part, [(root, None)], list(leaves)), [x for x in waiting if x in part.numbers]
     )
     found = [(i, part.numbers[x]) for i, x in enumerate(waiting) if x in part.numbers]
     lost = set(profile_of(part).lost)

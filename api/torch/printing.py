@@ -162,7 +162,7 @@ def _suffixes(tensor: Tensor) -> list[str]:
     elif tensor.dtype not in (get_default_dtype(), of_numpy(as_numpy(complex)), int64, bool_):
         found.append(f"dtype={tensor.dtype}")
     if tensor.node.tracked:
-        found.append(f"grad_fn=<{tensor.node.info.grad_name}>")
+        found.append(f"grad_fn=<{tensor.node.grad_name}>")
     elif tensor.requires_grad:
         found.append("requires_grad=True")
     return found

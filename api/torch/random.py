@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import as_numpy, here
+from .modes import MODE
 from .shapes import shape_argument
 from .tensors import Tensor, wrapped
 
@@ -112,6 +113,12 @@ def manual_seed(seed: int) -> Generator:
 
 def source(generator: Generator | None = None) -> np.random.Generator:
     """NumPy's generator behind a ``generator`` argument."""
+    if any(level.kind == "vmap" and level.randomness != "same" for level in MODE.levels):
+        raise RuntimeError(
+            "vmap: called random operation while in randomness error mode. Please either use the "
+            "'same' or 'different' randomness flags on vmap or perform the randomness operation "
+            f"out of vmap{here()}"
+        )
     return (generator or _default).numpy
 
 

@@ -13,9 +13,16 @@ from . import memory
 from .compute import value_of
 from .dtypes import Size, device, dtype, here, of_numpy
 from .grad_fn import backward_node
-from .hooks import NOT_A_LEAF, NOT_CHANGEABLE, RemovableHandle
+from .hooks import (
+    NOT_A_LEAF,
+    NOT_CHANGEABLE,
+    RemovableHandle,
+    Watch,
+    check_gradient,
+    watch_of,
+)
 from .modes import MODE
-from .node import Node, Operand, Row, Variable, leaf, new_node, number
+from .node import DETACH, Node, Operand, Row, Variable, leaf, new_node, number
 from .typed import Methods
 
 Array = np.ndarray[Any, Any]
@@ -44,7 +51,7 @@ class Tensor(Methods):
     own_version = 0
     exposed = False
     retains = False
-    leaf_hooks: dict[int, Callable[..., Any]] | None = None
+    watch: Watch | None = None
     inference = False
     __array_priority__ = 1000
 
@@ -120,8 +127,8 @@ class Tensor(Methods):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if value is not None and value.shape != self.shape:
-            raise RuntimeError(f"assigned grad has data of a different size{here()}")
+        if value is not None:
+            check_gradient(self, value)
         self.gradient = value
 
     @property
@@ -170,6 +177,11 @@ class Tensor(Methods):
             raise RuntimeError(
                 f"only Tensors of floating point dtype can require gradients{here()}"
             )
+        if requires_grad and self.inference and not MODE.inference:
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                f"allowed.{here()}"
+            )
         self.wants_grad = requires_grad
         self.operand = None
         return self
@@ -204,15 +216,19 @@ class Tensor(Methods):
             raise RuntimeError(
                 f"cannot register a hook on a tensor that doesn't require gradient{here()}"
             )
-        hooks = self.node.hooks if self.node.tracked else self.leaf_hooks
-        if hooks is None:
-            hooks = {}
+        return RemovableHandle(watch_of(self).tensor, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> Any:
+        """Call a function with this leaf each time that its ``grad`` has been added to."""
+        if not self.requires_grad:
+            raise RuntimeError(
+                f"cannot register a hook on a tensor that doesn't require gradient{here()}"
+            )
         if self.node.tracked:
-            self.node.hooks = hooks
-            self.node.look_closer()
-        else:
-            self.leaf_hooks = hooks
-        return RemovableHandle(hooks, hook)
+            raise RuntimeError(
+                f"post accumulate grad hooks cannot be registered on non-leaf tensors{here()}"
+            )
+        return RemovableHandle(watch_of(self).accumulated, hook)
 
     def detach(self) -> Tensor:
         """The same memory, without derivatives."""
@@ -274,6 +290,10 @@ class Tensor(Methods):
         if self.numel() != 1:
             what = "more than one value" if self.numel() else "no values"
             raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous{here()}")
+        if MODE.levels:
+            from .levels import refuse_control_flow
+
+            refuse_control_flow(self)
         return bool(self.value().item())
 
     def _one_element(self) -> Any:
@@ -417,14 +437,13 @@ def record(row: Row, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) ->
 
 COPY = Row("clone", lambda x: +x, "CloneBackward0")
 CAST = Row("to", lambda x, dtype: x.astype(dtype), "ToCopyBackward0")
-DETACH = Row("detach", lambda x: x, None, view=True)
 
 
 def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = ()) -> Tensor:
     """A tensor that shows the source's memory in another way."""
     value = source.node.value
     tracked = source.requires_grad and MODE.enabled and row.grad_name is not None
-    if value is None or tracked:
+    if value is None or tracked or source.node.kept:
         node = new_node(row, (operand(source),), params)
         if value is not None:
             node.value = row.apply(value, *params)

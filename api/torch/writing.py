@@ -55,6 +55,7 @@ def assign(tensor: Tensor, result: Tensor) -> Tensor:
     elif node is before or not node.operands:
         node = new_node(COPY, (operand(result),))
     untracked = not node.tracked and not before.tracked and before.value is not None
+    untracked = untracked and not node.kept
     shared = memory.is_shared(tensor) and tensor.sharing is not None and tensor.sharing.concrete
     if untracked and (shared or (tensor.exposed and memory.is_exposed(before))):
         memory.write(tensor, value_of(node))

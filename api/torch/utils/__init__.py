@@ -1,7 +1,7 @@
-"""``torch.utils``."""
+"""``torch.utils``: data sets and their loaders, and checkpoints."""
 
 from __future__ import annotations
 
-from . import data
+from . import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

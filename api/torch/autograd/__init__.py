@@ -1,0 +1,364 @@
+"""Differentiation of recorded tensors: ``torch.autograd``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..anomaly import ANOMALY, detect_anomaly, set_detect_anomaly
+from ..compute import force, slice_of
+from ..dtypes import here
+from ..engine import Pull, check_usable, free, recorded, run
+from ..hooks import FREED, Watch, call_after, call_before, call_tensor_hooks
+from ..levels import OUTSIDE
+from ..modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
+from ..node import Node, Operand, Variable, new_node
+from ..planned import run_planned
+from ..sweep import Deliver, Sweep, passing, reached
+from ..tensors import Tensor, of_node, operand, wrapped
+from . import forward_ad, function, functional, graph
+from .function import Function
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+
+__all__ = [
+    "Function",
+    "GradcheckError",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "forward_ad",
+    "function",
+    "functional",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "graph",
+    "inference_mode",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
+
+
+def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Tensor | None]]:
+    """The outputs' nodes with their cotangents, checked."""
+    given = _as_tuple(gradients) if gradients is not None else (None,) * len(outputs)
+    if len(given) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients{here()}")
+    seeds: list[tuple[Operand, Tensor | None]] = []
+    for i, (output, ct) in enumerate(zip(outputs, given, strict=True)):
+        if not output.requires_grad:
+            raise RuntimeError(
+                f"element {i} of tensors does not require grad and does not have a grad_fn{here()}"
+            )
+        if output.node.freed and not output.node.operands:
+            raise RuntimeError(f"{FREED}{here()}")
+        if ct is None and output.numel() != 1:
+            raise RuntimeError(f"grad can be implicitly created only for scalar outputs{here()}")
+        if ct is None and output.dtype.is_complex:
+            raise RuntimeError(
+                "grad can be implicitly created only for real scalar outputs but got "
+                f"{output.dtype}{here()}"
+            )
+        if ct is not None and ct.shape != output.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {ct.shape} and output[{i}] "
+                f"has a shape of {output.shape}.{here()}"
+            )
+        if ct is not None and ct.dtype is not output.dtype:
+            ct = ct.to(output.dtype)
+        seeds.append((operand(output), ct))
+    return seeds
+
+
+def _wanted(order: Sequence[Operand], inputs: Sequence[Tensor] | None) -> list[Operand]:
+    """Where gradients are to be kept: of what is asked for, else of leaves and retained ones."""
+    if inputs is None:
+        return [x for x in order if _wants_grad(x)]
+    asked = {t.node if t.node.tracked else id(t) for t in inputs}
+    return [x for x in order if (id(x.tensor()) if isinstance(x, Variable) else x) in asked]
+
+
+def _wants_grad(x: Operand) -> bool:
+    if isinstance(x, Variable):
+        tensor = x.tensor()
+        return tensor is not None and tensor.wants_grad
+    return x.retains and x.holder is not None and x.holder() is not None
+
+
+def _has_stations(active: Sequence[Operand]) -> bool:
+    """Whether Python has to be called on the way."""
+    if ANOMALY.enabled:
+        return True
+    for x in active:
+        if not isinstance(x, Node):
+            continue
+        if x.call is not None or x.packed is not None:
+            return True
+        if x.watch is not None and x.watch.on_the_way:
+            return True
+    return False
+
+
+def sweep(
+    outputs: Sequence[Tensor],
+    gradients: Any,
+    inputs: Sequence[Tensor] | None,
+    retain_graph: bool | None,
+    create_graph: bool,
+    deliver: Deliver,
+) -> None:
+    """One backward pass: ``deliver`` is called with what is wanted, and its gradient."""
+    seeds = _seeds(outputs, gradients)
+    roots = [x for x, _ in seeds]
+    create = create_graph or bool(MODE.levels)
+    retain = create_graph if retain_graph is None else retain_graph
+    pending = [ct.node for _, ct in seeds if ct is not None and ct.node.value is None]
+    if pending and not create:
+        force(pending)
+    within = frozenset(t.node for t in inputs or () if t.node.tracked) - set(roots)
+    stops = _stops(roots, within) if create else frozenset[Operand](within)
+    part = slice_of(roots, True, stops)
+    dual = create and any(isinstance(x, Node) and x.dual for x in part.steps)
+    if dual or (within and len(inputs or ()) > 1) or _has_stations(list(part.numbers)):
+        _in_stretches(seeds, inputs, create_graph, retain, deliver)
+        return
+    active = check_usable(part)
+    wanted = _wanted(active, inputs)
+    given = [(x, None if ct is None else operand(ct)) for x, ct in seeds]
+    pull = Pull(part, given, wanted)
+    with passing(active):
+        if create:
+            found = [of_node(x) for x in recorded(pull)]
+        else:
+            found = [wrapped(x) for x in run(pull)] if wanted else []
+        MODE.enabled = create_graph
+        for x, ct in zip(wanted, found, strict=True):
+            deliver(x, _unrecorded(ct) if create and not create_graph else ct)
+    if not retain:
+        free(part)
+
+
+def _unrecorded(ct: Tensor) -> Tensor:
+    """The same without derivatives in reverse mode."""
+    with no_grad():
+        return of_node(new_node(OUTSIDE, (ct.node,)))
+
+
+def _in_stretches(
+    seeds: Sequence[tuple[Operand, Tensor | None]],
+    inputs: Sequence[Tensor] | None,
+    create_graph: bool,
+    retain: bool,
+    deliver: Deliver,
+) -> None:
+    order = reached([x for x, _ in seeds])
+    wanted = _wanted(order, inputs)
+    with passing(order):
+        MODE.enabled = create_graph
+        create = create_graph or bool(MODE.levels)
+
+        def given(x: Operand, ct: Tensor) -> None:
+            deliver(x, _unrecorded(ct) if create and not create_graph else ct)
+
+        work = Sweep(order, wanted, create, given)
+        work.run(seeds)
+    if not retain:
+        work.finish()
+
+
+def _stops(roots: Sequence[Operand], nodes: frozenset[Operand]) -> frozenset[Operand]:
+    """Where the slice begins if the gradient is to be differentiated by what is there."""
+    stops: set[Operand] = set(nodes)
+    seen: set[Operand] = set()
+    stack = list(roots)
+    while stack:
+        x = stack.pop()
+        if x in seen or x in nodes:
+            continue
+        seen.add(x)
+        if type(x) is Variable:
+            stops.add(x)
+        elif isinstance(x, Node) and x.tracked:
+            stack.extend(x.operands)
+        else:
+            stops.add(x)
+    return frozenset(stops)
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    *,
+    inputs: Any = None,
+) -> None:
+    """Add to ``.grad`` of the leaves the derivatives of the tensors.
+
+    Args:
+        tensors: one tensor or several; those without a cotangent must have one element.
+        grad_tensors: their cotangents, of their shapes.
+        retain_graph: keep what is needed for going through again.
+        create_graph: record the gradients, so that they can be differentiated.
+        inputs: add to these leaves only.
+
+    >>> w = torch.tensor(3.0, requires_grad=True)
+    >>> torch.autograd.backward(w * w)
+    >>> w.grad
+    tensor(6.)
+    """
+    if grad_tensors is None and inputs is None and not create_graph and type(tensors) is Tensor:
+        planned = run_planned(tensors.node, bool(retain_graph))
+        if planned is not None:
+            for leaf, value in planned:
+                _accumulate(leaf, wrapped(value))
+            return
+    outputs = _as_tuple(tensors)
+    asked = None if inputs is None else _as_tuple(inputs)
+    if asked is not None and not asked:
+        raise RuntimeError(f"`inputs` argument to `backward()` cannot be empty.{here()}")
+
+    def deliver(x: Operand, ct: Tensor) -> None:
+        tensor = _tensor_of(x)
+        if tensor is None:
+            return
+        watch = tensor.watch if isinstance(x, Variable) else None
+        ct = _through_leaf(watch, ct)
+        _accumulate(tensor, ct)
+        for hook in list(watch.accumulated.values()) if watch is not None else ():
+            hook(tensor)
+        call_after(watch, (), (ct,))
+
+    sweep(outputs, grad_tensors, asked, retain_graph, create_graph, deliver)
+
+
+def _tensor_of(x: Operand) -> Tensor | None:
+    if isinstance(x, Variable):
+        return x.tensor()
+    return None if x.holder is None else x.holder()
+
+
+def _through_leaf(watch: Watch | None, ct: Tensor) -> Tensor:
+    """The gradient as the hooks of a leaf leave it."""
+    (ct,) = call_before(watch, (call_tensor_hooks(watch, ct),))
+    return ct
+
+
+def _accumulate(tensor: Tensor, ct: Tensor) -> None:
+    from .. import memory
+
+    before = tensor.gradient
+    if before is None:
+        tensor.gradient = ct
+    elif MODE.enabled and ct.requires_grad:
+        tensor.gradient = before + ct
+    else:
+        before.value()
+        memory.prepare_write(before)
+        array = before.node.value
+        np.add(array, ct.value(), out=array)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """The derivatives of the outputs by the inputs, without touching ``.grad``.
+
+    Args:
+        outputs: tensors; those without a cotangent must have one element.
+        inputs: tensors to differentiate by, leaves or not.
+        grad_outputs: cotangents of the outputs.
+        retain_graph: keep what is needed for going through again.
+        create_graph: record the gradients, so that they can be differentiated.
+        allow_unused: give None for inputs that the outputs do not depend on.
+        is_grads_batched: the cotangents have a leading axis, and so have the results.
+        materialize_grads: give zeros for them.
+
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> (first,) = torch.autograd.grad(x**3, x, create_graph=True)
+    >>> torch.autograd.grad(first, x)
+    (tensor(12.),)
+    """
+    asked = _as_tuple(inputs)
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            f"allow_unused=False.{here()}"
+        )
+    if is_grads_batched:
+        return _batched(outputs, asked, grad_outputs, retain_graph, create_graph, allow_unused)
+    if not all(t.requires_grad for t in asked):
+        raise RuntimeError(f"One of the differentiated Tensors does not require grad{here()}")
+    found: dict[int, Tensor] = {}
+    by_node = {t.node: t for t in asked}
+
+    def deliver(x: Operand, ct: Tensor) -> None:
+        tensor = x.tensor() if isinstance(x, Variable) else by_node[x]
+        if tensor is None:
+            return
+        if isinstance(x, Variable):
+            ct = call_tensor_hooks(tensor.watch, ct)
+        known = found.get(id(tensor))
+        found[id(tensor)] = ct if known is None else known + ct
+
+    sweep(_as_tuple(outputs), grad_outputs, asked, retain_graph, create_graph, deliver)
+    zeros = materialize_grads
+    return tuple(_result(found, t, i, allow_unused, zeros) for i, t in enumerate(asked))
+
+
+def _batched(
+    outputs: Any,
+    inputs: tuple[Tensor, ...],
+    cotangents: Any,
+    retain_graph: bool | None,
+    create_graph: bool,
+    allow_unused: bool | None,
+) -> tuple[Any, ...]:
+    """The gradients for each of a batch of cotangents, by one sweep."""
+    from ..vmapping import vmap
+
+    given = _as_tuple(cotangents)
+    unused: list[int] = []
+
+    def one(*cts: Tensor) -> tuple[Tensor, ...]:
+        found = grad(outputs, inputs, cts, True, create_graph, allow_unused)
+        unused[:] = [i for i, x in enumerate(found) if x is None]
+        return tuple(x for x in found if x is not None)
+
+    rows = iter(vmap(one)(*given))
+    result = tuple(None if i in unused else next(rows) for i in range(len(inputs)))
+    if not (create_graph if retain_graph is None else retain_graph):
+        for x in result:
+            if x is not None:
+                x.value()
+    return result
+
+
+def _result(
+    found: dict[int, Tensor], tensor: Tensor, place: int, allow_unused: bool | None, zeros: bool
+) -> Tensor | None:
+    ct = found.get(id(tensor))
+    if ct is not None:
+        return ct
+    if zeros:
+        return wrapped(np.zeros(tensor.shape, tensor.dtype.numpy))
+    if not allow_unused:
+        raise RuntimeError(
+            f"The differentiated Tensor at index {place} appears to not have been used in the "
+            f"graph. Set allow_unused=True if this is the desired behavior.{here()}"
+        )
+    return None
