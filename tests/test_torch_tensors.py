@@ -10,10 +10,11 @@ import pytest
 
 import pullback.torch as ours
 
-from .test_torch import CASES, transcript
+from .test_torch import CASES
+from .transcripts import programs, transcript
 
 TEXTS = (CASES / "texts.txt").read_text().splitlines()
-PROGRAMS = [program.strip() for program in (CASES / "tensors.txt").read_text().split("###")]
+PROGRAMS = programs(CASES / "tensors.txt")
 
 
 @pytest.fixture(scope="module")

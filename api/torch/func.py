@@ -74,7 +74,7 @@ class _Entered:
                 raise RuntimeError(
                     f"only Tensors of floating point dtype can require gradients{here()}"
                 )
-            x.node.tracked = True
+            x.node.track(True)
 
 
 def _only_tensors(result: Any, caller: str) -> tuple[list[Tensor], tree.TreeSpec]:

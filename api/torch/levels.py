@@ -219,7 +219,7 @@ def close_batched(level: Level, outputs: Sequence[Tensor]) -> list[Tensor]:
 
 def _seen(node: Node, root: Operand) -> Node:
     """Without derivatives if what it is made of had none."""
-    node.tracked = node.tracked and root.tracked and MODE.enabled
+    node.track(node.tracked and root.tracked and MODE.enabled)
     return node
 
 
@@ -258,7 +258,7 @@ def tangents_of(level: Level, outputs: Sequence[Tensor]) -> list[Tensor | None]:
     inputs = [*part.inputs, *(level.entries[part.inputs[i]] for i in wrt)]
     tangents: dict[Operand, Tensor] = {}
     for root, node in zip(wanted, nodes_of(key, inputs, make, TANGENT), strict=True):
-        node.tracked = node.tracked and MODE.enabled
+        node.track(node.tracked and MODE.enabled)
         tangents[root] = of_node(node)
     return [tangents.get(x) for x in roots]
 
@@ -275,8 +275,7 @@ def leave(level: Level, results: Sequence[Tensor], enabled: bool) -> list[Tensor
     found = []
     for result in results:
         node = new_node(ENTER if enabled else OUTSIDE, (operand(result),))
-        node.tracked = enabled and tracked.get(operand(result), result.requires_grad)
-        node.look_closer()
+        node.track(enabled and tracked.get(operand(result), result.requires_grad))
         found.append(of_node(node))
     return found
 

@@ -182,7 +182,7 @@ def _with_derivatives_of(old: Node, new: Node, unnoticed: bool = False) -> Node:
         return new
     row = OVERWRITTEN if MODE.enabled and not unnoticed else _unnoticed(old.info.grad_name)
     node = new_node(row, (old, new))
-    node.tracked, node.place = True, None
+    node.track(True)
     return node
 
 

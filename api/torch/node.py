@@ -163,6 +163,10 @@ class Node:
         self.operands = operands
         self.serial = next(_serial)
 
+    def track(self, tracked: bool) -> None:
+        """Let derivatives pass or not, whatever its operation and operands tell."""
+        self.tracked, self.place = tracked, None
+
     def look_closer(self) -> None:
         """Something is true of the node that its form does not tell."""
         if self.place is not None:

@@ -39,7 +39,7 @@ def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, An
     session, place = MODE.session, root.place
     if session.closed or place is None or place[0] is not session or place[1] is None:
         return None
-    if MODE.levels or ANOMALY.enabled:
+    if not root.tracked or MODE.levels or ANOMALY.enabled:
         return None
     waiting = session.waiting()
     key = (place[1], *[x.place[1] for x in waiting])  # type: ignore[index]

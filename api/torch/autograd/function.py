@@ -61,8 +61,8 @@ class PythonCall(BackwardNode):
             plain = self.by_rule or not value.node.tracked
             source = value.node if plain else new_node(DETACH, (value.node,))
             node = new_node(OUTPUT, (source,))
-        node.tracked, node.call, node.output = True, self, place
-        node.place = None
+        node.track(True)
+        node.call, node.output = self, place
         self.outputs[place] = weakref.ref(node)
         return node
 
