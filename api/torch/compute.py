@@ -275,6 +275,9 @@ _forward: dict[Key, Compiled] = {}
 
 def force(targets: Sequence[Node]) -> None:
     """Compute the values of the targets, and of what tensors hold on the way there."""
+    targets = [x for x in targets if x.value is None]
+    if not targets:
+        return
     session, MODE.session = MODE.session, Session()
     if _force_planned(session, targets):
         return
@@ -309,19 +312,18 @@ def _force_planned(session: Session, targets: Sequence[Node]) -> bool:
     """If a look-up tells how: compute the targets, and all that waits without derivatives."""
     if session.closed:
         return False
-    asked = [x for x in targets if x.value is None]
-    places = [x.place for x in asked]
+    places = [x.place for x in targets]
     if not all(p is not None and p[0] is session and p[1] is not None for p in places):
         return False
     waiting = session.waiting()
     key = (*[p[1] for p in places], None, *[x.place[1] for x in waiting])  # type: ignore[index]
     plan = _plans.get(key, UNKNOWN)
     if plan is UNKNOWN:
-        plan = _plans[key] = _plan(session, asked, waiting)
+        plan = _plans[key] = _plan(session, targets, waiting)
     if plan is None:
         return False
     results = plan.function(session.arguments(plan.inputs))
-    nodes = [*asked, *waiting]
+    nodes = [*targets, *waiting]
     for i, place in plan.outputs:
         store(nodes[i], results[place])
     return True

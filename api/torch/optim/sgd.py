@@ -6,16 +6,12 @@ from typing import Any
 
 from ..dtypes import here
 from ..tensors import Tensor
-from .optimizer import Optimizer, check_at_least, formula
-
-
-def _buffer(buffer: Any, gradient: Any, momentum: float, dampening: float) -> Any:
-    return buffer * momentum + gradient * (1.0 - dampening)
+from .optimizer import Optimizer, check_at_least, formula, zeros
 
 
 MOVE = formula("sgd", lambda p, g, lr: p - g * lr)
 MOVE_AHEAD = formula("sgd_nesterov", lambda p, g, buffer, lr, m: p - (g + buffer * m) * lr)
-BUFFER = formula("sgd_momentum", _buffer)
+BUFFER = formula("sgd_momentum", lambda buffer, g, share, m: buffer * m + g * share)
 
 
 class SGD(Optimizer):
@@ -69,11 +65,12 @@ class SGD(Optimizer):
         if not momentum:
             self.put(p, MOVE, (gradient,), (rate,))
             return
+        share = 1.0 - group["dampening"]
         buffer = state.get("momentum_buffer")
-        if buffer is None:
-            buffer = state["momentum_buffer"] = gradient.clone().detach()
-        else:
-            self.put(buffer, BUFFER, (gradient,), (), (momentum, group["dampening"]))
+        if buffer is None:  # The first gradient counts whole, and the formula is the same.
+            buffer, share = zeros(p), 1.0
+            state["momentum_buffer"] = buffer
+        self.put(buffer, BUFFER, (gradient,), (share,), (momentum,))
         if group["nesterov"]:
             self.put(p, MOVE_AHEAD, (gradient, buffer), (rate,), (momentum,))
         else:
