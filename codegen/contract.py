@@ -222,7 +222,11 @@ def _multiply_and_sum(
         sorted_axes = tuple(sorted(range(operand.ndim), key=places.__getitem__))
         moved = permute(operand, axes=sorted_axes)
         factors.append(broadcast(moved, shape=shape, axes=tuple(sorted(places))))
-    return reduce_sum(mul(*factors), axes=tuple(sorted(order.index(c) for c in contract)))
+    product = mul(*factors)
+    summed = tuple(sorted(order.index(c) for c in contract))
+    if all(shape[a] == 1 for a in summed):  # An outer product is a part of what it is added to.
+        return reshape(product, shape=node.type.shape)
+    return reduce_sum(product, axes=summed)
 
 
 def _labelled(operand: Tracer, axes: Sequence[Axes], labels: Sequence[Sequence[int]]) -> list[int]:

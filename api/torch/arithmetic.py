@@ -12,9 +12,9 @@ from pullback.tracer.primitives import elementwise as rows
 from pullback.tracer.primitives.elementwise import where as choose
 
 from .dtypes import here
-from .node import Promotion, Row, new_node
+from .node import Promotion, Row
 from .rows import first_is_mask, floating, same
-from .tensors import Tensor, of_node, operand, record
+from .tensors import Tensor, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def binary_function(binary: Binary, module: str = "torch") -> Callable[..., Tens
     row = ROWS.get(binary.name) or Row(binary.name, binary.apply, binary.grad_name, binary.promote)
 
     def function(input: Any, other: Any) -> Tensor:
-        return of_node(new_node(row, (operand(input), operand(other))))
+        return record(row, (input, other))
 
     function.__name__ = function.__qualname__ = binary.name
     function.__doc__ = (
@@ -177,7 +177,7 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     tensor([3., 3.])
     """
     if alpha == 1:
-        return of_node(new_node(ADD, (operand(input), operand(other))))
+        return record(ADD, (input, other))
     return record(ADD_SCALED, (input, other, alpha))
 
 
@@ -188,7 +188,7 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     tensor([-2., -2.])
     """
     if alpha == 1:
-        return of_node(new_node(SUB, (operand(input), operand(other))))
+        return record(SUB, (input, other))
     return record(SUB_SCALED, (input, other, alpha))
 
 
@@ -199,7 +199,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     tensor([0.5000, 1.5000])
     """
     row = {None: DIV, "floor": DIV_FLOOR, "trunc": DIV_TRUNC}[rounding_mode]
-    return of_node(new_node(row, (operand(input), operand(other))))
+    return record(row, (input, other))
 
 
 def pow(input: Any, exponent: Any) -> Tensor:

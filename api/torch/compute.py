@@ -312,11 +312,10 @@ def _force_planned(session: Session, targets: Sequence[Node]) -> bool:
     """If a look-up tells how: compute the targets, and all that waits without derivatives."""
     if session.closed:
         return False
-    places = [x.place for x in targets]
-    if not all(p is not None and p[0] is session and p[1] is not None for p in places):
+    if not all(x.session is session and x.form is not None for x in targets):
         return False
     waiting = session.waiting()
-    key = (*[p[1] for p in places], None, *[x.place[1] for x in waiting])  # type: ignore[index]
+    key = (*[x.form for x in targets], None, *[x.form for x in waiting])
     plan = _plans.get(key, UNKNOWN)
     if plan is UNKNOWN:
         plan = _plans[key] = _plan(session, targets, waiting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, SupportsIndex, overload
 
 import numpy as np
@@ -221,6 +221,12 @@ class Kind:
 
     type: ArrayType
     number: bool
+    shape: Size = field(init=False)
+    dtype: dtype = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", Size(self.type.shape))
+        object.__setattr__(self, "dtype", of_numpy(self.type.dtype))
 
     @property
     def rank(self) -> int:

@@ -12,7 +12,7 @@ from . import memory
 from .modes import MODE
 from .node import Row
 from .rows import wrap_dim
-from .subscripts import Code, Subscript, decoded, positions, read
+from .subscripts import WHOLE, Code, Subscript, decoded, positions, read
 from .tensors import Tensor, record, view_of, wrapped
 from .writing import check_writable
 
@@ -39,6 +39,11 @@ GATHER = Row("index", lambda *xs: xs[0][decoded(xs[-1], xs[1:-1])], "IndexBackwa
 
 def get_item(self: Tensor, index: Any) -> Tensor:
     """``tensor[index]``: a view for ints and slices, a copy for tensors and masks."""
+    if type(index) is int:
+        value = self.node.value
+        if value is not None and value.ndim and -len(value) <= index < len(value):
+            code = (index, *(WHOLE,) * (value.ndim - 1))
+            return view_of(self, INDEX, (code,), value[index, ...])
     found = read(index, self)
     if not found.tensors:
         return _shown(self, found)

@@ -32,6 +32,9 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 Step: TypeAlias = tuple[Row, tuple[Any, ...]]
 
 
+_ROOM = 16
+
+
 class Storage:
     """What tensors share: the node of the whole, the version, the tensors that are alive.
 
@@ -44,6 +47,13 @@ class Storage:
         self.base = weakref.ref(tensor)
         self.tensors: list[weakref.ref[Tensor]] = [self.base]
         self.concrete = tensor.node.value is not None
+        self.room = _ROOM
+
+    def add(self, tensor: Tensor) -> None:
+        """One tensor more; those that are gone are forgotten when there are many."""
+        self.tensors.append(weakref.ref(tensor))
+        if len(self.tensors) > self.room:
+            self.room = 2 * len(self.alive()) + _ROOM
 
     def alive(self) -> list[Tensor]:
         """The tensors that share it, those that are gone forgotten."""
@@ -60,7 +70,7 @@ def share(source: Tensor, view: Tensor, step: Step) -> None:
         storage = source.sharing = Storage(source)
     view.sharing = storage
     view.chain = (*source.chain, step)
-    storage.tensors.append(weakref.ref(view))
+    storage.add(view)
 
 
 def is_shared(tensor: Tensor) -> bool:

@@ -12,20 +12,44 @@ from .session import Session
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Mode(threading.local):
-    enabled = True
-    inference = False
-    levels: tuple[Any, ...] = ()
-    """The transforms of `torch.func` and levels of `forward_ad` around, from outside inwards."""
-    saving: tuple[Any, ...] = ()
-    """Pairs of functions that pack what is kept for the backward pass, and unpack it."""
+class Mode:
+    """The settings of one thread.
+
+    ``levels`` are the transforms of `torch.func` and levels of `forward_ad` around, from outside
+    inwards; ``saving`` are pairs of functions that pack what is kept for the backward pass, and
+    unpack it; ``session`` is what is being recorded.
+    """
+
+    __slots__ = ("enabled", "inference", "levels", "saving", "session")
 
     def __init__(self) -> None:
+        self.enabled = True
+        self.inference = False
+        self.levels: tuple[Any, ...] = ()
+        self.saving: tuple[Any, ...] = ()
         self.session = Session()
 
 
-MODE = _Mode()
-"""The setting of the current thread."""
+def _setting(name: str) -> Any:
+    return property(
+        lambda self: getattr(self.own, name), lambda self, value: setattr(self.own, name, value)
+    )
+
+
+class _Threads(threading.local):
+    """The settings of the current thread: all by one look-up as ``own``, or each by its name."""
+
+    enabled = _setting("enabled")
+    inference = _setting("inference")
+    levels = _setting("levels")
+    saving = _setting("saving")
+    session = _setting("session")
+
+    def __init__(self) -> None:
+        self.own = Mode()
+
+
+MODE = _Threads()
 
 
 class _Switch:
@@ -160,7 +184,7 @@ def is_grad_enabled() -> bool:
     >>> torch.is_grad_enabled()
     True
     """
-    return MODE.enabled
+    return bool(MODE.enabled)
 
 
 def is_inference_mode_enabled() -> bool:
@@ -169,4 +193,4 @@ def is_inference_mode_enabled() -> bool:
     >>> torch.is_inference_mode_enabled()
     False
     """
-    return MODE.inference
+    return bool(MODE.inference)

@@ -25,8 +25,8 @@ from pullback.tracer.trace import Tracer, new_trace, operand_node
 from pullback.tracer.types import is_inexact
 
 from .dtypes import NUMBER_KINDS, ON_DEFAULT_CHANGED, Kind, kind_of
-from .modes import MODE
-from .session import FORMS, Form, Place, remember
+from .modes import MODE, Mode
+from .session import FORMS, Form, Session, remember
 
 if TYPE_CHECKING:
     from .hooks import Call, Watch
@@ -129,17 +129,30 @@ def next_serial() -> int:
 class Node:
     """A value that is there, or an operation on others that gives it.
 
-    ``tracked``: derivatives pass through. ``kept``: it must not forget what it was computed from.
+    ``tracked``: derivatives pass through. ``session``, ``form``: where it has been recorded, or
+    counted, and as what. ``kept``: it must not forget what it was computed from.
     ``holder``: the tensor that has the node. ``freed``: a backward pass has been through.
     ``modified``: since it was recorded, the memory of its tensor has been written to, and counted
     so many versions; by the operations from ``since`` on. ``call``: it is the output number
     ``output`` of a call whose derivative is Python code. ``packed``: where its value is, if the
     user's functions keep it for the backward pass. ``dual``: it has a tangent of its own.
-    ``primal_of``: the level whose tangents it is without.
+    ``primal_of``: the level whose tangents it is without. ``checked``: the limits that its values
+    have been found within.
     """
 
-    value: Any = None
-    tracked = False
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "form",
+        "holder",
+        "info",
+        "operands",
+        "serial",
+        "session",
+        "tracked",
+        "value",
+        "where",
+    )
     freed = False
     modified = 0
     since = 0
@@ -147,30 +160,34 @@ class Node:
     kept = False
     dual = False
     primal_of: Any = None
-    holder: Callable[[], Any] | None = None
-    where: tuple[CodeType, int] | None = None
+    checked: Any = None
     retains = False
     watch: Watch | None = None
     call: Call | None = None
     output = 0
     packed: Node | None = None
     grad_fn: Any = None
-    place: Place | None = None
     leaf = False
 
     def __init__(self, info: Info, operands: tuple[Operand, ...]) -> None:
         self.info = info
         self.operands = operands
-        self.serial = next(_serial)
+        self.serial: int = next(_serial)
+        self.value: Any = None
+        self.tracked = False
+        self.holder: Callable[[], Any] | None = None
+        self.where: tuple[CodeType, int] | None = None
+        self.session: Session | None = None
+        self.form: Form | None = None
 
     def track(self, tracked: bool) -> None:
         """Let derivatives pass or not, whatever its operation and operands tell."""
-        self.tracked, self.place = tracked, None
+        self.tracked, self.form = tracked, None
 
     def look_closer(self) -> None:
         """Something is true of the node that its form does not tell."""
-        if self.place is not None:
-            self.place[0].closed = True
+        if self.session is not None:
+            self.session.closed = True
 
     def overwritten(self, version: int, since: int) -> None:
         """The memory of its tensor has been written to, by the operations from ``since`` on."""
@@ -199,7 +216,8 @@ class Variable:
 
     tracked = True
     freed = False
-    place: Place | None = None
+    session: Session | None = None
+    form: Form | None = None
     leaf = True
 
     def __init__(self, source: Node, tensor: Tensor) -> None:
@@ -210,6 +228,7 @@ class Variable:
         self.serial = next(_serial)
 
 
+_new = Node.__new__
 _no_graph = Graph((), (), ())
 _leaf_infos: dict[Kind, Info] = {}
 VALUE = Row("value", lambda: None, None)
@@ -282,31 +301,39 @@ def new_node(row: Row, operands: tuple[Operand, ...], params: tuple[Any, ...] = 
 
     ``params`` are static and hashable; values that change from call to call are operands.
     """
-    mode = MODE
-    session, enabled = mode.session, mode.enabled
-    key: list[Any] = [row, params, enabled]
+    mode = MODE.own
+    session = mode.session
+    structure: list[Any] = [row, params, mode.enabled]
     for x in operands:
-        place = x.place
-        if place is not None and place[0] is session:
-            key.append(place[1])
-        else:
-            key.append(session.enter(x))
-    structure = tuple(key)
+        structure.append(x.form if x.session is session else session.enter(x))
+    return write_down(mode, tuple(structure), operands)
+
+
+def write_down(mode: Mode, structure: tuple[Any, ...], operands: tuple[Operand, ...]) -> Node:
+    """The node of an operation: its structure is the row, the parameters, and operands' forms."""
+    session = mode.session
     form = FORMS.get(structure) or _form_of(structure, operands)
-    if form is None:
-        info = _info(row, operands, params)
-        tracked = info.differentiable and enabled and any(x.tracked for x in operands)
-    else:
-        info, tracked = form.info, form.tracked
-    node = Node(info, operands + info.constants if info.constants else operands)
-    node.place, node.where = (session, form), user_line()
-    if tracked:
+    node = _new(Node)
+    node.info = form.info
+    node.operands = operands + form.constants if form.constants else operands
+    node.serial = next(_serial)
+    node.value = node.holder = None
+    node.session, node.form = session, form if form.lasting else None
+    try:
+        frame = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
+        code = frame.f_code
+        foreign = _library_files.get(code.co_filename) is False
+        node.where = (code, frame.f_lasti) if foreign else user_line(4)
+    except ValueError:  # Nothing of Python called it.
+        node.where = None
+    if form.tracked:
         node.tracked = session.tracking = True
         if mode.saving:
             from .saving import pack
 
             pack(node, mode.saving[-1])
     else:
+        node.tracked = False
         _without_derivatives(node)
     return node
 
@@ -319,14 +346,14 @@ def _info(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> Inf
     return info
 
 
-def _form_of(structure: tuple[Any, ...], operands: Sequence[Operand]) -> Form | None:
-    """The form of a structure that has not been seen, None where an operand has no form."""
+def _form_of(structure: tuple[Any, ...], operands: Sequence[Operand]) -> Form:
+    """The form of a structure that is new; for this time only where operands have none."""
     row, params, enabled, *forms = structure
-    if None in forms:
-        return None
     info = _info(row, operands, params)
     tracked = info.differentiable and enabled and any(x.tracked for x in operands)
-    return remember(structure, Form(info, tracked))
+    if None in forms:
+        return Form(info, tracked, info.constants, lasting=False)
+    return remember(structure, Form(info, tracked, info.constants))
 
 
 def _without_derivatives(node: Node) -> None:
@@ -353,15 +380,18 @@ def _without_derivatives(node: Node) -> None:
 _library_files: dict[str, bool] = {}
 
 
-def user_line() -> tuple[CodeType, int] | None:
-    """The innermost place outside the library: code and offset, made a `Location` if asked."""
-    frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+def user_line(depth: int = 2) -> tuple[CodeType, int] | None:
+    """The innermost place outside the library: code and offset, made a `Location` if asked.
+
+    So many calls before this one are known to be the library's.
+    """
+    frame: FrameType | None = sys._getframe(depth)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
-        file = frame.f_code.co_filename
-        ours = _library_files.get(file)
+        code = frame.f_code
+        ours = _library_files.get(code.co_filename)
         if ours is None:
-            ours = _library_files[file] = is_library(frame.f_globals)
+            ours = _library_files[code.co_filename] = is_library(frame.f_globals)
         if not ours:
-            return frame.f_code, frame.f_lasti
+            return code, frame.f_lasti
         frame = frame.f_back
     return None

@@ -6,21 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from .arithmetic import ADD, DIV, RDIV, ROWS, RPOW, RSUB, SUB, pow
-from .node import Row, new_node
-from .tensors import NUMBERS, Tensor, of_node, operand, record
+from .node import Row
+from .tensors import NUMBERS, Tensor, record
 
 OPERANDS = (Tensor, *NUMBERS)
 
 
 def _operator(row: Row) -> Callable[[Tensor, Any], Any]:
     def operator(self: Tensor, other: Any) -> Any:
-        if type(other) is Tensor:
-            second = other.operand or operand(other)
-        elif isinstance(other, OPERANDS):
-            second = operand(other)
-        else:
-            return NotImplemented
-        return of_node(new_node(row, (self.operand or operand(self), second)))
+        return record(row, (self, other)) if isinstance(other, OPERANDS) else NotImplemented
 
     return operator
 
@@ -29,7 +23,7 @@ def _reflected(row: Row) -> Callable[[Tensor, Any], Any]:
     def operator(self: Tensor, other: Any) -> Any:
         if not isinstance(other, OPERANDS):
             return NotImplemented
-        return of_node(new_node(row, (operand(other), operand(self))))
+        return record(row, (other, self))
 
     return operator
 

@@ -36,13 +36,13 @@ def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, An
 
     ``keep``: the record can be gone through again.
     """
-    session, place = MODE.session, root.place
-    if session.closed or place is None or place[0] is not session or place[1] is None:
+    session: Session = MODE.session
+    if session.closed or root.session is not session or root.form is None:
         return None
     if not root.tracked or MODE.levels or ANOMALY.enabled:
         return None
     waiting = session.waiting()
-    key = (place[1], *[x.place[1] for x in waiting])  # type: ignore[index]
+    key = (root.form, *[x.form for x in waiting])
     plan = _plans.get(key, UNKNOWN)
     if plan is UNKNOWN:
         plan = _plans[key] = _plan(session, root, waiting)

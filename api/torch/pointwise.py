@@ -11,9 +11,9 @@ import numpy as np
 from pullback.tracer.primitives import elementwise as rows
 from pullback.tracer.primitives.elementwise import broadcast_scalar, where
 
-from .node import Promotion, Row, new_node
+from .node import Promotion, Row
 from .rows import floating, same
-from .tensors import Tensor, of_node, operand
+from .tensors import Tensor, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +315,7 @@ def unary_function(unary: Unary, module: str = "torch") -> Callable[[Tensor], Te
     row = Row(unary.name, unary.apply, unary.grad_name, unary.promote)
 
     def function(input: Tensor) -> Tensor:
-        return of_node(new_node(row, (operand(input),)))
+        return record(row, (input,))
 
     function.__name__ = function.__qualname__ = unary.name
     function.__doc__ = (

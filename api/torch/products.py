@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pullback.tracer.trace import Tracer
+from pullback.tracer.types import Shape
+
 from .dtypes import Kind, here
 from .node import Row
 from .tensors import Tensor, record
@@ -49,7 +52,6 @@ def _tensordot(x: Any, y: Any, axes: Any) -> Any:
     return np.tensordot(x, y, axes)
 
 
-MATMUL = Row("matmul", lambda x, y: np.matmul(x, y), _matmul_name)
 BMM = Row("bmm", lambda x, y: np.matmul(x, y), "BmmBackward0")
 OUTER = Row("outer", lambda x, y: np.outer(x, y), "MulBackward0")
 EINSUM = Row("einsum", lambda *xs: np.einsum(xs[-1], *xs[:-1]), "ViewBackward0")
@@ -61,13 +63,6 @@ ADDMM = Row(
 ADDMM_PLAIN = Row("addmm", lambda c, x, y: c + np.matmul(x, y), "AddmmBackward0")
 
 
-def _check_dtypes(a: Tensor, b: Tensor) -> None:
-    x, y = a.node.info.kind.type.dtype, b.node.info.kind.type.dtype
-    if x != y:
-        names = " != ".join(_C_NAMES[t.name] for t in (a.dtype, b.dtype))
-        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {names}{here()}")
-
-
 _C_NAMES = {
     "float32": "float",
     "float64": "double",
@@ -77,10 +72,17 @@ _C_NAMES = {
 }
 
 
-def _check_shapes(a: Tensor, b: Tensor) -> None:
-    """Torch names the mistake by the product that it comes to."""
-    x: Any = a.node.info.kind.type.shape
-    y: Any = b.node.info.kind.type.shape
+def _fitting(kinds: Sequence[Kind], tracers: Sequence[Tracer]) -> Sequence[Tracer]:
+    """The operands as they are, if they have a product; torch names the mistake by what it is."""
+    types = [k.dtype for k in kinds]
+    if types[0] is not types[1]:
+        names = " != ".join(_C_NAMES[t.name] for t in types)
+        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {names}{here()}")
+    _check_shapes(kinds[0].type.shape, kinds[1].type.shape)
+    return tracers
+
+
+def _check_shapes(x: Shape, y: Shape) -> None:
     if not x or not y:
         raise RuntimeError(
             f"both arguments to matmul need to be at least 1D, but they are {len(x)}D and "
@@ -116,15 +118,15 @@ def _dot_text(n: int, m: int) -> str:
     )
 
 
+MATMUL = Row("matmul", lambda x, y: np.matmul(x, y), _matmul_name, _fitting)
+
+
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The product of vectors, matrices, or batches of them; the operator ``@``.
 
     >>> torch.matmul(torch.ones(2, 2), torch.tensor([1.0, 2.0]))
     tensor([3., 3.])
     """
-    if input.node.info.kind.type.dtype != other.node.info.kind.type.dtype:
-        _check_dtypes(input, other)
-    _check_shapes(input, other)
     return record(MATMUL, (input, other))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from .node import Info, Node, Operand, Variable
     from .tensors import Tensor
 
-Place: TypeAlias = "tuple[Session, Form | None]"
-
 
 @dataclass(eq=False, slots=True)
 class Form:
-    """What a value is made of: an operation on other forms, or a value counted in its session."""
+    """What a value is made of: an operation on other forms, or a value counted in its session.
+
+    One that is not ``lasting`` tells nothing about what is made of it.
+    """
 
     info: Info
     tracked: bool
+    constants: tuple[Node, ...] = ()
+    lasting: bool = True
 
 
 class Session:
@@ -63,13 +66,12 @@ class Session:
                 self.leaves[number] = x.tensor
         key = (number, info, x.tracked)
         form = FORMS.get(key) or remember(key, Form(x.info, x.tracked))
-        x.place = (self, form)
+        x.session, x.form = self, form
         return form
 
     def _pending(self, x: Any, source: Node) -> Form | None:
         """The form of what a leaf will be, recorded in this session."""
-        place = source.place if x.leaf else None
-        return place[1] if place is not None and place[0] is self else None
+        return source.form if x.leaf and source.session is self else None
 
     def waiting(self) -> list[Node]:
         """The operations with forms that tensors hold and whose values are not there."""
@@ -78,8 +80,7 @@ class Session:
             tensor = holder()
             if tensor is not None:
                 node = tensor.node
-                place = node.place
-                if node.value is None and place is not None and place[0] is self and place[1]:
+                if node.value is None and node.session is self and node.form is not None:
                     found[node] = None
         return list(found)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import memory
 from .compute import value_of
-from .dtypes import Size, device, dtype, here, of_numpy
+from .dtypes import Size, device, dtype, here
 from .grad_fn import backward_node
 from .hooks import (
     NOT_A_LEAF,
@@ -22,7 +22,7 @@ from .hooks import (
     watch_of,
 )
 from .modes import MODE
-from .node import DETACH, Node, Operand, Row, Variable, leaf, new_node, number
+from .node import DETACH, Node, Operand, Row, Variable, leaf, new_node, number, write_down
 from .typed import Methods
 
 Array = np.ndarray[Any, Any]
@@ -70,8 +70,8 @@ class Tensor(Methods):
         self.operand = None if self.wants_grad or self.exposed else node
         holder: weakref.ref[Tensor] = weakref.ref(self)
         node.holder = holder
-        if node.place is not None:
-            node.place[0].holders.append(holder)
+        if node.session is not None:
+            node.session.holders.append(holder)
 
     def value(self) -> Array:
         """The array itself, computed if it has not been."""
@@ -82,12 +82,12 @@ class Tensor(Methods):
     @property
     def shape(self) -> Size:
         """Extents, as a `torch.Size`."""
-        return Size(self.node.info.kind.type.shape)
+        return self.node.info.kind.shape
 
     @property
     def dtype(self) -> dtype:
         """The type of the elements."""
-        return of_numpy(self.node.info.kind.type.dtype)
+        return self.node.info.kind.dtype
 
     @property
     def ndim(self) -> int:
@@ -396,8 +396,8 @@ def of_node(node: Node) -> Tensor:
     made: Tensor = _new(Tensor)
     made.node = made.operand = node
     node.holder = holder = weakref.ref(made)
-    if node.place is not None:
-        node.place[0].holders.append(holder)
+    if node.session is not None:
+        node.session.holders.append(holder)
     return made
 
 
@@ -429,18 +429,40 @@ def _operand_of(tensor: Tensor) -> Operand:
 
 def record(row: Row, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Tensor:
     """The tensor of an operation on tensors and numbers."""
-    nodes = tuple(
-        [(x.operand or _operand_of(x)) if type(x) is Tensor else operand(x) for x in operands]
-    )
-    return of_node(new_node(row, nodes, params))
+    mode = MODE.own
+    session = mode.session
+    if len(operands) == 1:  # The loop below, by itself: most have one operand or two.
+        (x,) = operands
+        node = (x.operand or _operand_of(x)) if isinstance(x, Tensor) else operand(x)
+        form = node.form if node.session is session else session.enter(node)
+        return of_node(write_down(mode, (row, params, mode.enabled, form), (node,)))
+    if len(operands) == 2:
+        x, y = operands
+        node = (x.operand or _operand_of(x)) if isinstance(x, Tensor) else operand(x)
+        form = node.form if node.session is session else session.enter(node)
+        other = (y.operand or _operand_of(y)) if isinstance(y, Tensor) else operand(y)
+        second = other.form if other.session is session else session.enter(other)
+        return of_node(write_down(mode, (row, params, mode.enabled, form, second), (node, other)))
+    nodes: list[Operand] = []
+    structure: list[Any] = [row, params, mode.enabled]
+    for x in operands:
+        node = (x.operand or _operand_of(x)) if isinstance(x, Tensor) else operand(x)
+        nodes.append(node)
+        structure.append(node.form if node.session is session else session.enter(node))
+    return of_node(write_down(mode, tuple(structure), tuple(nodes)))
 
 
 COPY = Row("clone", lambda x: +x, "CloneBackward0")
 CAST = Row("to", lambda x, dtype: x.astype(dtype), "ToCopyBackward0")
 
 
-def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = ()) -> Tensor:
-    """A tensor that shows the source's memory in another way."""
+def view_of(
+    source: Tensor, row: Row, params: tuple[Any, ...] = (), shown: Array | None = None
+) -> Tensor:
+    """A tensor that shows the source's memory in another way.
+
+    ``shown`` is its array, if that is known already.
+    """
     value = source.node.value
     tracked = source.requires_grad and MODE.enabled and row.grad_name is not None
     if value is None or tracked or source.node.kept:
@@ -448,7 +470,7 @@ def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = ()) -> Tensor:
         if value is not None:
             node.value = row.apply(value, *params)
     else:
-        node = leaf(row.apply(value, *params))
+        node = leaf(row.apply(value, *params) if shown is None else shown)
     made = of_node(node)
     if value is None or _is_view(node.value, value):
         memory.share(source, made, (row, params))

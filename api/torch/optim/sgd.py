@@ -8,7 +8,6 @@ from ..dtypes import here
 from ..tensors import Tensor
 from .optimizer import Optimizer, check_at_least, formula, zeros
 
-
 MOVE = formula("sgd", lambda p, g, lr: p - g * lr)
 MOVE_AHEAD = formula("sgd_nesterov", lambda p, g, buffer, lr, m: p - (g + buffer * m) * lr)
 BUFFER = formula("sgd_momentum", lambda buffer, g, share, m: buffer * m + g * share)

@@ -112,12 +112,18 @@ def _check_target(input: Tensor, target: Tensor, ignored: int) -> None:
             f"Expected input batch_size ({batch[0] if batch else 1}) to match target batch_size "
             f"({target.shape[0] if target.ndim else 1}).{here()}"
         )
-    value = target.node.value
-    if value is not None and value.size:
-        classes = input.shape[1 if input.ndim > 1 else 0]
-        outside = value[((value < 0) | (value >= classes)) & (value != ignored)]
-        if outside.size:
-            raise IndexError(f"Target {outside.reshape(-1)[0]} is out of bounds.{here()}")
+    classes = input.shape[1 if input.ndim > 1 else 0]
+    node = target.node
+    limits = classes, ignored
+    if node.value is not None and (target.exposed or node.checked != limits):
+        _check_within(node.value, classes, ignored)
+        node.checked = limits
+
+
+def _check_within(value: Any, classes: int, ignored: int) -> None:
+    outside = value[((value < 0) | (value >= classes)) & (value != ignored)]
+    if outside.size:
+        raise IndexError(f"Target {outside.reshape(-1)[0]} is out of bounds.{here()}")
 
 
 def nll_loss(
