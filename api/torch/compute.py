@@ -278,7 +278,7 @@ def force(targets: Sequence[Node]) -> None:
     targets = [x for x in targets if x.value is None]
     if not targets:
         return
-    session, MODE.session = MODE.session, Session()
+    session, MODE.own.session = MODE.own.session, Session()
     if _force_planned(session, targets):
         return
     part = slice_of(targets, through_tracked=False)
@@ -328,7 +328,7 @@ def _force_planned(session: Session, targets: Sequence[Node]) -> bool:
     return True
 
 
-def _plan(session: Session, asked: list[Node], waiting: list[Node]) -> Plan | None:
+def _plan(session: Session, asked: Sequence[Node], waiting: list[Node]) -> Plan | None:
     quiet = [x for x in waiting if not x.tracked and x not in asked]
     part = slice_of([*asked, *quiet], through_tracked=False)
     inputs = session.inputs_of(part.inputs, part.steps)

@@ -73,7 +73,7 @@ def run(pull: Pull) -> list[np.ndarray[Any, Any]]:
     """The wanted cotangents; values that tensors wait for are computed by the way."""
     waiting = held(pull.part.steps)
     function, numbers = function_of(pull, waiting)
-    MODE.session = Session()
+    MODE.own.session = Session()
     results = function(arguments_of(pull.inputs))
     for node in waiting:
         store(node, results[numbers.index(pull.part.numbers[node])])
@@ -283,7 +283,7 @@ def nodes_of(
             continue
         node = Node(info, tuple([inputs[j] for j in used]))
         node.tracked = info.differentiable and any(x.tracked for x in node.operands)
-        node.kept = bool(MODE.levels)
+        node.kept = bool(MODE.own.levels)
         node.where = user_line()
         results.append(node)
     return results

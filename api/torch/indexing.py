@@ -43,7 +43,7 @@ def get_item(self: Tensor, index: Any) -> Tensor:
         value = self.node.value
         if value is not None and value.ndim and -len(value) <= index < len(value):
             code = (index, *(WHOLE,) * (value.ndim - 1))
-            return view_of(self, INDEX, (code,), value[index, ...])
+            return view_of(self, INDEX, (code,), (index, ...))
     found = read(index, self)
     if not found.tensors:
         return _shown(self, found)
@@ -76,7 +76,9 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
     if found.tensors and not found.is_whole:
         target = _shown(self, found)
     given = value if isinstance(value, Tensor) else None
-    tracked = target.node.tracked or (given is not None and given.requires_grad and MODE.enabled)
+    tracked = target.node.tracked or (
+        given is not None and given.requires_grad and MODE.own.enabled
+    )
     if tracked or target.node.kept or memory.is_apart(target):
         result = record(WRITE, (target, value, *found.tensors), (code,))
         memory.replace(target, result.node, result.node.serial)

@@ -190,7 +190,7 @@ def _with_derivatives_of(old: Node, new: Node, unnoticed: bool = False) -> Node:
     """
     if new.tracked or not old.tracked:
         return new
-    row = OVERWRITTEN if MODE.enabled and not unnoticed else _unnoticed(old.info.grad_name)
+    row = OVERWRITTEN if MODE.own.enabled and not unnoticed else _unnoticed(old.info.grad_name)
     node = new_node(row, (old, new))
     node.track(True)
     return node
@@ -204,7 +204,7 @@ def _replace_shared(tensor: Tensor, storage: Storage, node: Node, version: int, 
     detached = any(row.grad_name is None for row, _ in tensor.chain)
     new = node
     if tensor.chain:
-        with _recording(MODE.enabled and not detached):
+        with _recording(MODE.own.enabled and not detached):
             new = new_node(_writing(tensor.chain), (base, node))
         new = _with_derivatives_of(base, new, unnoticed=detached)
     storage.node = new
@@ -217,17 +217,17 @@ def _replace_shared(tensor: Tensor, storage: Storage, node: Node, version: int, 
         if view is tensor and detached:
             view.take_node(node)
         elif view is not base_tensor:
-            with _recording(MODE.enabled or view.node.tracked):
+            with _recording(MODE.own.enabled or view.node.tracked):
                 view.take_node(read_through(whole, view.chain))
 
 
 @contextmanager
 def _recording(enabled: bool) -> Generator[None]:
-    before, MODE.enabled = MODE.enabled, enabled
+    before, MODE.own.enabled = MODE.own.enabled, enabled
     try:
         yield
     finally:
-        MODE.enabled = before
+        MODE.own.enabled = before
 
 
 def is_apart(tensor: Tensor) -> bool:

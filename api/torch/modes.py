@@ -62,12 +62,15 @@ class _Switch:
         self._before: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> None:
-        self._before.append((MODE.enabled, MODE.inference))
-        MODE.enabled = self.enabled
-        MODE.inference = MODE.inference or self.inference
+        own = MODE.own
+        self._before.append((own.enabled, own.inference))
+        own.enabled = self.enabled
+        if self.inference:
+            own.inference = True
 
     def __exit__(self, *exception: object) -> None:
-        MODE.enabled, MODE.inference = self._before.pop()
+        own = MODE.own
+        own.enabled, own.inference = self._before.pop()
 
     def __call__(self, function: F) -> F:
         @functools.wraps(function)

@@ -192,7 +192,7 @@ class Node:
     def overwritten(self, version: int, since: int) -> None:
         """The memory of its tensor has been written to, by the operations from ``since`` on."""
         self.modified, self.since = version, since
-        session = MODE.session
+        session = MODE.own.session
         if session.tracking:
             session.closed = True
 
@@ -214,10 +214,18 @@ class Node:
 class Variable:
     """A leaf that requires grad, at the value that it had when it was recorded."""
 
+    __slots__ = (
+        "__weakref__",
+        "form",
+        "info",
+        "operands",
+        "serial",
+        "session",
+        "source",
+        "tensor",
+    )
     tracked = True
     freed = False
-    session: Session | None = None
-    form: Form | None = None
     leaf = True
 
     def __init__(self, source: Node, tensor: Tensor) -> None:
@@ -226,6 +234,8 @@ class Variable:
         self.tensor = weakref.ref(tensor)
         self.info = source.info
         self.serial = next(_serial)
+        self.session: Session | None = None
+        self.form: Form | None = None
 
 
 _new = Node.__new__
@@ -334,7 +344,7 @@ def write_down(mode: Mode, structure: tuple[Any, ...], operands: tuple[Operand, 
             pack(node, mode.saving[-1])
     else:
         node.tracked = False
-        _without_derivatives(node)
+        _without_derivatives(node, form, mode)
     return node
 
 
@@ -351,27 +361,33 @@ def _form_of(structure: tuple[Any, ...], operands: Sequence[Operand]) -> Form:
     row, params, enabled, *forms = structure
     info = _info(row, operands, params)
     tracked = info.differentiable and enabled and any(x.tracked for x in operands)
-    if None in forms:
-        return Form(info, tracked, info.constants, lasting=False)
-    return remember(structure, Form(info, tracked, info.constants))
+    depth = 1 + max([_depth(x) for x in operands], default=0)
+    leaves = any(x.leaf for x in operands)
+    lasting = None not in forms
+    form = Form(info, tracked, info.constants, depth, leaves, lasting)
+    return remember(structure, form) if lasting else form
 
 
-def _without_derivatives(node: Node) -> None:
+def _depth(x: Operand) -> int:
+    """Operations on top of one another, up to a value, that are still to be computed."""
+    if isinstance(x, Variable):
+        return _depth(x.source)
+    if x.value is not None:
+        return 0
+    return x.depth if x.form is None else x.form.depth
+
+
+def _without_derivatives(node: Node, form: Form, mode: Mode) -> None:
     """Variables are values like others here; and what is never differentiated is not let grow."""
-    depth = 0
-    x: Any
-    for x in node.operands:
-        if x.leaf:
-            node.operands = tuple([y.source if y.leaf else y for y in node.operands])  # type: ignore[union-attr]
-            x = x.source
-        if x.value is None and x.depth > depth:
-            depth = x.depth
-    if MODE.levels:
+    if form.leaves:
+        node.operands = tuple([x.source if isinstance(x, Variable) else x for x in node.operands])
+    if mode.levels:
         node.kept = True
         node.look_closer()
         return
-    node.depth = depth + 1
-    if depth >= DEPTH_LIMIT:
+    if not form.lasting:
+        node.depth = form.depth
+    if form.depth > DEPTH_LIMIT:
         from .compute import force
 
         force([node])

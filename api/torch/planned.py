@@ -36,10 +36,10 @@ def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, An
 
     ``keep``: the record can be gone through again.
     """
-    session: Session = MODE.session
+    session: Session = MODE.own.session
     if session.closed or root.session is not session or root.form is None:
         return None
-    if not root.tracked or MODE.levels or ANOMALY.enabled:
+    if not root.tracked or MODE.own.levels or ANOMALY.enabled:
         return None
     waiting = session.waiting()
     key = (root.form, *[x.form for x in waiting])
@@ -51,7 +51,7 @@ def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, An
     leaves = [session.leaves[i]() for i in plan.wanted]
     if not all(t is not None and t.wants_grad and t.watch is None for t in leaves):
         return None
-    MODE.session = Session()
+    MODE.own.session = Session()
     results = plan.function(session.arguments(plan.inputs))
     for i, number in plan.outputs:
         store(waiting[i], results[number])

@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 class Form:
     """What a value is made of: an operation on other forms, or a value counted in its session.
 
-    One that is not ``lasting`` tells nothing about what is made of it.
+    ``depth`` counts operations on top of one another that are not computed; ``leaves`` tells that
+    some operand is a `Variable`. One that is not ``lasting`` tells nothing of what is made of it.
     """
 
     info: Info
     tracked: bool
     constants: tuple[Node, ...] = ()
+    depth: int = 0
+    leaves: bool = False
     lasting: bool = True
+
+
+_ref = weakref.ref
 
 
 class Session:
@@ -86,11 +92,12 @@ class Session:
 
     def arguments(self, inputs: tuple[int | Node, ...]) -> list[Any]:
         """The values that have these numbers, and those of constants."""
-        return [self._node(i).value for i in inputs]
-
-    def _node(self, i: int | Node) -> Any:
-        x = self.given[i] if isinstance(i, int) else i
-        return x() if isinstance(x, weakref.ref) else x
+        given = self.given
+        values: list[Any] = []
+        for i in inputs:
+            x: Any = given[i] if type(i) is int else i
+            values.append((x() if type(x) is _ref else x).value)
+        return values
 
     def inputs_of(
         self, operands: Sequence[Operand], steps: Sequence[Operand]

@@ -177,7 +177,7 @@ class Tensor(Methods):
             raise RuntimeError(
                 f"only Tensors of floating point dtype can require gradients{here()}"
             )
-        if requires_grad and self.inference and not MODE.inference:
+        if requires_grad and self.inference and not MODE.own.inference:
             raise RuntimeError(
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not "
                 f"allowed.{here()}"
@@ -290,7 +290,7 @@ class Tensor(Methods):
         if self.numel() != 1:
             what = "more than one value" if self.numel() else "no values"
             raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous{here()}")
-        if MODE.levels:
+        if MODE.own.levels:
             from .levels import refuse_control_flow
 
             refuse_control_flow(self)
@@ -386,7 +386,7 @@ def wrapped(array: Array, requires_grad: bool = False) -> Tensor:
             )
         made.wants_grad = True
     made.take_node(leaf(array))
-    if MODE.inference:
+    if MODE.own.inference:
         made.inference = True
     return made
 
@@ -456,27 +456,26 @@ COPY = Row("clone", lambda x: +x, "CloneBackward0")
 CAST = Row("to", lambda x, dtype: x.astype(dtype), "ToCopyBackward0")
 
 
-def view_of(
-    source: Tensor, row: Row, params: tuple[Any, ...] = (), shown: Array | None = None
-) -> Tensor:
+def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = (), places: Any = None) -> Tensor:
     """A tensor that shows the source's memory in another way.
 
-    ``shown`` is its array, if that is known already.
+    ``places`` are what it shows, if NumPy can be told by an index.
     """
     value = source.node.value
-    tracked = source.requires_grad and MODE.enabled and row.grad_name is not None
+    if source.exposed and value is not None and not memory.is_exposed(source.node, variables=1):
+        source.exposed = False
+    tracked = source.requires_grad and MODE.own.enabled and row.grad_name is not None
     if value is None or tracked or source.node.kept:
         node = new_node(row, (operand(source),), params)
         if value is not None:
             node.value = row.apply(value, *params)
     else:
-        node = leaf(row.apply(value, *params) if shown is None else shown)
+        node = leaf(row.apply(value, *params) if places is None else value[places])
     made = of_node(node)
     if value is None or _is_view(node.value, value):
         memory.share(source, made, (row, params))
-    made.exposed = source.exposed
-    if made.exposed:
-        made.operand = None
+    if source.exposed:
+        made.exposed, made.operand = True, None
     return made
 
 

@@ -16,9 +16,9 @@ def check_writable(tensor: Tensor, through_view: bool = False) -> None:
     Raises:
         RuntimeError: torch's.
     """
-    if any(row.name == "expand" for row, _ in tensor.chain):
+    if tensor.chain and any(row.name == "expand" for row, _ in tensor.chain):
         _check_apart(tensor)
-    if not MODE.enabled:
+    if not MODE.own.enabled:
         return
     if any(row.grad_name is None for row, _ in tensor.chain):
         return
@@ -50,6 +50,10 @@ def _check_apart(tensor: Tensor) -> None:
 def assign(tensor: Tensor, result: Tensor) -> Tensor:
     """Put a result, of the tensor's shape, in its place."""
     before, node = tensor.node, result.node
+    alone = tensor.sharing is None and not tensor.exposed
+    if alone and node.info.kind is before.info.kind and node is not before and node.operands:
+        memory.replace(tensor, node, node.serial)
+        return tensor
     if node.info.kind is not before.info.kind:
         node = _fitted(node, before)
     elif node is before or not node.operands:

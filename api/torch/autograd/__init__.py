@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import memory
 from ..anomaly import ANOMALY, detect_anomaly, set_detect_anomaly
 from ..compute import force, slice_of
 from ..dtypes import here
@@ -252,8 +253,6 @@ def _through_leaf(watch: Watch | None, ct: Tensor) -> Tensor:
 
 
 def _accumulate(tensor: Tensor, ct: Tensor) -> None:
-    from .. import memory
-
     before = tensor.gradient
     if before is None:
         tensor.gradient = ct
