@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pullback.tracer.control.loops import scan
 from pullback.tracer.primitives.elementwise import logistic
 
 from ... import joining
@@ -75,18 +76,35 @@ State = tuple[Tensor, ...]
 """The state ``h``, of LSTMs with the cell ``c``."""
 
 
-def _moved(mode: str, given: Tensor, state: State, weights: Sequence[Tensor]) -> State:
-    """The state after one more element; the last weight may project it."""
+def _next_state(
+    mode: str, given: Any, state: Sequence[Any], weights: Sequence[Any], projects: bool
+) -> tuple[Any, ...]:
     if mode != "LSTM":
-        return (record(_PLAIN[mode], (given, state[0], *weights)),)
-    h, c = state
-    projecting = [x for x in weights[1:] if x.ndim == 2]
-    own = weights[: len(weights) - len(projecting)]
-    cell = record(LSTM_CELL, (given, h, c, *own))
-    shown = record(LSTM_STATE, (given, h, cell, *own))
-    if projecting:
-        shown = record(PROJECTED, (shown, projecting[0]))
-    return shown, cell
+        return (_PLAIN[mode].apply(given, *state, *weights),)
+    own = weights[:-1] if projects else weights
+    cell = _lstm_cell(given, *state, *own)
+    shown = _lstm_state(given, state[0], cell, *own)
+    return (PROJECTED.apply(shown, weights[-1]) if projects else shown), cell
+
+
+def _run(given: Any, *rest: Any) -> Any:
+    """The states after each element; of LSTMs the cells lie beside them."""
+    *arrays, mode, projects, reverse = rest
+    parts = 2 if mode == "LSTM" else 1
+    state, weights = tuple(arrays[:parts]), arrays[parts:]
+
+    def step(state: tuple[Any, ...], x: Any) -> tuple[Any, Any]:
+        made = _next_state(mode, x, state, weights, projects)
+        return made, np.concatenate(made, -1) if parts > 1 else made[0]
+
+    _, found = scan(step, state, given, reverse=reverse)
+    return found
+
+
+RUN = Row("rnn", _run, "StackBackward0")
+SHOWN = Row("rnn_states", lambda x, size: x[..., :size], "StackBackward0")
+LAST_STATE = Row("rnn_last_state", lambda x, place, size: x[place, ..., :size], "SelectBackward0")
+LAST_CELL = Row("rnn_last_cell", lambda x, place, size: x[place, ..., size:], "SelectBackward0")
 
 
 # -- one step --------------------------------------------------------------------------------
@@ -129,7 +147,10 @@ class _Cell(Module):
         given = linear(input, self.weight_ih, self.bias_ih)
         weights = [self.weight_hh] if self.bias_hh is None else [self.weight_hh, self.bias_hh]
         whole = tuple(state) if mode == "LSTM" else (state,)
-        return _moved(mode, given, whole, weights)
+        if mode != "LSTM":
+            return (record(_PLAIN[mode], (given, *whole, *weights)),)
+        cell = record(LSTM_CELL, (given, *whole, *weights))
+        return record(LSTM_STATE, (given, whole[0], cell, *weights)), cell
 
     def extra_repr(self) -> str:
         """The sizes."""
@@ -272,20 +293,23 @@ class _Recurrent(Module):
     def flatten_parameters(self) -> None:
         """Nothing: parameters need not lie together here."""
 
-    def _one_way(self, input: Tensor, state: State, suffix: str) -> tuple[list[Tensor], State]:
+    def _one_way(self, input: Tensor, state: State, suffix: str) -> tuple[Tensor, State]:
         """The states after each element, and the last with its cell."""
         bias = getattr(self, f"bias_ih{suffix}") if self.bias else None
         given = linear(input, getattr(self, f"weight_ih{suffix}"), bias)
         weights = [getattr(self, f"weight_hh{suffix}")]
         weights += [getattr(self, f"bias_hh{suffix}")] if self.bias else []
         weights += [getattr(self, f"weight_hr{suffix}")] if self.proj_size else []
-        length = input.shape[0]
-        order = range(length) if not suffix.endswith("reverse") else range(length)[::-1]
-        shown: list[Tensor] = [input] * length
-        for i in order:
-            state = _moved(self.mode, given[i], state, weights)
-            shown[i] = state[0]
-        return shown, state
+        reverse = suffix.endswith("reverse")
+        if not input.shape[0]:
+            raise RuntimeError(f"Expected sequence length to be larger than 0 in RNN{here()}")
+        params = (self.mode, bool(self.proj_size), reverse)
+        found = record(RUN, (given, *state, *weights), params)
+        last, size = 0 if reverse else -1, self.proj_size or self.hidden_size
+        state = (record(LAST_STATE, (found,), (last, size)),)
+        if self.mode != "LSTM":
+            return found, state
+        return record(SHOWN, (found,), (size,)), (*state, record(LAST_CELL, (found,), (last, size)))
 
     def _initial(self, input: Tensor, hx: Any, single: bool) -> State:
         """(layers and directions, batch, size) for each part of the state."""
@@ -329,7 +353,7 @@ class _Recurrent(Module):
             for suffix in self._suffixes(layer):
                 state = tuple(x[len(last)] for x in initial)
                 shown, state = self._one_way(run, state, suffix)
-                ways.append(joining.stack(shown))
+                ways.append(shown)
                 last.append(state)
             run = ways[0] if len(ways) == 1 else joining.cat(ways, -1)
             if self.dropout and layer < self.num_layers - 1:
