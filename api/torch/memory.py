@@ -23,7 +23,7 @@ from pullback.tracer.types import BOOL
 
 from .compute import force, value_of
 from .modes import MODE
-from .node import Node, Operand, Row, Variable, leaf, new_node
+from .node import DETACH, Node, Operand, Row, Variable, leaf, new_node
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -71,6 +71,8 @@ def share(source: Tensor, view: Tensor, step: Step) -> None:
     view.sharing = storage
     view.chain = (*source.chain, step)
     storage.add(view)
+    if not storage.concrete and storage.base() is source and source.node.value is not None:
+        storage.concrete = len(storage.alive()) == len((source, view))
 
 
 def is_shared(tensor: Tensor) -> bool:
@@ -181,6 +183,26 @@ def replace(tensor: Tensor, node: Node, since: int) -> None:
     if storage is not None:
         tensor.sharing, tensor.chain, tensor.own_version = None, (), version
     _keep_memory(old, node, tensor.exposed)
+
+
+def replace_twins(tensor: Tensor, node: Node) -> bool:
+    """Have all that share a tensor's memory take another value, which need not be computed yet.
+
+    That goes if each of them shows the whole as it is, and no NumPy array does; tells whether.
+    """
+    storage = tensor.sharing
+    alive = [] if storage is None else storage.alive()
+    if not alive or any(x.exposed or any(row is not DETACH for row, _ in x.chain) for x in alive):
+        return False
+    assert storage is not None
+    version = bump(tensor)
+    base = storage.base()
+    # The node is held by the tensor that takes it last.
+    for x in sorted(alive, key=lambda x: x is base):
+        x.node.overwritten(version, node.serial)
+        x.take_node(node)
+    storage.node, storage.concrete = node, False
+    return True
 
 
 def _with_derivatives_of(old: Node, new: Node, unnoticed: bool = False) -> Node:

@@ -62,7 +62,8 @@ def assign(tensor: Tensor, result: Tensor) -> Tensor:
     untracked = untracked and not node.kept
     shared = memory.is_shared(tensor) and tensor.sharing is not None and tensor.sharing.concrete
     if untracked and (shared or (tensor.exposed and memory.is_exposed(before))):
-        memory.write(tensor, value_of(node))
+        if not memory.replace_twins(tensor, node):
+            memory.write(tensor, value_of(node))
     else:
         memory.replace(tensor, node, result.node.serial)
     return tensor
