@@ -402,11 +402,13 @@ def of_node(node: Node) -> Tensor:
 
 
 def operand(value: Any) -> Operand:
-    """How a tensor or number takes part in an operation."""
+    """How a tensor or number takes part in an operation; a node of the record as it is."""
     if type(value) is float or type(value) is int:
         return number(value)
     if isinstance(value, Tensor):
         return value.operand or _operand_of(value)
+    if isinstance(value, Node):
+        return value
     if isinstance(value, NUMBERS):
         return number(value.item() if isinstance(value, np.generic) else value)
     if isinstance(value, np.ndarray):

@@ -12,9 +12,9 @@ import numpy as np
 from .. import memory
 from ..dtypes import here
 from ..modes import enable_grad, no_grad
-from ..node import Node, Row, new_node, number
+from ..node import Node, Row, number
 from ..rows import like_first
-from ..tensors import Tensor, of_node, operand, wrapped
+from ..tensors import Tensor, record, wrapped
 from ..writing import assign
 
 required: Any = object()
@@ -122,8 +122,7 @@ class Optimizer:
         params: Any = (),
     ) -> Tensor:
         """The tensor of a formula. Numbers that change from step to step are not part of it."""
-        given = [operand(x) for x in tensors]
-        return of_node(new_node(row, (*given, *[self._number(x) for x in numbers]), params))
+        return record(row, (*tensors, *[self._number(x) for x in numbers]), params)
 
     def _number(self, value: Any) -> Node:
         """One node for all parameters that take the number in this step."""
