@@ -454,6 +454,17 @@ FAMILIES = (
         requirement=Requirement(ratio=1.0, peer="torch"),
     ),
     Family(
+        "tensors: names",
+        programs.names,
+        nothing,
+        (),
+        (),
+        "tensors",
+        tolerance=1e-2,
+        tools=TENSORS,
+        requirement=Requirement(ratio=3.0, peer="torch"),
+    ),
+    Family(
         "tensors: letters of a name",
         programs.characters,
         nothing,

@@ -346,8 +346,38 @@ def layers_of_digits(torch: Any) -> Callable[[], Any]:
     return step
 
 
+def names(torch: Any) -> Callable[[], Any]:
+    """A step of PyTorch's tutorial on names: eight of them, each read by a recurrent layer."""
+    letters, hidden, languages = 58, 128, 18
+    rng = np.random.default_rng(1)
+    nn = torch.nn
+    layer, out = nn.RNN(letters, hidden), nn.Linear(hidden, languages)
+    parameters = [*layer.parameters(), *out.parameters()]
+    with torch.no_grad():
+        for p in parameters:
+            p.copy_(torch.from_numpy(rng.uniform(-0.1, 0.1, tuple(p.shape)).astype(np.float32)))
+    eye = np.eye(letters, dtype=np.float32)
+    lines = [torch.tensor(eye[rng.integers(0, letters, 8)][:, None]) for _ in range(8)]
+    targets = [torch.tensor([int(rng.integers(languages))]) for _ in lines]
+    soft, criterion = nn.LogSoftmax(dim=1), nn.NLLLoss()
+    optimizer = torch.optim.SGD(parameters, lr=1e-3)
+
+    def step() -> Any:
+        loss = 0.0
+        for line, target in zip(lines, targets, strict=True):
+            _, state = layer(line)
+            loss = loss + criterion(soft(out(state[0])), target)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 3.0)
+        optimizer.step()
+        return [loss.item()]
+
+    return step
+
+
 def characters(torch: Any) -> Callable[[], Any]:
-    """A step of PyTorch's tutorial on names: a recurrent network over eight letters of one."""
+    """A step of a recurrent network written out, over eight letters of a name."""
     letters, hidden = 57, 128
     rng = np.random.default_rng(1)
     name = np.eye(letters, dtype=np.float32)[rng.integers(0, letters, 8)].reshape(8, 1, letters)
