@@ -5,6 +5,7 @@ What forms do not tell, such as hooks, writes and several seeds, is left to the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,27 +32,33 @@ def is_scalar(root: Node) -> bool:
 _plans = plan_table()
 
 
-def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, Any]]] | None:
+def run_planned(
+    root: Node, keep: bool, wanted: Sequence[Tensor] | None = None
+) -> list[tuple[Tensor, np.ndarray[Any, Any]]] | None:
     """Gradients for the leaves that a scalar depends on, if a look-up tells what to do.
 
-    ``keep``: the record can be gone through again.
+    ``keep``: the record can be gone through again. ``wanted``: these leaves only, in this order.
     """
-    session: Session = MODE.own.session
+    own = MODE.own
+    session: Session = own.session
     if session.closed or root.session is not session or root.form is None:
         return None
-    if not root.tracked or MODE.own.levels or ANOMALY.enabled:
+    if not root.tracked or own.levels or ANOMALY.enabled:
+        return None
+    numbers = None if wanted is None else session.numbers_of_tensors(wanted)
+    if wanted is not None and numbers is None:
         return None
     waiting = session.waiting()
-    key = (root.form, *[x.form for x in waiting])
+    key = (root.form, numbers, *[x.form for x in waiting])
     plan = _plans.get(key, UNKNOWN)
     if plan is UNKNOWN:
-        plan = _plans[key] = _plan(session, root, waiting)
+        plan = _plans[key] = _plan(session, root, waiting, numbers)
     if plan is None:
         return None
     leaves = [session.leaves[i]() for i in plan.wanted]
-    if not all(t is not None and t.wants_grad and t.watch is None for t in leaves):
+    if not all(t is not None and t.wants_grad and not _is_watched(t) for t in leaves):
         return None
-    MODE.own.session = Session()
+    own.session = Session()
     results = plan.function(session.arguments(plan.inputs))
     for i, number in plan.outputs:
         store(waiting[i], results[number])
@@ -62,10 +69,18 @@ def run_planned(root: Node, keep: bool) -> list[tuple[Tensor, np.ndarray[Any, An
     return list(zip(leaves, results[len(results) - len(leaves) :], strict=True))  # type: ignore[arg-type]
 
 
-def _plan(session: Session, root: Node, waiting: list[Node]) -> Plan | None:
+def _is_watched(leaf: Tensor) -> bool:
+    """Whether somebody is to be called with the gradient before it has arrived."""
+    return leaf.watch is not None and leaf.watch.on_the_way
+
+
+def _plan(
+    session: Session, root: Node, waiting: list[Node], wanted: tuple[int, ...] | None
+) -> Plan | None:
     """The plan of a sweep; None where more must be looked at each time.
 
-    That is where tensors hold what was recorded from the same values for another sweep.
+    That is where tensors hold what was recorded from the same values for another sweep, or where
+    what is wanted is not all reached.
     """
     part = slice_of([root], through_tracked=True)
     leaves = [x for x in check_usable(part) if isinstance(x, Variable)]
@@ -73,7 +88,13 @@ def _plan(session: Session, root: Node, waiting: list[Node]) -> Plan | None:
     elsewhere = any(x.tracked and x not in part.numbers for x in waiting)
     if inputs is None or elsewhere or not is_scalar(root):
         return None
-    function, numbers = function_of(
+    numbers = session.numbers_of_leaves(leaves)
+    if wanted is not None:
+        if len(set(wanted)) < len(wanted) or not set(wanted) <= set(numbers):
+            return None
+        by_number = dict(zip(numbers, leaves, strict=True))
+        numbers, leaves = wanted, [by_number[i] for i in wanted]
+    function, places = function_of(
         Pull(part, [(root, None)], list(leaves)), [x for x in waiting if x in part.numbers]
     )
     found = [(i, part.numbers[x]) for i, x in enumerate(waiting) if x in part.numbers]
@@ -81,7 +102,7 @@ def _plan(session: Session, root: Node, waiting: list[Node]) -> Plan | None:
     return Plan(
         function,
         inputs,
-        tuple([(i, numbers.index(n)) for i, n in found]),
-        session.numbers_of_leaves(leaves),
+        tuple([(i, places.index(n)) for i, n in found]),
+        numbers,
         tuple([i for i, n in found if n in lost]),
     )

@@ -96,7 +96,8 @@ class Session:
         values: list[Any] = []
         for i in inputs:
             x: Any = given[i] if type(i) is int else i
-            values.append((x() if type(x) is _ref else x).value)
+            node: Any = x() if type(x) is _ref else x
+            values.append(node.value)
         return values
 
     def inputs_of(
@@ -119,6 +120,12 @@ class Session:
         nodes = self._nodes()
         known = {(nodes[i], id(tensor)): i for i, tensor in self.leaves.items()}
         return tuple([known[x.source, id(x.tensor)] for x in leaves])
+
+    def numbers_of_tensors(self, tensors: Sequence[Tensor]) -> tuple[int, ...] | None:
+        """The numbers under which these leaves have been counted; None if not all of them have."""
+        found = {id(reference()): i for i, reference in self.leaves.items()}
+        numbers = [found.get(id(x)) for x in tensors]
+        return None if None in numbers else tuple(numbers)  # type: ignore[arg-type]
 
     def _nodes(self) -> list[Node | None]:
         return [x() if isinstance(x, weakref.ref) else x for x in self.given]

@@ -218,8 +218,10 @@ def backward(
     if grad_tensors is None and inputs is None and not create_graph and type(tensors) is Tensor:
         planned = run_planned(tensors.node, bool(retain_graph))
         if planned is not None:
-            for leaf, value in planned:
-                _accumulate(leaf, wrapped(value))
+            with no_grad():
+                for leaf, value in planned:
+                    _accumulate(leaf, wrapped(value))
+                    _call_accumulated(leaf)
             return
     outputs = _as_tuple(tensors)
     asked = None if inputs is None else _as_tuple(inputs)
@@ -233,11 +235,16 @@ def backward(
         watch = tensor.watch if isinstance(x, Variable) else None
         ct = _through_leaf(watch, ct)
         _accumulate(tensor, ct)
-        for hook in list(watch.accumulated.values()) if watch is not None else ():
-            hook(tensor)
+        if watch is not None:
+            _call_accumulated(tensor)
         call_after(watch, (), (ct,))
 
     sweep(outputs, grad_tensors, asked, retain_graph, create_graph, deliver)
+
+
+def _call_accumulated(leaf: Tensor) -> None:
+    for hook in list(leaf.watch.accumulated.values()) if leaf.watch is not None else ():
+        hook(leaf)
 
 
 def _tensor_of(x: Operand) -> Tensor | None:
@@ -300,6 +307,11 @@ def grad(
         )
     if is_grads_batched:
         return _batched(outputs, asked, grad_outputs, retain_graph, create_graph, allow_unused)
+    if grad_outputs is None and not create_graph:
+        root = outputs if isinstance(outputs, Tensor) else _only(outputs)
+        planned = None if root is None else run_planned(root.node, bool(retain_graph), asked)
+        if planned is not None:
+            return tuple(wrapped(value) for _, value in planned)
     if not all(t.requires_grad for t in asked):
         raise RuntimeError(f"One of the differentiated Tensors does not require grad{here()}")
     found: dict[int, Tensor] = {}
@@ -317,6 +329,10 @@ def grad(
     sweep(_as_tuple(outputs), grad_outputs, asked, retain_graph, create_graph, deliver)
     zeros = materialize_grads
     return tuple(_result(found, t, i, allow_unused, zeros) for i, t in enumerate(asked))
+
+
+def _only(outputs: Sequence[Tensor]) -> Tensor | None:
+    return outputs[0] if len(outputs) == 1 else None
 
 
 def _batched(
