@@ -9,10 +9,11 @@ import numpy as np
 from pullback.tracer.trace import Tracer
 
 from . import memory
+from .dtypes import Kind
 from .modes import MODE
 from .node import Row
 from .rows import wrap_dim
-from .subscripts import WHOLE, Code, Subscript, decoded, positions, read
+from .subscripts import Code, decoded, plain_code, positions, read
 from .tensors import Tensor, record, view_of, wrapped
 from .writing import check_writable
 
@@ -39,22 +40,32 @@ GATHER = Row("index", lambda *xs: xs[0][decoded(xs[-1], xs[1:-1])], "IndexBackwa
 
 def get_item(self: Tensor, index: Any) -> Tensor:
     """``tensor[index]``: a view for ints and slices, a copy for tensors and masks."""
-    if type(index) is int:
-        value = self.node.value
-        if value is not None and value.ndim and -len(value) <= index < len(value):
-            code = (index, *(WHOLE,) * (value.ndim - 1))
-            return view_of(self, INDEX, (code,), (index, ...))
+    items = index if type(index) is tuple else (index,)
+    plain = plain_code(items)
+    if plain is not None:
+        key = plain, self.node.info.kind
+        code = _views.get(key)
+        if code is None:
+            code = _views[key] = tuple(read(index, self).view)
+        return _shown(self, code, items)
     found = read(index, self)
+    view = tuple(found.view)
     if not found.tensors:
-        return _shown(self, found)
-    source = self if found.is_whole else _shown(self, found)
+        return _shown(self, view)
+    source = self if found.is_whole else _shown(self, view)
     return record(GATHER, (source, *found.tensors), (tuple(found.picking),))
 
 
-def _shown(self: Tensor, found: Subscript) -> Tensor:
-    if not self.requires_grad and not self.node.kept:
+_views: dict[tuple[Code, Kind], Code] = {}
+"""What plain indices of tensors of some shape come to."""
+
+
+def _shown(self: Tensor, code: Code, items: tuple[Any, ...] | None = None) -> Tensor:
+    """The view that a code stands for; ``items`` is the index if NumPy reads it the same way."""
+    node = self.node
+    if node.value is None and not self.requires_grad and not node.kept:
         self.value()
-    return view_of(self, INDEX, (tuple(found.view),))
+    return view_of(self, INDEX, (code,), None if items is None else (*items, ...))
 
 
 def _written(*xs: Any) -> Any:
@@ -74,7 +85,7 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
     found = read(index, self)
     target, code = self, tuple(found.picking if found.tensors else found.view)
     if found.tensors and not found.is_whole:
-        target = _shown(self, found)
+        target = _shown(self, tuple(found.view))
     given = value if isinstance(value, Tensor) else None
     tracked = target.node.tracked or (
         given is not None and given.requires_grad and MODE.own.enabled

@@ -168,6 +168,20 @@ def _code_of(item: Any) -> Any:
     return bool(index.value()) if kind == "b" and not index.ndim else index
 
 
+def plain_code(items: tuple[Any, ...]) -> Code | None:
+    """The code of an index of ints, None and slices between ints alone; None for others."""
+    code: list[Any] = []
+    for x in items:
+        kind = type(x)
+        if kind is int or x is None:
+            code.append(x)
+        elif kind is slice and all(y is None or type(y) is int for y in (x.start, x.stop, x.step)):
+            code.append(("slice", x.start, x.stop, x.step))
+        else:
+            return None
+    return tuple(code)
+
+
 def _taken(code: Any) -> int:
     """How many dimensions an item is about."""
     if code is None or code is Ellipsis or isinstance(code, bool):
