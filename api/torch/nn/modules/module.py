@@ -99,10 +99,11 @@ class Module:
             self.__dict__[place].pop(name, None)
 
     def __getattr__(self, name: str) -> Any:
-        for place in _PLACES:
-            found = self.__dict__.get(place)
-            if found is not None and name in found:
-                return found[name]
+        own = self.__dict__
+        if "_modules" in own:
+            for place in (own["_parameters"], own["_modules"], own["_buffers"]):
+                if name in place:
+                    return place[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __delattr__(self, name: str) -> None:
