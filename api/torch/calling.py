@@ -23,14 +23,30 @@ def flexible(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
-            for name in kwargs.keys() & _NUMPY_NAMES.keys():
-                kwargs[_NUMPY_NAMES[name]] = kwargs.pop(name)
             out = kwargs.pop("out", None)
+            _rename(kwargs)
             if out is not None:
                 return written(out, function(*args, **kwargs), function.__name__)
         return function(*args, **kwargs)
 
     return call
+
+
+def flexible_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method with ``axis=`` and ``keepdims=``; methods have no ``out=``."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs and "out" not in kwargs:
+            _rename(kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _rename(kwargs: dict[str, Any]) -> None:
+    for name in kwargs.keys() & _NUMPY_NAMES.keys():
+        kwargs[_NUMPY_NAMES[name]] = kwargs.pop(name)
 
 
 def takes_dim(function: Callable[..., Any]) -> bool:

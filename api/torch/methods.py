@@ -283,7 +283,8 @@ def install() -> None:
     plain = {**methods(), **MORE}
     in_place = {f"{name}_": inplace.in_place(plain[name], f"{name}_") for name in IN_PLACE.split()}
     named = {
-        name: calling.flexible(f) if calling.takes_dim(f) else f for name, f in methods().items()
+        name: calling.flexible_method(f) if calling.takes_dim(f) else f
+        for name, f in methods().items()
     }
     tables = (named, inplace.METHODS, draws.METHODS, operators.OPERATORS, inplace.OPERATORS)
     ours = (complexes.METHODS, storage.METHODS, typed_methods.METHODS, exchange.METHODS)
