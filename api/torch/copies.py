@@ -11,6 +11,7 @@ from pullback.tracer.primitives.elementwise import broadcast_scalar
 from pullback.tracer.primitives.elementwise import where as choose
 
 from . import joining, shapes, turning
+from .calling import factory
 from .creation import full
 from .dtypes import get_default_dtype, here
 from .node import Row
@@ -135,14 +136,8 @@ def fill(input: Tensor, value: Any) -> Tensor:
 FILL = Row("fill", lambda x, v: np.broadcast_to(v.astype(x.dtype), x.shape), "FillBackward1")
 
 
-def scalar_tensor(
-    s: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
+@factory
+def scalar_tensor(s: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of one number.
 
     >>> torch.scalar_tensor(2)

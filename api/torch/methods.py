@@ -11,7 +11,6 @@ from . import (
     calling,
     complexes,
     copies,
-    creation,
     draws,
     exchange,
     found,
@@ -37,7 +36,6 @@ from . import (
     typeinfo,
     windows,
 )
-from .dtypes import bool_, float32, float64, int32, int64
 from .linalg import decompositions, systems, triangular
 from .tensors import Tensor
 
@@ -133,23 +131,6 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return result
 
 
-def _of_dtype(dtype: Any) -> Callable[..., Tensor]:
-    def method(self: Tensor, memory_format: Any = None) -> Tensor:
-        return shapes.to(self, dtype)
-
-    method.__doc__ = f"The tensor as {dtype!r}."
-    return method
-
-
-def _new(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        kwargs.setdefault("dtype", self.dtype)
-        return make(*args, **kwargs)
-
-    method.__doc__ = f"`torch.{make.__name__}` in the tensor's dtype."
-    return method
-
-
 def _same(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The tensor itself."""
     return self
@@ -175,11 +156,6 @@ def _contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
 
 MORE: dict[str, Any] = {
     "where": _where_method,
-    "float": _of_dtype(float32),
-    "double": _of_dtype(float64),
-    "long": _of_dtype(int64),
-    "int": _of_dtype(int32),
-    "bool": _of_dtype(bool_),
     "to": shapes.to,
     "view": shapes.view,
     "expand": shapes.expand,
@@ -194,11 +170,6 @@ MORE: dict[str, Any] = {
     "view_as": _like(shapes.view),
     "reshape_as": _like(shapes.reshape),
     "fill_diagonal_": turning.fill_diagonal_,
-    "new_zeros": _new(creation.zeros),
-    "new_ones": _new(creation.ones),
-    "new_full": _new(creation.full),
-    "new_empty": _new(creation.empty),
-    "new_tensor": _new(creation.tensor),
     "bernoulli": random.bernoulli,
     "relu": pointwise.FUNCTIONS["relu"],
     "T": property(lambda self: shapes.permute(self, tuple(range(self.ndim))[::-1])),
