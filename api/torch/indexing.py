@@ -33,7 +33,12 @@ def _write_basic(x: Any, value: Any, code: Code) -> None:
     x[decoded(code)] = value
 
 
-INDEX = Row("index", lambda x, code: x[decoded(code)], _basic_name, view=True, write=_write_basic)
+def _basic(x: Any, code: Code) -> Any:
+    # With the dots what has no dimensions left is a view, too.
+    return x[(*decoded(code), ...)]
+
+
+INDEX = Row("index", _basic, _basic_name, view=True, write=_write_basic)
 GATHER = Row("index", lambda *xs: xs[0][decoded(xs[-1], xs[1:-1])], "IndexBackward0")
 
 

@@ -21,7 +21,7 @@ from pullback.tracer.primitives.structure import broadcast
 from pullback.tracer.trace import Tracer, literal
 from pullback.tracer.types import BOOL
 
-from .compute import force, value_of
+from .compute import force, store, value_of
 from .modes import MODE
 from .node import DETACH, Node, Operand, Row, Variable, leaf, new_node
 
@@ -73,6 +73,21 @@ def share(source: Tensor, view: Tensor, step: Step) -> None:
     storage.add(view)
     if not storage.concrete and storage.base() is source and source.node.value is not None:
         storage.concrete = len(storage.alive()) == len((source, view))
+
+
+def settle(tensor: Tensor) -> None:
+    """Compute a tensor; it and those that share its memory become views of one array.
+
+    Until somebody asks where they are, each is computed apart from the whole.
+    """
+    value_of(tensor.node)
+    storage = tensor.sharing
+    if storage is None or storage.concrete:
+        return
+    whole = value_of(storage.node)
+    for view in storage.alive():
+        store(view.node, _shown(whole, view.chain))
+    storage.concrete = True
 
 
 def is_shared(tensor: Tensor) -> bool:
@@ -305,17 +320,30 @@ def _reading(row: Row) -> Row:
 @cache
 def _writing(chain: tuple[Step, ...]) -> Row:
     """The row that puts a new value of a view into the whole."""
+    return Row("copy_slices", lambda base, value: _written(base, value, chain), "CopySlices")
 
-    def apply(base: Tracer, value: Tracer) -> Tracer:
-        whole = Tracer(base.node)
-        part = whole
-        for step, params in chain[:-1]:
-            part = step.apply(part, *params)
-        step, params = chain[-1]
-        if step.write is not None:
-            step.write(part, value, *params)
-        else:
-            step.apply(part, *params).assign(value)
-        return Tracer(whole.node)
 
-    return Row("copy_slices", apply, "CopySlices")
+def _written(base: Tracer, value: Tracer, chain: tuple[Step, ...]) -> Tracer:
+    """The whole with a new value of the part that a chain of views shows.
+
+    What assignment does not reach, behind a step that writes in a way of its own, is written to
+    that step's view first.
+    """
+    cut = max((i for i in range(1, len(chain)) if chain[i - 1][0].write), default=0)
+    if cut:
+        value = _written(_shown(base, chain[:cut]), value, chain[cut:])
+        return _written(base, value, chain[:cut])
+    whole = Tracer(base.node)
+    part = _shown(whole, chain[:-1])
+    step, params = chain[-1]
+    if step.write is not None:
+        step.write(part, value, *params)
+    else:
+        step.apply(part, *params).assign(value)
+    return Tracer(whole.node)
+
+
+def _shown(whole: Any, chain: Sequence[Step]) -> Any:
+    for row, params in chain:
+        whole = row.apply(whole, *params)
+    return whole

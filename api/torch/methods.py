@@ -149,11 +149,6 @@ def _like(function: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]
     return method
 
 
-def _contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its elements follow one another in memory, else a copy."""
-    return self if self.is_contiguous() else shapes.clone(self)
-
-
 MORE: dict[str, Any] = {
     "where": _where_method,
     "to": shapes.to,
@@ -164,7 +159,7 @@ MORE: dict[str, Any] = {
     "polygamma": special.polygamma_method,
     "unfold": turning.unfold,
     "sum_to_size": turning.sum_to_size,
-    "contiguous": _contiguous,
+    "contiguous": shapes.contiguous,
     "type_as": _type_as,
     "expand_as": _like(shapes.expand),
     "view_as": _like(shapes.view),

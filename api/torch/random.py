@@ -145,8 +145,8 @@ def rand(
 ) -> Tensor:
     """Numbers spread evenly over [0, 1).
 
-    >>> bool((torch.rand(100) < 1).all())
-    True
+    >>> (torch.rand(100) < 1).all()
+    tensor(True)
     """
     return wrapped(_drawn("random", shape_argument(size), dtype, generator), requires_grad)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+
+from pullback.tracer.types import ArrayType
 
 from .dtypes import as_numpy, cpu_only, dtype, here
 from .dtypes import device as cpu
@@ -73,8 +76,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     if len(shape) == 1 and isinstance(shape[0], dtype):
         raise NotImplementedError(f"a view of another dtype is not supported{here()}")
     wanted = _completed(shape_argument(shape), input.numel())
-    value = input.node.value
-    if value is not None and not value.flags.c_contiguous and not _viewable(value, wanted):
+    if not _viewable(input, wanted):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
             f"dimension spans across two contiguous subspaces). Use .reshape(...) instead.{here()}"
@@ -82,8 +84,30 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     return view_of(input, VIEW, (wanted,))
 
 
-def _viewable(value: Any, shape: tuple[int, ...]) -> bool:
-    return bool(np.shares_memory(value, np.reshape(value, shape)))
+def _viewable(input: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether the elements in another shape can be in the same memory."""
+    value = input.node.value
+    if value is None:
+        return not input.chain or _lies_so(input, shape)
+    return value.flags.c_contiguous or np.may_share_memory(value, np.reshape(value, shape))
+
+
+def _lies_so(input: Tensor, shape: tuple[int, ...]) -> bool:
+    """The same of what is not computed yet: it will lie as the views lead to it."""
+    sharing = input.sharing
+    assert sharing is not None
+    return _reshapes(sharing.node.info.kind.type, input.chain, shape)
+
+
+@lru_cache(maxsize=1000)
+def _reshapes(whole: ArrayType, chain: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
+    array = np.zeros(whole.shape, whole.dtype)
+    for row, params in chain:
+        array = row.apply(array, *params)
+    return array.flags.c_contiguous or np.may_share_memory(array, np.reshape(array, shape))
+
+
+RESHAPED = Row("reshape", lambda x, shape: np.reshape(x, shape), "UnsafeViewBackward0")
 
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:
@@ -93,7 +117,10 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
-    return view_of(input, VIEW, (_completed(shape_argument(shape), input.numel()),))
+    wanted = _completed(shape_argument(shape), input.numel())
+    if _viewable(input, wanted):
+        return view_of(input, VIEW, (wanted,))
+    return record(RESHAPED, (clone(input),), (wanted,))
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -110,12 +137,17 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def ravel(input: Tensor) -> Tensor:
-    """All elements along one dimension.
+    """All elements along one dimension, next to each other in memory.
 
     >>> torch.ravel(torch.ones(2, 2))
     tensor([1., 1., 1., 1.])
     """
-    return reshape(input, -1)
+    return view(contiguous(input), -1)
+
+
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor itself if its elements follow one another in memory, else a copy."""
+    return input if input.is_contiguous() else clone(input)
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:

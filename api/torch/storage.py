@@ -73,7 +73,7 @@ class UntypedStorage:
     """
 
     def __init__(self, tensor: Tensor) -> None:
-        tensor.value()
+        memory.settle(tensor)
         self._array = laid_out(tensor)[1]
 
     def data_ptr(self) -> int:
@@ -107,12 +107,15 @@ def base_of(self: Tensor) -> Tensor | None:
 
 
 def is_view(self: Tensor) -> bool:
-    """Whether it is a view of another."""
-    return bool(self.chain) and any(row.grad_name is not None for row, _ in self.chain)
+    """Whether it is a view of another; of what is detached from its base the base does not count."""
+    names = [row.grad_name for row, _ in self.chain]
+    return bool(names) and names[-1] is not None
 
 
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     """Whether another tensor shows the very same memory in the same way."""
+    memory.settle(self)
+    memory.settle(tensor)
     own, other = self.value(), tensor.value()
     same_place = own.ctypes.data == other.ctypes.data and own.strides == other.strides
     return same_place and own.shape == other.shape

@@ -163,6 +163,7 @@ class Tensor(Methods):
 
     def data_ptr(self) -> int:
         """The address of the first element."""
+        memory.settle(self)
         return int(self.value().ctypes.data)
 
     # -- gradients -----------------------------------------------------------------------------
@@ -263,7 +264,7 @@ class Tensor(Methods):
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 f"instead.{here()}"
             )
-        self.value()
+        memory.settle(self)
         memory.part_from_readers(self)
         for x in [self] if self.sharing is None else self.sharing.alive():
             x.exposed, x.operand = True, None
