@@ -10,7 +10,7 @@ import numpy as np
 from pullback.tracer.primitives.elementwise import broadcast_scalar
 from pullback.tracer.primitives.elementwise import where as choose
 
-from . import joining, shapes, turning
+from . import joining, shapes, striding
 from .calling import factory
 from .creation import full
 from .dtypes import get_default_dtype, here
@@ -39,7 +39,7 @@ def _example(call: str, shown: str) -> str:
 VIEWS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "alias": (lambda x: x, "alias_copy(torch.tensor([1, 2]))", "tensor([1, 2])"),
     "as_strided": (
-        turning.as_strided,
+        striding.as_strided,
         "as_strided_copy(torch.tensor([1, 2]), (2,), (0,))",
         "tensor([1, 1])",
     ),
@@ -57,7 +57,7 @@ VIEWS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "t": (shapes.t, "t_copy(torch.tensor([1, 2]))", "tensor([1, 2])"),
     "transpose": (shapes.transpose, "transpose_copy(torch.ones(1, 1), 0, 1)", "tensor([[1.]])"),
     "unbind": (joining.unbind, "unbind_copy(torch.arange(2))", "(tensor(0), tensor(1))"),
-    "unfold": (turning.unfold, "unfold_copy(torch.arange(2), 0, 2, 1)", "tensor([[0, 1]])"),
+    "unfold": (striding.unfold, "unfold_copy(torch.arange(2), 0, 2, 1)", "tensor([[0, 1]])"),
     "unsqueeze": (shapes.unsqueeze, "unsqueeze_copy(torch.tensor(1), 0)", "tensor([1])"),
     "view": (shapes.view, "view_copy(torch.tensor([1]), (1, 1))", "tensor([[1]])"),
 }

@@ -130,5 +130,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     >>> torch.select(torch.eye(2), 0, 1)
     tensor([0., 1.])
     """
+    if not input.ndim:
+        raise IndexError(f"select() cannot be applied to a 0-dim tensor.{here()}")
     axis = wrap_dim(dim, input.ndim)
     return input[(*(slice(None),) * axis, index)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace as replaced
 from functools import cache
@@ -44,8 +44,9 @@ class Storage:
     def __init__(self, tensor: Tensor) -> None:
         self.node = tensor.node
         self.version = tensor.own_version
-        self.base = weakref.ref(tensor)
-        self.tensors: list[weakref.ref[Tensor]] = [self.base]
+        reference = weakref.ref(tensor)
+        self.base: Callable[[], Tensor | None] = reference
+        self.tensors = [reference]
         self.concrete = tensor.node.value is not None
         self.room = _ROOM
 
@@ -90,6 +91,23 @@ def settle(tensor: Tensor) -> None:
     storage.concrete = True
 
 
+def show(tensor: Tensor, node: Node, step: Step) -> None:
+    """Have a tensor show its memory by one more step; the others show what they did."""
+    version = bump(tensor)
+    storage = tensor.sharing
+    if storage is None or not is_shared(tensor):
+        take_alone(tensor, node, version)
+        return
+    if storage.base() is tensor:
+        storage.base = _nobody
+    tensor.chain = (*tensor.chain, step)
+    tensor.take_node(node)
+
+
+def _nobody() -> None:
+    """No tensor shows the whole as it is."""
+
+
 def is_shared(tensor: Tensor) -> bool:
     """Whether another tensor sees what is written to this one."""
     return tensor.sharing is not None and len(tensor.sharing.alive()) > 1
@@ -128,9 +146,15 @@ def _fresh(node: Node) -> Node:
 
 
 def snapshot(node: Node) -> Node:
-    """A node of the same value in memory of its own."""
-    made = _fresh(node)
-    made.value = node.value.copy()
+    """A node of the same value in memory of its own.
+
+    What was written through NumPy is not in the record: derivatives go where they went before.
+    """
+    copied = leaf(node.value.copy())
+    if not node.tracked:
+        return copied
+    made = _with_derivatives_of(node, copied, unnoticed=True)
+    made.value = copied.value
     return made
 
 
@@ -194,9 +218,7 @@ def replace(tensor: Tensor, node: Node, since: int) -> None:
     if storage is not None and is_shared(tensor):
         _replace_shared(tensor, storage, node, version, since)
         return
-    tensor.take_node(node)
-    if storage is not None:
-        tensor.sharing, tensor.chain, tensor.own_version = None, (), version
+    take_alone(tensor, node, version)
     _keep_memory(old, node, tensor.exposed)
 
 
@@ -218,6 +240,12 @@ def replace_twins(tensor: Tensor, node: Node) -> bool:
         x.take_node(node)
     storage.node, storage.concrete = node, False
     return True
+
+
+def take_alone(tensor: Tensor, node: Node, version: int) -> None:
+    """Have another value, in memory that no other tensor sees."""
+    tensor.take_node(node)
+    tensor.sharing, tensor.chain, tensor.own_version = None, (), version
 
 
 def _with_derivatives_of(old: Node, new: Node, unnoticed: bool = False) -> Node:

@@ -23,6 +23,7 @@ from . import (
     products,
     random,
     reductions,
+    reshaping,
     running,
     scattering,
     shapes,
@@ -31,6 +32,7 @@ from . import (
     stacking,
     statistics,
     storage,
+    striding,
     turning,
     typed_methods,
     typeinfo,
@@ -57,8 +59,9 @@ NAMES: dict[Any, str] = {
     scattering: "scatter scatter_add scatter_reduce index_copy index_add index_fill index_reduce "
     "put index_put masked_scatter take_along_dim repeat_interleave",
     stacking: "tensor_split hsplit vsplit dsplit split_with_sizes kron",
-    turning: "rot90 fliplr flipud adjoint diag_embed diagflat as_strided select_scatter "
-    "slice_scatter diagonal_scatter",
+    turning: "rot90 fliplr flipud adjoint diag_embed diagflat select_scatter slice_scatter "
+    "diagonal_scatter",
+    striding: "as_strided as_strided_scatter",
     found: "unique unique_consecutive argwhere nonzero_static",
     blas: "addmv addr baddbmm addbmm inner vdot cross",
     systems: "det slogdet logdet matrix_power matrix_exp pinverse cholesky_solve cholesky_inverse "
@@ -157,7 +160,7 @@ MORE: dict[str, Any] = {
     "repeat": shapes.repeat,
     "cpu": _same,
     "polygamma": special.polygamma_method,
-    "unfold": turning.unfold,
+    "unfold": striding.unfold,
     "sum_to_size": turning.sum_to_size,
     "contiguous": shapes.contiguous,
     "type_as": _type_as,
@@ -252,7 +255,14 @@ def install() -> None:
         name: calling.flexible_method(f) if calling.takes_dim(f) else f
         for name, f in methods().items()
     }
-    tables = (named, inplace.METHODS, draws.METHODS, operators.OPERATORS, inplace.OPERATORS)
+    tables = (
+        named,
+        inplace.METHODS,
+        reshaping.METHODS,
+        draws.METHODS,
+        operators.OPERATORS,
+        inplace.OPERATORS,
+    )
     ours = (complexes.METHODS, storage.METHODS, typed_methods.METHODS, exchange.METHODS)
     for table in (*tables, MORE, in_place, *ours):
         for name, method in table.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -12,14 +13,21 @@ import numpy as np
 
 from pullback.tracer.types import ArrayType
 
-from .dtypes import as_numpy, cpu_only, dtype, here
+from .dtypes import as_numpy, cpu_only, here
 from .dtypes import device as cpu
+from .dtypes import dtype as torch_dtype
 from .node import Row
 from .rows import wrap_dim, wrap_dims
 from .tensors import CAST, COPY, Tensor, record, view_of
 
 # Views of tracers and of arrays alike: NumPy's functions serve both.
-VIEW = Row("view", lambda x, shape: np.reshape(x, shape), "ViewBackward0", view=True)
+VIEW = Row(
+    "view",
+    lambda x, shape: np.reshape(x, shape),
+    "ViewBackward0",
+    view=True,
+    write=lambda x, value, shape: operator.setitem(x, ..., np.reshape(value, x.shape)),
+)
 T = Row("t", lambda x: np.transpose(x), "TBackward0", view=True)
 PERMUTE = Row("permute", lambda x, axes: np.transpose(x, axes), "PermuteBackward0", view=True)
 SWAP = Row("transpose", lambda x, i, j: np.swapaxes(x, i, j), "TransposeBackward0", view=True)
@@ -66,15 +74,18 @@ def _completed(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     return tuple(size // known if n == -1 else n for n in shape)
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
-    """The same elements in another shape; shares memory.
+def view(input: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
+    """The same elements in another shape, or the same bytes as another dtype; shares memory.
 
     >>> torch.arange(4).view(2, 2)
     tensor([[0, 1],
             [2, 3]])
     """
-    if len(shape) == 1 and isinstance(shape[0], dtype):
-        raise NotImplementedError(f"a view of another dtype is not supported{here()}")
+    other = dtype if dtype is not None else shape[0] if len(shape) == 1 else None
+    if isinstance(other, torch_dtype):
+        from .striding import view_as_dtype
+
+        return view_as_dtype(input, other)
     wanted = _completed(shape_argument(shape), input.numel())
     if not _viewable(input, wanted):
         raise RuntimeError(
@@ -86,17 +97,13 @@ def view(input: Tensor, *shape: Any) -> Tensor:
 
 def _viewable(input: Tensor, shape: tuple[int, ...]) -> bool:
     """Whether the elements in another shape can be in the same memory."""
-    value = input.node.value
-    if value is None:
-        return not input.chain or _lies_so(input, shape)
-    return value.flags.c_contiguous or np.may_share_memory(value, np.reshape(value, shape))
-
-
-def _lies_so(input: Tensor, shape: tuple[int, ...]) -> bool:
-    """The same of what is not computed yet: it will lie as the views lead to it."""
-    sharing = input.sharing
-    assert sharing is not None
-    return _reshapes(sharing.node.info.kind.type, input.chain, shape)
+    value, sharing = input.node.value, input.sharing
+    if sharing is not None and input.chain and (value is None or not sharing.concrete):
+        # It will lie as the views lead to it from the whole.
+        return _reshapes(sharing.node.info.kind.type, input.chain, shape)
+    if value is None or value.flags.c_contiguous:
+        return True
+    return np.may_share_memory(value, np.reshape(value, shape))
 
 
 @lru_cache(maxsize=1000)
@@ -132,6 +139,12 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if not input.ndim:
         return reshape(input, 1)
     first, last = wrap_dim(start_dim, input.ndim), wrap_dim(end_dim, input.ndim)
+    if first > last:
+        raise RuntimeError(
+            f"flatten() has invalid args: start_dim cannot come after end_dim{here()}"
+        )
+    if first == last:
+        return input
     shape = input.shape
     return reshape(input, (*shape[:first], -1, *shape[last + 1 :]))
 
