@@ -151,9 +151,7 @@ class Run:
 
     def _pulled(self, outputs: Sequence[Any]) -> tuple[Any, ...]:
         pairs = [
-            (x, self.module.tensor(np.cos(np.arange(x.numel()) + i).reshape(tuple(x.shape))))
-            for i, x in enumerate(outputs)
-            if x.requires_grad
+            (x, self.module.tensor(weights(x, i))) for i, x in enumerate(outputs) if x.requires_grad
         ]
         zeros = [self.module.zeros_like(x) for x in self.wanted]
         if not pairs:
@@ -164,6 +162,13 @@ class Run:
             allow_unused=True,
         )
         return tuple(z if g is None else g for g, z in zip(pulled, zeros, strict=True))
+
+
+def weights(x: Any, first: int) -> Any:
+    """Numbers of a tensor's shape and dtype."""
+    angles = np.arange(x.numel()).reshape(tuple(x.shape)) + first
+    dtype = np.dtype(str(x.dtype).removeprefix("torch."))
+    return (np.exp(1j * angles) if dtype.kind == "c" else np.cos(angles)).astype(dtype)
 
 
 def runs(op: Any, sample: Any) -> tuple[Run, Run]:
@@ -201,10 +206,9 @@ def samples(op: Any, count: int | None) -> Iterator[Any]:
     torch.manual_seed(0)
     random.seed(0)
     np.random.seed(0)
-    dtype = next(
-        (x for x in (torch.float64, torch.int64, torch.bool) if x in op.dtypes), torch.float32
-    )
-    tracked = op.supports_autograd and dtype == torch.float64
+    order = (torch.float64, torch.complex128, torch.int64, torch.bool)
+    dtype = next((x for x in order if x in op.dtypes), torch.float32)
+    tracked = op.supports_autograd and dtype in order[:2]
     made = op.sample_inputs("cpu", dtype, requires_grad=tracked)
     return islice((x for x in made if _is_ordinary(x)), count)
 
