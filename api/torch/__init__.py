@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, fft, func, linalg, methods, nn, optim, return_types, special, utils
+from . import autograd, fft, func, linalg, methods, nn, optim, return_types, signal, special, utils
 from .anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .compute import counts
 from .creation import (
@@ -228,6 +228,7 @@ __all__ = [
     "set_printoptions",
     "set_rng_state",
     "short",
+    "signal",
     "special",
     "strided",
     "tensor",

@@ -14,6 +14,7 @@ from . import (
     draws,
     exchange,
     found,
+    frames,
     indexing,
     inplace,
     joining,
@@ -89,6 +90,7 @@ ONLY_FUNCTIONS: dict[Any, str] = {
     joining: "cat stack hstack vstack",
     products: "einsum tensordot",
     typeinfo: "result_type promote_types can_cast finfo iinfo",
+    frames: "stft istft",
     windows: "hann_window hamming_window blackman_window bartlett_window kaiser_window",
 }
 """Functions that are not, or of which the method is another."""
@@ -153,6 +155,8 @@ def _like(function: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]
 
 
 MORE: dict[str, Any] = {
+    "stft": frames.stft,
+    "istft": frames.istft,
     "where": _where_method,
     "to": shapes.to,
     "view": shapes.view,
