@@ -39,7 +39,7 @@ from . import (
     typeinfo,
     windows,
 )
-from .linalg import decompositions, systems, triangular
+from .linalg import decompositions, reflections, systems, triangular
 from .tensors import Tensor
 
 NAMES: dict[Any, str] = {
@@ -67,6 +67,7 @@ NAMES: dict[Any, str] = {
     blas: "addmv addr baddbmm addbmm inner vdot cross",
     systems: "det slogdet logdet matrix_power matrix_exp pinverse cholesky_solve cholesky_inverse "
     "triangular_solve",
+    reflections: "orgqr ormqr geqrf",
     draws: "multinomial",
     typeinfo: "is_floating_point is_complex is_signed is_nonzero is_same_size",
 }
@@ -100,6 +101,7 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "qr": decompositions.qr_top,
     "svd": decompositions.svd_top,
     "inverse": systems.inv,
+    "lu": triangular.lu_top,
     "lu_solve": triangular.lu_solve_top,
     "slogdet": systems.slogdet_top,
 }
