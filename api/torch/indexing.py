@@ -108,6 +108,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 
 def _along(x: Any, places: Any, dim: int) -> Any:
+    if not places.size:
+        return np.reshape(np.reshape(x, -1)[:0], places.shape)
     if not x.ndim:
         return np.reshape(np.reshape(x, 1)[np.reshape(places, -1)], places.shape)
     covered = [slice(None) if a == dim else slice(n) for a, n in enumerate(places.shape)]

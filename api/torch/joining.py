@@ -31,6 +31,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> torch.cat([torch.ones(2), torch.zeros(1)])
     tensor([1., 1., 0.])
     """
+    # Torch has always passed over tensors of no elements and one dimension.
+    tensors = [x for x in tensors if tuple(x.shape) != (0,)] or tensors
     ndim = tensors[0].ndim
     for x in tensors:
         if x.ndim != ndim:

@@ -160,7 +160,7 @@ EIGVALS = Row("eigvals", lambda x: np.linalg.eigvals(x), "LinalgEigBackward0")
 def eig(A: Tensor) -> Results:
     """Eigenvalues, and vectors of length 1 in columns, complex in any case.
 
-    >>> torch.linalg.eig(torch.tensor([[0.0, -2.0], [2.0, 0.0]])).eigenvalues.imag.abs()
+    >>> torch.linalg.eig(torch.tensor([[0.0, -2.0], [2.0, 0.0]])).eigenvalues.imag.abs().round()
     tensor([2., 2.])
     """
     square("eig", A)
@@ -170,7 +170,7 @@ def eig(A: Tensor) -> Results:
 def eigvals(A: Tensor) -> Tensor:
     """Eigenvalues, complex in any case.
 
-    >>> torch.linalg.eigvals(torch.tensor([[0.0, -2.0], [2.0, 0.0]])).imag.abs()
+    >>> torch.linalg.eigvals(torch.tensor([[0.0, -2.0], [2.0, 0.0]])).imag.abs().round()
     tensor([2., 2.])
     """
     square("eigvals", A)
