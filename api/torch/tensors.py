@@ -465,7 +465,8 @@ def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = (), places: Any 
     ``places`` are what it shows, if NumPy can be told by an index.
     """
     value = source.node.value
-    if source.exposed and value is not None and not memory.is_exposed(source.node, variables=1):
+    untracked = value is not None and not source.node.tracked
+    if source.exposed and untracked and not memory.is_exposed(source.node, variables=1):
         source.exposed = False
     made = of_node(node_of_view(source, row, params, places))
     if value is None or _is_view(made.node.value, value):
