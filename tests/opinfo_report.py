@@ -17,9 +17,10 @@ HEAD = f"""\
 # Operations beside PyTorch
 
 PyTorch describes its operations with samples of their arguments, for its own tests. Here the first
-{SAMPLES} samples of each are run by PyTorch and by `pullback.torch`, in float64 (in int64 where an
-operation takes no floats): results with shapes and dtypes, gradients, and derivatives of gradients.
-✓ means that all samples agree, ``5 of 8`` that so many do; – that PyTorch has no derivative either.
+{SAMPLES} samples of each are run by PyTorch and by `pullback.torch`, in float64, or complex128, or
+int64 where an operation takes no floats: results with shapes and dtypes, gradients, and derivatives
+of gradients. ✓ means that all samples agree, ``5 of 8`` that so many do; – that PyTorch has no
+derivative either.
 
 Written by `python -m tests.opinfo_report`; `tests/test_opinfo.py` looks after every ✓.
 """

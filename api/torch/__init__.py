@@ -19,21 +19,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, fft, func, linalg, methods, nn, optim, return_types, special, utils
+from . import autograd, fft, func, linalg, methods, nn, optim, return_types, signal, special, utils
 from .anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .compute import counts
 from .creation import (
-    arange,
     as_tensor,
     empty,
     empty_like,
+    empty_permuted,
+    empty_strided,
     eye,
     from_numpy,
     full,
     full_like,
-    linspace,
-    logspace,
-    meshgrid,
     ones,
     ones_like,
     tensor,
@@ -95,6 +93,8 @@ from .random import (
     seed,
     set_rng_state,
 )
+from .ranges import arange, linspace, logspace, meshgrid
+from .ranges import range_ as range
 from .recompiling import RecompilationWarning
 from .tensors import Tensor
 from .vmapping import vmap
@@ -164,6 +164,8 @@ __all__ = [
     "dtype",
     "empty",
     "empty_like",
+    "empty_permuted",
+    "empty_strided",
     "enable_grad",
     "eye",
     "fft",
@@ -217,6 +219,7 @@ __all__ = [
     "randn",
     "randn_like",
     "randperm",
+    "range",
     "return_types",
     "save",
     "seed",
@@ -225,6 +228,7 @@ __all__ = [
     "set_printoptions",
     "set_rng_state",
     "short",
+    "signal",
     "special",
     "strided",
     "tensor",

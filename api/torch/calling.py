@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import here
+from .dtypes import cpu_only, here
 from .modes import MODE
 from .tensors import Tensor, wrapped
 from .writing import assign
@@ -23,14 +24,65 @@ def flexible(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
-            for name in kwargs.keys() & _NUMPY_NAMES.keys():
-                kwargs[_NUMPY_NAMES[name]] = kwargs.pop(name)
             out = kwargs.pop("out", None)
+            _rename(kwargs)
             if out is not None:
                 return written(out, function(*args, **kwargs), function.__name__)
         return function(*args, **kwargs)
 
     return call
+
+
+def flexible_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method with ``axis=`` and ``keepdims=``; methods have no ``out=``."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs and "out" not in kwargs:
+            _rename(kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def factory(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """What makes tensors, with ``out=``, ``size=`` and what says how a tensor lies in memory.
+
+    There is one way that tensors lie in memory here, on the CPU; other devices raise.
+    """
+    extents = bool(make.__code__.co_flags & inspect.CO_VARARGS)
+
+    @wraps(make)
+    def call(
+        *args: Any,
+        out: Any = None,
+        device: Any = None,
+        layout: Any = None,
+        pin_memory: Any = False,
+        memory_format: Any = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        if device is not None:
+            cpu_only(device)
+        if extents and "size" in kwargs:
+            args = (kwargs.pop("size"), *args)
+        if out is None:
+            return make(*args, **kwargs)
+        wanted = kwargs.get("dtype") or out.dtype
+        if wanted is not out.dtype:
+            raise RuntimeError(
+                f"dtype {wanted.title} does not match dtype of out parameter ({out.dtype.title})"
+                f"{here()}"
+            )
+        result: Tensor = written(out, make(*args, **{**kwargs, "dtype": wanted}), make.__name__)
+        return result
+
+    return call
+
+
+def _rename(kwargs: dict[str, Any]) -> None:
+    for name in kwargs.keys() & _NUMPY_NAMES.keys():
+        kwargs[_NUMPY_NAMES[name]] = kwargs.pop(name)
 
 
 def takes_dim(function: Callable[..., Any]) -> bool:

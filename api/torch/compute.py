@@ -23,6 +23,7 @@ from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.trace import Trace, Tracer, new_trace
 
 from .dtypes import here
+from .errors import LinAlgError
 from .modes import MODE
 from .node import DETACH, ENTER, Node, Operand, Variable
 from .recompiling import note
@@ -200,7 +201,11 @@ class Compiled:
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
         """The outputs, arrays all of them."""
         counts.called += 1
-        return [x if type(x) is np.ndarray else np.asarray(x) for x in self.native(*arguments)]
+        try:
+            results = self.native(*arguments)
+        except np.linalg.LinAlgError as error:
+            raise LinAlgError(str(error)) from None
+        return [x if type(x) is np.ndarray else np.asarray(x) for x in results]
 
 
 def compiled(graph: Graph, kinds: Sequence[str]) -> Compiled:

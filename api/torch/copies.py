@@ -10,7 +10,8 @@ import numpy as np
 from pullback.tracer.primitives.elementwise import broadcast_scalar
 from pullback.tracer.primitives.elementwise import where as choose
 
-from . import joining, shapes, turning
+from . import joining, shapes, striding
+from .calling import factory
 from .creation import full
 from .dtypes import get_default_dtype, here
 from .node import Row
@@ -38,7 +39,7 @@ def _example(call: str, shown: str) -> str:
 VIEWS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "alias": (lambda x: x, "alias_copy(torch.tensor([1, 2]))", "tensor([1, 2])"),
     "as_strided": (
-        turning.as_strided,
+        striding.as_strided,
         "as_strided_copy(torch.tensor([1, 2]), (2,), (0,))",
         "tensor([1, 1])",
     ),
@@ -56,7 +57,7 @@ VIEWS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "t": (shapes.t, "t_copy(torch.tensor([1, 2]))", "tensor([1, 2])"),
     "transpose": (shapes.transpose, "transpose_copy(torch.ones(1, 1), 0, 1)", "tensor([[1.]])"),
     "unbind": (joining.unbind, "unbind_copy(torch.arange(2))", "(tensor(0), tensor(1))"),
-    "unfold": (turning.unfold, "unfold_copy(torch.arange(2), 0, 2, 1)", "tensor([[0, 1]])"),
+    "unfold": (striding.unfold, "unfold_copy(torch.arange(2), 0, 2, 1)", "tensor([[0, 1]])"),
     "unsqueeze": (shapes.unsqueeze, "unsqueeze_copy(torch.tensor(1), 0)", "tensor([1])"),
     "view": (shapes.view, "view_copy(torch.tensor([1]), (1, 1))", "tensor([[1]])"),
 }
@@ -135,14 +136,8 @@ def fill(input: Tensor, value: Any) -> Tensor:
 FILL = Row("fill", lambda x, v: np.broadcast_to(v.astype(x.dtype), x.shape), "FillBackward1")
 
 
-def scalar_tensor(
-    s: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
+@factory
+def scalar_tensor(s: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of one number.
 
     >>> torch.scalar_tensor(2)

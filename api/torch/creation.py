@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import as_numpy, get_default_dtype, here, of_numpy
+from .calling import factory
+from .dtypes import as_numpy, cpu_only, get_default_dtype, here, of_numpy
+from .rows import wrap_dim
 from .shapes import shape_argument
 from .tensors import Tensor, wrapped
 
@@ -75,9 +77,8 @@ def _ragged_text(data: Any, dim: int) -> str:
     return _ragged_text([y for x in data for y in x], dim + 1)
 
 
-def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+@factory
+def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of the data; Python floats become float32, ints int64.
 
     >>> torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -116,6 +117,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     >>> torch.as_tensor([1, 2])
     tensor([1, 2])
     """
+    if device is not None:
+        cpu_only(device)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray) and (dtype is None or as_numpy(dtype) == data.dtype):
@@ -123,53 +126,88 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return tensor(data, dtype=dtype)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+@factory
+def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros.
 
     >>> torch.zeros(2, 3)
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return wrapped(np.zeros(shape_argument(size), as_numpy(dtype)), requires_grad)
+    return wrapped(np.zeros(_extents("zeros", size), as_numpy(dtype)), requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+@factory
+def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones.
 
     >>> torch.ones(3)
     tensor([1., 1., 1.])
     """
-    return wrapped(np.ones(shape_argument(size), as_numpy(dtype)), requires_grad)
+    return wrapped(np.ones(_extents("ones", size), as_numpy(dtype)), requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+@factory
+def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros too: memory is never shown uninitialised.
 
     >>> torch.empty(2).shape
     torch.Size([2])
     """
-    return zeros(*size, dtype=dtype, requires_grad=requires_grad)
+    return wrapped(np.zeros(_extents("empty", size), as_numpy(dtype)), requires_grad)
 
 
-def full(
-    size: Any,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
+@factory
+def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """One value everywhere.
 
     >>> torch.full((2,), 7.0)
     tensor([7., 7.])
     """
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    wanted = _number_dtype(value) if dtype is None else as_numpy(dtype)
-    return wrapped(np.full(shape_argument((size,)), value, wanted), requires_grad)
+    value = plain_number("full", "fill_value", 2, fill_value)
+    wanted = number_dtype(value) if dtype is None else as_numpy(dtype)
+    return wrapped(np.full(_extents("full", (size,)), value, wanted), requires_grad)
 
 
-def _number_dtype(*values: Any) -> Any:
+def _extents(name: str, size: Any) -> tuple[int, ...]:
+    """The shape that is asked for.
+
+    Raises:
+        TypeError, RuntimeError: torch's, for what is no number, or below zero.
+    """
+    if len(size) == 1 and isinstance(size[0], (float, str)):
+        raise TypeError(
+            f"{name}(): argument 'size' (position 1) must be tuple of ints, not "
+            f"{type(size[0]).__name__}{here()}"
+        )
+    shape = shape_argument(size)
+    negative = next((n for n in shape if n < 0), None)
+    if negative is not None and name == "zeros":
+        raise RuntimeError(f"zeros: Dimension size must be non-negative.{here()}")
+    if negative is not None:
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {negative}: {list(shape)}{here()}"
+        )
+    return shape
+
+
+def plain_number(name: str, argument: str, position: int, value: Any) -> Any:
+    """A Python number; of a tensor without dimensions its element.
+
+    Raises:
+        TypeError: torch's, for all else.
+    """
+    if isinstance(value, Tensor) and not value.ndim:
+        return value.item()
+    if isinstance(value, (Tensor, str)) or value is None:
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be Number, not "
+            f"{type(value).__name__}{here()}"
+        )
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def number_dtype(*values: Any) -> Any:
     """The dtype that Python numbers have together."""
     if any(type(x) is complex for x in values):
         return as_numpy(complex)
@@ -181,9 +219,7 @@ def _number_dtype(*values: Any) -> Any:
 
 
 def _like(name: str, make: Any, gives: str) -> Any:
-    def function(
-        input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ) -> Tensor:
+    def function(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         wanted = input.dtype if dtype is None else dtype
         made: Tensor = make(input.shape, dtype=wanted, requires_grad=requires_grad)
         return made
@@ -193,7 +229,7 @@ def _like(name: str, make: Any, gives: str) -> Any:
         f"`{name}` in the shape and dtype of a tensor.\n\n"
         f">>> torch.{name}_like(torch.arange(2)){gives}\n"
     )
-    return function
+    return factory(function)
 
 
 zeros_like = _like("zeros", zeros, "\ntensor([0, 0])")
@@ -201,14 +237,9 @@ ones_like = _like("ones", ones, "\ntensor([1, 1])")
 empty_like = _like("empty", empty, ".shape\ntorch.Size([2])")
 
 
+@factory
 def full_like(
-    input: Tensor,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
-    requires_grad: bool = False,
+    input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """`full` in the shape and dtype of a tensor.
 
@@ -219,97 +250,55 @@ def full_like(
     return full(input.shape, fill_value, dtype=wanted, requires_grad=requires_grad)
 
 
-def eye(
-    n: int,
-    m: int | None = None,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
+@factory
+def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal, zeros elsewhere.
 
     >>> torch.eye(2)
     tensor([[1., 0.],
             [0., 1.]])
     """
-    return wrapped(np.eye(n, m, dtype=as_numpy(dtype)), requires_grad)
+    for name, extent in (("n", n), ("m", m)):
+        if extent is not None and extent < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {int(extent)}{here()}")
+    columns = None if m is None else int(m)
+    return wrapped(np.eye(int(n), columns, dtype=as_numpy(dtype)), requires_grad)
 
 
-def arange(
-    *bounds: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+@factory
+def empty_strided(
+    size: Any, stride: Any, *, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """The numbers from a start (0) to before an end, by a step (1).
+    """Zeros that lie in memory at the given distances.
 
-    >>> torch.arange(3)
-    tensor([0, 1, 2])
+    >>> torch.empty_strided((2, 2), (1, 2)).stride()
+    (1, 2)
     """
-    given = [x.item() if isinstance(x, Tensor) else x for x in bounds]
-    _check_bounds(*(given if len(given) > 1 else (0, *given)))
-    wanted = _number_dtype(*given, 0) if dtype is None else as_numpy(dtype)
-    return wrapped(
-        np.arange(*given, dtype=np.float64 if wanted.kind == "f" else None).astype(wanted),
-        requires_grad,
-    )
+    shape, steps = _extents("empty_strided", (size,)), tuple(int(n) for n in stride)
+    if len(shape) != len(steps):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides "
+            f"({len(steps)}){here()}"
+        )
+    kind = as_numpy(dtype)
+    last = sum((n - 1) * step for n, step in zip(shape, steps, strict=True))
+    memory = np.zeros(last + 1 if min(shape, default=1) > 0 else 0, kind)
+    lying = np.ndarray(shape, kind, memory, 0, [step * kind.itemsize for step in steps])
+    return wrapped(lying, requires_grad)
 
 
-def _check_bounds(start: Any, end: Any, step: Any = 1) -> None:
-    if not step:
-        raise RuntimeError(f"step must be nonzero{here()}")
-    if (end - start) * step < 0:
-        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign{here()}")
-
-
-def linspace(
-    start: float,
-    end: float,
-    steps: int,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
+@factory
+def empty_permuted(
+    size: Any, physical_layout: Any, *, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """So many numbers at equal distances, both ends included.
+    """Zeros that lie in memory with the dimensions in the given order, the densest last.
 
-    >>> torch.linspace(0, 1, 3)
-    tensor([0.0000, 0.5000, 1.0000])
+    >>> torch.empty_permuted((2, 3), (1, 0)).stride()
+    (1, 2)
     """
-    return wrapped(np.linspace(start, end, steps).astype(as_numpy(dtype)), requires_grad)
-
-
-def logspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Powers of a base, their exponents at equal distances.
-
-    >>> torch.logspace(0, 2, 3)
-    tensor([  1.,  10., 100.])
-    """
-    powers = np.logspace(float(start), float(end), steps, base=base).astype(as_numpy(dtype))
-    return wrapped(powers, requires_grad)
-
-
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """The coordinates of a grid, one tensor a dimension.
-
-    >>> torch.meshgrid(torch.arange(2), torch.arange(3), indexing="ij")[0].shape
-    torch.Size([2, 3])
-    """
-    given = tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else tensors
-    order = list(range(len(given)))
-    if indexing == "xy" and len(given) > 1:
-        order[:2] = 1, 0
-    shape = tuple(given[i].numel() for i in order)
-    grids = []
-    for i, x in enumerate(given):
-        thin = tuple(-1 if a == order.index(i) else 1 for a in range(len(given)))
-        grids.append(x.reshape(thin).expand(shape))
-    return tuple(grids)
+    shape = _extents("empty_permuted", (size,))
+    order = [wrap_dim(d, len(shape)) for d in physical_layout]
+    if sorted(order) != list(range(len(shape))):
+        raise RuntimeError(f"Invalid permutation {list(physical_layout)}{here()}")
+    lying = np.zeros([shape[d] for d in order], as_numpy(dtype)).transpose(np.argsort(order))
+    return wrapped(lying, requires_grad)

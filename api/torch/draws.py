@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .calling import factory
 from .dtypes import as_numpy, here
 from .inplace import overwrite
 from .random import Generator, source
@@ -72,8 +73,15 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
     return wrapped(np.asarray(drawn).astype(trials.dtype))
 
 
+@factory
 def randint_like(
-    input: Tensor, low: int, high: Any = None, *, dtype: Any = None, device: Any = None
+    input: Tensor,
+    low: int,
+    high: Any = None,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
 ) -> Tensor:
     """Whole numbers from ``low`` (0) to before ``high`` in the shape and dtype of a tensor.
 
@@ -82,7 +90,8 @@ def randint_like(
     """
     start, stop = (0, low) if high is None else (low, high)
     wanted = input.dtype.numpy if dtype is None else as_numpy(dtype)
-    return wrapped(source().integers(start, stop, tuple(input.shape)).astype(wanted))
+    drawn = source(generator).integers(int(start), int(stop), tuple(input.shape))
+    return wrapped(drawn.astype(wanted), requires_grad)
 
 
 # -- in place --------------------------------------------------------------------------------

@@ -34,7 +34,12 @@ def _write_basic(x: Any, value: Any, code: Code) -> None:
     x[decoded(code)] = value
 
 
-INDEX = Row("index", lambda x, code: x[decoded(code)], _basic_name, view=True, write=_write_basic)
+def _basic(x: Any, code: Code) -> Any:
+    # With the dots what has no dimensions left is a view, too.
+    return x[(*decoded(code), ...)]
+
+
+INDEX = Row("index", _basic, _basic_name, view=True, write=_write_basic)
 GATHER = Row("index", lambda *xs: xs[0][decoded(xs[-1], xs[1:-1])], "IndexBackward0")
 
 
@@ -114,6 +119,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 
 def _along(x: Any, places: Any, dim: int) -> Any:
+    if not places.size:
+        return np.reshape(np.reshape(x, -1)[:0], places.shape)
     if not x.ndim:
         return np.reshape(np.reshape(x, 1)[np.reshape(places, -1)], places.shape)
     covered = [slice(None) if a == dim else slice(n) for a, n in enumerate(places.shape)]

@@ -66,8 +66,9 @@ def overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
         memory.replace(self, constant, constant.serial)
         return self
     if not memory.is_shared(self) and not self.exposed:
-        before.overwritten(memory.bump(self), sys.maxsize)
-        self.take_node(leaf(array))
+        version = memory.bump(self)
+        before.overwritten(version, sys.maxsize)
+        memory.take_alone(self, leaf(array), version)
         return self
     value_of(before)
     memory.write(self, array)

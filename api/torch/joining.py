@@ -31,6 +31,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> torch.cat([torch.ones(2), torch.zeros(1)])
     tensor([1., 1., 0.])
     """
+    # Torch has always passed over tensors of no elements and one dimension.
+    tensors = [x for x in tensors if tuple(x.shape) != (0,)] or tensors
     ndim = tensors[0].ndim
     for x in tensors:
         if x.ndim != ndim:
@@ -130,5 +132,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     >>> torch.select(torch.eye(2), 0, 1)
     tensor([0., 1.])
     """
+    if not input.ndim:
+        raise IndexError(f"select() cannot be applied to a 0-dim tensor.{here()}")
     axis = wrap_dim(dim, input.ndim)
     return input[(*(slice(None),) * axis, index)]

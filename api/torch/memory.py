@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace as replaced
 from functools import cache
@@ -21,7 +21,7 @@ from pullback.tracer.primitives.structure import broadcast
 from pullback.tracer.trace import Tracer, literal
 from pullback.tracer.types import BOOL
 
-from .compute import force, value_of
+from .compute import force, store, value_of
 from .modes import MODE
 from .node import DETACH, Node, Operand, Row, Variable, leaf, new_node
 
@@ -44,8 +44,9 @@ class Storage:
     def __init__(self, tensor: Tensor) -> None:
         self.node = tensor.node
         self.version = tensor.own_version
-        self.base = weakref.ref(tensor)
-        self.tensors: list[weakref.ref[Tensor]] = [self.base]
+        reference = weakref.ref(tensor)
+        self.base: Callable[[], Tensor | None] = reference
+        self.tensors = [reference]
         self.concrete = tensor.node.value is not None
         self.room = _ROOM
 
@@ -73,6 +74,38 @@ def share(source: Tensor, view: Tensor, step: Step) -> None:
     storage.add(view)
     if not storage.concrete and storage.base() is source and source.node.value is not None:
         storage.concrete = len(storage.alive()) == len((source, view))
+
+
+def settle(tensor: Tensor) -> None:
+    """Compute a tensor; it and those that share its memory become views of one array.
+
+    Until somebody asks where they are, each is computed apart from the whole.
+    """
+    value_of(tensor.node)
+    storage = tensor.sharing
+    if storage is None or storage.concrete:
+        return
+    whole = value_of(storage.node)
+    for view in storage.alive():
+        store(view.node, _shown(whole, view.chain))
+    storage.concrete = True
+
+
+def show(tensor: Tensor, node: Node, step: Step) -> None:
+    """Have a tensor show its memory by one more step; the others show what they did."""
+    version = bump(tensor)
+    storage = tensor.sharing
+    if storage is None or not is_shared(tensor):
+        take_alone(tensor, node, version)
+        return
+    if storage.base() is tensor:
+        storage.base = _nobody
+    tensor.chain = (*tensor.chain, step)
+    tensor.take_node(node)
+
+
+def _nobody() -> None:
+    """No tensor shows the whole as it is."""
 
 
 def is_shared(tensor: Tensor) -> bool:
@@ -113,9 +146,15 @@ def _fresh(node: Node) -> Node:
 
 
 def snapshot(node: Node) -> Node:
-    """A node of the same value in memory of its own."""
-    made = _fresh(node)
-    made.value = node.value.copy()
+    """A node of the same value in memory of its own.
+
+    What was written through NumPy is not in the record: derivatives go where they went before.
+    """
+    copied = leaf(node.value.copy())
+    if not node.tracked:
+        return copied
+    made = _with_derivatives_of(node, copied, unnoticed=True)
+    made.value = copied.value
     return made
 
 
@@ -179,9 +218,7 @@ def replace(tensor: Tensor, node: Node, since: int) -> None:
     if storage is not None and is_shared(tensor):
         _replace_shared(tensor, storage, node, version, since)
         return
-    tensor.take_node(node)
-    if storage is not None:
-        tensor.sharing, tensor.chain, tensor.own_version = None, (), version
+    take_alone(tensor, node, version)
     _keep_memory(old, node, tensor.exposed)
 
 
@@ -203,6 +240,12 @@ def replace_twins(tensor: Tensor, node: Node) -> bool:
         x.take_node(node)
     storage.node, storage.concrete = node, False
     return True
+
+
+def take_alone(tensor: Tensor, node: Node, version: int) -> None:
+    """Have another value, in memory that no other tensor sees."""
+    tensor.take_node(node)
+    tensor.sharing, tensor.chain, tensor.own_version = None, (), version
 
 
 def _with_derivatives_of(old: Node, new: Node, unnoticed: bool = False) -> Node:
@@ -305,17 +348,30 @@ def _reading(row: Row) -> Row:
 @cache
 def _writing(chain: tuple[Step, ...]) -> Row:
     """The row that puts a new value of a view into the whole."""
+    return Row("copy_slices", lambda base, value: _written(base, value, chain), "CopySlices")
 
-    def apply(base: Tracer, value: Tracer) -> Tracer:
-        whole = Tracer(base.node)
-        part = whole
-        for step, params in chain[:-1]:
-            part = step.apply(part, *params)
-        step, params = chain[-1]
-        if step.write is not None:
-            step.write(part, value, *params)
-        else:
-            step.apply(part, *params).assign(value)
-        return Tracer(whole.node)
 
-    return Row("copy_slices", apply, "CopySlices")
+def _written(base: Tracer, value: Tracer, chain: tuple[Step, ...]) -> Tracer:
+    """The whole with a new value of the part that a chain of views shows.
+
+    What assignment does not reach, behind a step that writes in a way of its own, is written to
+    that step's view first.
+    """
+    cut = max((i for i in range(1, len(chain)) if chain[i - 1][0].write), default=0)
+    if cut:
+        value = _written(_shown(base, chain[:cut]), value, chain[cut:])
+        return _written(base, value, chain[:cut])
+    whole = Tracer(base.node)
+    part = _shown(whole, chain[:-1])
+    step, params = chain[-1]
+    if step.write is not None:
+        step.write(part, value, *params)
+    else:
+        step.apply(part, *params).assign(value)
+    return Tracer(whole.node)
+
+
+def _shown(whole: Any, chain: Sequence[Step]) -> Any:
+    for row, params in chain:
+        whole = row.apply(whole, *params)
+    return whole

@@ -11,10 +11,10 @@ from . import (
     calling,
     complexes,
     copies,
-    creation,
     draws,
     exchange,
     found,
+    frames,
     indexing,
     inplace,
     joining,
@@ -24,6 +24,7 @@ from . import (
     products,
     random,
     reductions,
+    reshaping,
     running,
     scattering,
     shapes,
@@ -32,13 +33,13 @@ from . import (
     stacking,
     statistics,
     storage,
+    striding,
     turning,
     typed_methods,
     typeinfo,
     windows,
 )
-from .dtypes import bool_, float32, float64, int32, int64
-from .linalg import decompositions, systems, triangular
+from .linalg import decompositions, reflections, systems, triangular
 from .tensors import Tensor
 
 NAMES: dict[Any, str] = {
@@ -59,12 +60,14 @@ NAMES: dict[Any, str] = {
     scattering: "scatter scatter_add scatter_reduce index_copy index_add index_fill index_reduce "
     "put index_put masked_scatter take_along_dim repeat_interleave",
     stacking: "tensor_split hsplit vsplit dsplit split_with_sizes kron",
-    turning: "rot90 fliplr flipud adjoint diag_embed diagflat as_strided select_scatter "
-    "slice_scatter diagonal_scatter",
+    turning: "rot90 fliplr flipud adjoint diag_embed diagflat select_scatter slice_scatter "
+    "diagonal_scatter",
+    striding: "as_strided as_strided_scatter",
     found: "unique unique_consecutive argwhere nonzero_static",
     blas: "addmv addr baddbmm addbmm inner vdot cross",
     systems: "det slogdet logdet matrix_power matrix_exp pinverse cholesky_solve cholesky_inverse "
     "triangular_solve",
+    reflections: "orgqr ormqr geqrf",
     draws: "multinomial",
     typeinfo: "is_floating_point is_complex is_signed is_nonzero is_same_size",
 }
@@ -88,6 +91,7 @@ ONLY_FUNCTIONS: dict[Any, str] = {
     joining: "cat stack hstack vstack",
     products: "einsum tensordot",
     typeinfo: "result_type promote_types can_cast finfo iinfo",
+    frames: "stft istft",
     windows: "hann_window hamming_window blackman_window bartlett_window kaiser_window",
 }
 """Functions that are not, or of which the method is another."""
@@ -97,6 +101,7 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "qr": decompositions.qr_top,
     "svd": decompositions.svd_top,
     "inverse": systems.inv,
+    "lu": triangular.lu_top,
     "lu_solve": triangular.lu_solve_top,
     "slogdet": systems.slogdet_top,
 }
@@ -133,23 +138,6 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return result
 
 
-def _of_dtype(dtype: Any) -> Callable[..., Tensor]:
-    def method(self: Tensor, memory_format: Any = None) -> Tensor:
-        return shapes.to(self, dtype)
-
-    method.__doc__ = f"The tensor as {dtype!r}."
-    return method
-
-
-def _new(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        kwargs.setdefault("dtype", self.dtype)
-        return make(*args, **kwargs)
-
-    method.__doc__ = f"`torch.{make.__name__}` in the tensor's dtype."
-    return method
-
-
 def _same(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The tensor itself."""
     return self
@@ -168,37 +156,24 @@ def _like(function: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]
     return method
 
 
-def _contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its elements follow one another in memory, else a copy."""
-    return self if self.is_contiguous() else shapes.clone(self)
-
-
 MORE: dict[str, Any] = {
+    "stft": frames.stft,
+    "istft": frames.istft,
     "where": _where_method,
-    "float": _of_dtype(float32),
-    "double": _of_dtype(float64),
-    "long": _of_dtype(int64),
-    "int": _of_dtype(int32),
-    "bool": _of_dtype(bool_),
     "to": shapes.to,
     "view": shapes.view,
     "expand": shapes.expand,
     "repeat": shapes.repeat,
     "cpu": _same,
     "polygamma": special.polygamma_method,
-    "unfold": turning.unfold,
+    "unfold": striding.unfold,
     "sum_to_size": turning.sum_to_size,
-    "contiguous": _contiguous,
+    "contiguous": shapes.contiguous,
     "type_as": _type_as,
     "expand_as": _like(shapes.expand),
     "view_as": _like(shapes.view),
     "reshape_as": _like(shapes.reshape),
     "fill_diagonal_": turning.fill_diagonal_,
-    "new_zeros": _new(creation.zeros),
-    "new_ones": _new(creation.ones),
-    "new_full": _new(creation.full),
-    "new_empty": _new(creation.empty),
-    "new_tensor": _new(creation.tensor),
     "bernoulli": random.bernoulli,
     "relu": pointwise.FUNCTIONS["relu"],
     "T": property(lambda self: shapes.permute(self, tuple(range(self.ndim))[::-1])),
@@ -283,9 +258,17 @@ def install() -> None:
     plain = {**methods(), **MORE}
     in_place = {f"{name}_": inplace.in_place(plain[name], f"{name}_") for name in IN_PLACE.split()}
     named = {
-        name: calling.flexible(f) if calling.takes_dim(f) else f for name, f in methods().items()
+        name: calling.flexible_method(f) if calling.takes_dim(f) else f
+        for name, f in methods().items()
     }
-    tables = (named, inplace.METHODS, draws.METHODS, operators.OPERATORS, inplace.OPERATORS)
+    tables = (
+        named,
+        inplace.METHODS,
+        reshaping.METHODS,
+        draws.METHODS,
+        operators.OPERATORS,
+        inplace.OPERATORS,
+    )
     ours = (complexes.METHODS, storage.METHODS, typed_methods.METHODS, exchange.METHODS)
     for table in (*tables, MORE, in_place, *ours):
         for name, method in table.items():

@@ -41,6 +41,11 @@ def _rsqrt(x: Any) -> Any:
     return 1.0 / np.sqrt(x)
 
 
+def sigmoid(x: Any) -> Any:
+    """Of complex numbers, too."""
+    return 1.0 / (1.0 + np.exp(-x)) if x.dtype.kind == "c" else rows.logistic(x)
+
+
 def _logit(x: Any) -> Any:
     return np.log(x / (1.0 - x))
 
@@ -247,7 +252,7 @@ UNARY = (
     Unary("atanh", np.arctanh, "AtanhBackward0", "The inverse of tanh", "tensor([0.2554, 0.5493])"),
     Unary(
         "sigmoid",
-        rows.logistic,
+        sigmoid,
         "SigmoidBackward0",
         "1 / (1 + exp(-x))",
         "tensor([0.5622, 0.6225])",

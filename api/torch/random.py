@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .calling import factory
 from .dtypes import as_numpy, here
 from .modes import MODE
 from .shapes import shape_argument
@@ -123,32 +124,37 @@ def source(generator: Generator | None = None) -> np.random.Generator:
 
 
 def _drawn(draw: str, shape: Any, dtype: Any, generator: Generator | None) -> np.ndarray[Any, Any]:
-    wanted = as_numpy(dtype)
-    if wanted.kind != "f":
+    """Numbers of a floating dtype; complex ones of two parts, which share the variance."""
+    wanted, numbers = as_numpy(dtype), source(generator)
+    if wanted.kind not in "fc":
         raise NotImplementedError(f"{draw} is for floating-point tensors{here()}")
-    made: np.ndarray[Any, Any] = getattr(source(generator), draw)(shape, dtype=wanted)
-    return made
+    made = getattr(numbers, draw)(shape, dtype=np.float32 if wanted.itemsize == 4 else np.float64)
+    if wanted.kind == "c":
+        scale = np.sqrt(0.5) if draw == "standard_normal" else 1.0
+        made = (made + 1j * getattr(numbers, draw)(shape)) * scale
+    drawn: np.ndarray[Any, Any] = np.asarray(made, wanted)
+    return drawn
 
 
+@factory
 def rand(
     *size: Any,
     dtype: Any = None,
-    device: Any = None,
     requires_grad: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
     """Numbers spread evenly over [0, 1).
 
-    >>> bool((torch.rand(100) < 1).all())
-    True
+    >>> (torch.rand(100) < 1).all()
+    tensor(True)
     """
     return wrapped(_drawn("random", shape_argument(size), dtype, generator), requires_grad)
 
 
+@factory
 def randn(
     *size: Any,
     dtype: Any = None,
-    device: Any = None,
     requires_grad: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
@@ -160,13 +166,14 @@ def randn(
     return wrapped(_drawn("standard_normal", shape_argument(size), dtype, generator), requires_grad)
 
 
+@factory
 def randint(
     low: int,
     high: Any = None,
     size: Any = None,
     *,
     dtype: Any = None,
-    device: Any = None,
+    requires_grad: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
     """Whole numbers from ``low`` (0) to before ``high``.
@@ -176,19 +183,28 @@ def randint(
     """
     if size is None:
         low, high, size = 0, low, high
-    numbers = source(generator).integers(low, high, shape_argument((size,)))
-    return wrapped(numbers if dtype is None else numbers.astype(as_numpy(dtype)))
+    numbers = source(generator).integers(int(low), int(high), shape_argument((size,)))
+    return wrapped(numbers.astype(np.int64 if dtype is None else as_numpy(dtype)), requires_grad)
 
 
-def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
+@factory
+def randperm(
+    n: int,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
     """The numbers below n in random order.
 
     >>> torch.randperm(4).sum()
     tensor(6)
     """
-    return wrapped(source(generator).permutation(n).astype(np.int64))
+    wanted = np.int64 if dtype is None else as_numpy(dtype)
+    return wrapped(source(generator).permutation(int(n)).astype(wanted), requires_grad)
 
 
+@factory
 def normal(
     mean: Any = 0.0,
     std: Any = 1.0,
@@ -196,9 +212,6 @@ def normal(
     *,
     generator: Generator | None = None,
     dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
-    pin_memory: bool | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Normally distributed numbers; mean and deviation may be tensors.
@@ -216,36 +229,46 @@ def normal(
     return wrapped(np.asarray(drawn).astype(wanted), requires_grad)
 
 
+@factory
 def rand_like(
     input: Tensor,
     *,
     dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
     requires_grad: bool = False,
+    generator: Generator | None = None,
 ) -> Tensor:
     """`rand` in the shape and dtype of a tensor.
 
     >>> torch.rand_like(torch.ones(2)).shape
     torch.Size([2])
     """
-    return rand(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return rand(
+        input.shape,
+        dtype=dtype or input.dtype,
+        requires_grad=requires_grad,
+        generator=generator,
+    )
 
 
+@factory
 def randn_like(
     input: Tensor,
     *,
     dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
     requires_grad: bool = False,
+    generator: Generator | None = None,
 ) -> Tensor:
     """`randn` in the shape and dtype of a tensor.
 
     >>> torch.randn_like(torch.ones(2)).shape
     torch.Size([2])
     """
-    return randn(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return randn(
+        input.shape,
+        dtype=dtype or input.dtype,
+        requires_grad=requires_grad,
+        generator=generator,
+    )
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:

@@ -285,13 +285,23 @@ def _norm(x: Any, p: float, dims: Dims, keepdim: bool) -> Any:
         return np.sum((x != 0.0).astype(x.dtype), dims, keepdims=keepdim)
     if p == 1:
         return np.sum(np.abs(x), dims, keepdims=keepdim)
-    powers = x * x if p == 2 else np.abs(x) ** p
+    powers = x * x if p == 2 else _power(x, p)
     total: Any = np.sum(powers, dims, keepdims=keepdim)
     # At zero the root has no derivative; torch takes 0.
     zero, one = broadcast_scalar(0.0, total), broadcast_scalar(1.0, total)
     inside = choose(total == zero, one, total)
     root: Any = np.sqrt(inside) if p == 2 else inside ** (1.0 / p)
     return choose(total == zero, zero, root)
+
+
+def _power(x: Any, p: float) -> Any:
+    """The powers of absolute values; negative ones of 0 are infinite, and constant."""
+    length: Any = np.abs(x)
+    if p > 0:
+        return length**p
+    zero, one = broadcast_scalar(0.0, length), broadcast_scalar(1.0, length)
+    made: Any = choose(length == zero, one, length) ** p
+    return choose(length == zero, broadcast_scalar(math.inf, length), made)
 
 
 NORM = Row("norm", _norm, "LinalgVectorNormBackward0")

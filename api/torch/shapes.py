@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import builtins
 import math
+import operator
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .dtypes import as_numpy, cpu_only, dtype, here
+from pullback.tracer.types import ArrayType
+
+from .dtypes import as_numpy, cpu_only, here
 from .dtypes import device as cpu
+from .dtypes import dtype as torch_dtype
 from .node import Row
 from .rows import wrap_dim, wrap_dims
 from .tensors import CAST, COPY, Tensor, record, view_of
 
 # Views of tracers and of arrays alike: NumPy's functions serve both.
-VIEW = Row("view", lambda x, shape: np.reshape(x, shape), "ViewBackward0", view=True)
+VIEW = Row(
+    "view",
+    lambda x, shape: np.reshape(x, shape),
+    "ViewBackward0",
+    view=True,
+    write=lambda x, value, shape: operator.setitem(x, ..., np.reshape(value, x.shape)),
+)
 T = Row("t", lambda x: np.transpose(x), "TBackward0", view=True)
 PERMUTE = Row("permute", lambda x, axes: np.transpose(x, axes), "PermuteBackward0", view=True)
 SWAP = Row("transpose", lambda x, i, j: np.swapaxes(x, i, j), "TransposeBackward0", view=True)
@@ -63,18 +74,20 @@ def _completed(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     return tuple(size // known if n == -1 else n for n in shape)
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
-    """The same elements in another shape; shares memory.
+def view(input: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
+    """The same elements in another shape, or the same bytes as another dtype; shares memory.
 
     >>> torch.arange(4).view(2, 2)
     tensor([[0, 1],
             [2, 3]])
     """
-    if len(shape) == 1 and isinstance(shape[0], dtype):
-        raise NotImplementedError(f"a view of another dtype is not supported{here()}")
+    other = dtype if dtype is not None else shape[0] if len(shape) == 1 else None
+    if isinstance(other, torch_dtype):
+        from .striding import view_as_dtype
+
+        return view_as_dtype(input, other)
     wanted = _completed(shape_argument(shape), input.numel())
-    value = input.node.value
-    if value is not None and not value.flags.c_contiguous and not _viewable(value, wanted):
+    if not _viewable(input, wanted):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
             f"dimension spans across two contiguous subspaces). Use .reshape(...) instead.{here()}"
@@ -82,8 +95,26 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     return view_of(input, VIEW, (wanted,))
 
 
-def _viewable(value: Any, shape: tuple[int, ...]) -> bool:
-    return bool(np.shares_memory(value, np.reshape(value, shape)))
+def _viewable(input: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether the elements in another shape can be in the same memory."""
+    value, sharing = input.node.value, input.sharing
+    if sharing is not None and input.chain and (value is None or not sharing.concrete):
+        # It will lie as the views lead to it from the whole.
+        return _reshapes(sharing.node.info.kind.type, input.chain, shape)
+    if value is None or value.flags.c_contiguous:
+        return True
+    return np.may_share_memory(value, np.reshape(value, shape))
+
+
+@lru_cache(maxsize=1000)
+def _reshapes(whole: ArrayType, chain: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
+    array = np.zeros(whole.shape, whole.dtype)
+    for row, params in chain:
+        array = row.apply(array, *params)
+    return array.flags.c_contiguous or np.may_share_memory(array, np.reshape(array, shape))
+
+
+RESHAPED = Row("reshape", lambda x, shape: np.reshape(x, shape), "UnsafeViewBackward0")
 
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:
@@ -93,7 +124,10 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
-    return view_of(input, VIEW, (_completed(shape_argument(shape), input.numel()),))
+    wanted = _completed(shape_argument(shape), input.numel())
+    if _viewable(input, wanted):
+        return view_of(input, VIEW, (wanted,))
+    return record(RESHAPED, (clone(input),), (wanted,))
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -105,17 +139,28 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if not input.ndim:
         return reshape(input, 1)
     first, last = wrap_dim(start_dim, input.ndim), wrap_dim(end_dim, input.ndim)
+    if first > last:
+        raise RuntimeError(
+            f"flatten() has invalid args: start_dim cannot come after end_dim{here()}"
+        )
+    if first == last:
+        return input
     shape = input.shape
     return reshape(input, (*shape[:first], -1, *shape[last + 1 :]))
 
 
 def ravel(input: Tensor) -> Tensor:
-    """All elements along one dimension.
+    """All elements along one dimension, next to each other in memory.
 
     >>> torch.ravel(torch.ones(2, 2))
     tensor([1., 1., 1., 1.])
     """
-    return reshape(input, -1)
+    return view(contiguous(input), -1)
+
+
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor itself if its elements follow one another in memory, else a copy."""
+    return input if input.is_contiguous() else clone(input)
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:

@@ -25,10 +25,10 @@ def laid_out(tensor: Tensor) -> tuple[Array, Array]:
     storage = tensor.sharing
     if storage is None or not tensor.chain:
         array = _stand_in(tensor.node) if tensor.node.value is None else tensor.node.value
-        return array, _root(array)
+        return array, root_of(array)
     value = tensor.node.value
     if storage.concrete and value is not None:
-        return value, _root(value)
+        return value, root_of(value)
     whole = array = _stand_in(storage.node)
     for row, params in tensor.chain:
         array = row.apply(array, *params)
@@ -40,7 +40,8 @@ def _stand_in(node: Any) -> Array:
     return np.zeros(type.shape, type.dtype)
 
 
-def _root(array: Array) -> Array:
+def root_of(array: Array) -> Array:
+    """The array whose memory an array is in."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
@@ -73,7 +74,7 @@ class UntypedStorage:
     """
 
     def __init__(self, tensor: Tensor) -> None:
-        tensor.value()
+        memory.settle(tensor)
         self._array = laid_out(tensor)[1]
 
     def data_ptr(self) -> int:
@@ -101,18 +102,22 @@ def base_of(self: Tensor) -> Tensor | None:
     if base is None:
         base = of_node(storage.node)
         base.sharing = storage
-        storage.base = weakref.ref(base)
-        storage.tensors.append(storage.base)
+        reference = weakref.ref(base)
+        storage.base = reference
+        storage.tensors.append(reference)
     return base
 
 
 def is_view(self: Tensor) -> bool:
-    """Whether it is a view of another."""
-    return bool(self.chain) and any(row.grad_name is not None for row, _ in self.chain)
+    """Whether it is a view of another; a detached tensor is none of what it shows."""
+    names = [row.grad_name for row, _ in self.chain]
+    return bool(names) and names[-1] is not None
 
 
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     """Whether another tensor shows the very same memory in the same way."""
+    memory.settle(self)
+    memory.settle(tensor)
     own, other = self.value(), tensor.value()
     same_place = own.ctypes.data == other.ctypes.data and own.strides == other.strides
     return same_place and own.shape == other.shape

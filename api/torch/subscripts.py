@@ -219,6 +219,8 @@ def _refuse(codes: list[Any], ndim: int) -> None:
             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
             f"`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number{here()}"
         )
+    if not ndim and len(codes) == 1 and isinstance(codes[0], tuple):
+        raise IndexError(f"slice() cannot be applied to a 0-dim tensor.{here()}")
     raise IndexError(f"too many indices for tensor of dimension {ndim}{here()}")
 
 

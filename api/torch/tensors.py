@@ -163,6 +163,7 @@ class Tensor(Methods):
 
     def data_ptr(self) -> int:
         """The address of the first element."""
+        memory.settle(self)
         return int(self.value().ctypes.data)
 
     # -- gradients -----------------------------------------------------------------------------
@@ -263,7 +264,7 @@ class Tensor(Methods):
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 f"instead.{here()}"
             )
-        self.value()
+        memory.settle(self)
         memory.part_from_readers(self)
         for x in [self] if self.sharing is None else self.sharing.alive():
             x.exposed, x.operand = True, None
@@ -420,7 +421,7 @@ def _operand_of(tensor: Tensor) -> Operand:
     """The slow way: of leaves that require grad, and of memory that NumPy arrays share."""
     node = tensor.node
     if tensor.exposed and node.value is not None:
-        if memory.is_exposed(node):
+        if node.tracked or memory.is_exposed(node):
             copied = memory.snapshot(node)
             return Variable(copied, tensor) if tensor.wants_grad else copied
         tensor.exposed = False
@@ -464,21 +465,27 @@ def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = (), places: Any 
     ``places`` are what it shows, if NumPy can be told by an index.
     """
     value = source.node.value
-    if source.exposed and value is not None and not memory.is_exposed(source.node, variables=1):
+    untracked = value is not None and not source.node.tracked
+    if source.exposed and untracked and not memory.is_exposed(source.node, variables=1):
         source.exposed = False
-    tracked = source.requires_grad and MODE.own.enabled and row.grad_name is not None
-    if value is None or tracked or source.node.kept:
-        node = new_node(row, (operand(source),), params)
-        if value is not None:
-            node.value = row.apply(value, *params)
-    else:
-        node = leaf(row.apply(value, *params) if places is None else value[places])
-    made = of_node(node)
-    if value is None or _is_view(node.value, value):
+    made = of_node(node_of_view(source, row, params, places))
+    if value is None or _is_view(made.node.value, value):
         memory.share(source, made, (row, params))
     if source.exposed:
         made.exposed, made.operand = True, None
     return made
+
+
+def node_of_view(source: Tensor, row: Row, params: tuple[Any, ...], places: Any = None) -> Node:
+    """The node of a view, in the same memory if that is there."""
+    value = source.node.value
+    tracked = source.requires_grad and MODE.own.enabled and row.grad_name is not None
+    if value is not None and not tracked and not source.node.kept:
+        return leaf(row.apply(value, *params) if places is None else value[places])
+    node = new_node(row, (operand(source),), params)
+    if value is not None:
+        node.value = row.apply(value, *params)
+    return node
 
 
 def _is_view(array: Array, whole: Array) -> bool:

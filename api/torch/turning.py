@@ -163,63 +163,6 @@ def triu_indices(
     return wrapped(found.astype(np.int64 if dtype is None else as_numpy(dtype)))
 
 
-# -- windows ---------------------------------------------------------------------------------
-
-
-def _unfold(x: Any, dim: int, size: int, step: int) -> Any:
-    lines = x if x.ndim else np.reshape(x, (1,))
-    count = (lines.shape[dim] - size) // step + 1
-    places = step * counted(count)[:, None] + counted(size)
-    return np.moveaxis(np.take(lines, places, dim), dim + 1, -1) if x.ndim else lines[:size]
-
-
-UNFOLD = Row("unfold", _unfold, "UnfoldBackward0")
-
-
-def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """Windows of ``size`` elements, each ``step`` after the last, along a new last dimension.
-
-    >>> torch.arange(4).unfold(0, 2, 1)
-    tensor([[0, 1],
-            [1, 2],
-            [2, 3]])
-    """
-    axis = wrap_dim(dimension, input.ndim)
-    extent = input.shape[axis] if input.ndim else 1
-    if size > extent:
-        raise RuntimeError(
-            f"maximum size for tensor at dimension {axis} is {extent} but size is {size}{here()}"
-        )
-    return record(UNFOLD, (input,), (axis, size, step))
-
-
-def _places(size: Any, stride: Any, offset: int) -> np.ndarray[Any, Any]:
-    places = np.full(tuple(size), offset)
-    for axis, (n, step) in enumerate(zip(size, stride, strict=True)):
-        places += (np.arange(n) * step).reshape((-1, *(1,) * (len(size) - 1 - axis)))
-    return places
-
-
-AS_STRIDED = Row("as_strided", lambda x, i: np.reshape(x, -1)[i], "AsStridedBackward0")
-
-
-def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
-    """Elements by strides over the flattened tensor: a copy, where torch has a view.
-
-    >>> torch.as_strided(torch.arange(4), (2, 2), (1, 2))
-    tensor([[0, 2],
-            [1, 3]])
-    """
-    places = _places(tuple(size), tuple(stride), storage_offset or 0)
-    if places.size and places.max() >= input.numel():
-        raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset "
-            f"{storage_offset or 0} are out of bounds for storage of {input.numel()} elements"
-            f"{here()}"
-        )
-    return record(AS_STRIDED, (input, wrapped(places)))
-
-
 # -- parts replaced --------------------------------------------------------------------------
 
 

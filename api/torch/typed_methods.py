@@ -26,7 +26,7 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
 
 def _of_dtype(wanted: dtype) -> Callable[[Tensor], Tensor]:
-    def method(self: Tensor) -> Tensor:
+    def method(self: Tensor, memory_format: Any = None) -> Tensor:
         return shapes.to(self, wanted)
 
     method.__doc__ = f"The tensor as {wanted!r}."
@@ -43,9 +43,11 @@ def _new(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return method
 
 
-_NAMES = {"half": "float16", "short": "int16", "char": "int8", "byte": "uint8"}
+_NAMES = {"half": "float16", "float": "float32", "double": "float64", "bool": "bool"}
+_NAMES.update(char="int8", short="int16", int="int32", long="int64", byte="uint8")
 _NAMES.update(cfloat="complex64", cdouble="complex128")
 _BY_NAME = {x.name: x for x in ALL}
+_MAKERS = ("zeros", "ones", "full", "empty", "tensor", "empty_strided")
 
 
 def _constant(value: Any, doc: str) -> property:
@@ -55,8 +57,7 @@ def _constant(value: Any, doc: str) -> property:
 METHODS: dict[str, Any] = {
     "type": type_,
     **{name: _of_dtype(_BY_NAME[wanted]) for name, wanted in _NAMES.items()},
-    "new_full": _new(creation.full),
-    "new_empty": _new(creation.empty),
+    **{f"new_{name}": _new(getattr(creation, name)) for name in _MAKERS},
     "ndimension": Tensor.dim,
     "is_signed": lambda self: self.dtype.is_signed,
     "get_device": lambda self: -1,

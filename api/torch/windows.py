@@ -6,21 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import as_numpy
+from .calling import factory
+from .dtypes import as_numpy, here
 from .tensors import Tensor, wrapped
 
 
 def _made(values: Any, length: int, periodic: bool, dtype: Any, requires_grad: bool) -> Tensor:
+    if as_numpy(dtype).kind != "f":
+        raise RuntimeError(f"windows are of floating point dtypes, got: {dtype}{here()}")
     kept = values[:length] if periodic else values
     return wrapped(kept.astype(as_numpy(dtype)), requires_grad)
 
 
 def _places(length: int, periodic: bool) -> Any:
     """From 0 to 1; a periodic window leaves out the end, which is the next one's start."""
+    if length < 0:
+        raise RuntimeError(
+            f"a window requires non-negative window_length, got window_length={length}{here()}"
+        )
     count = length + periodic
-    return np.linspace(0.0, 1.0, count) if count > 1 else np.full(count, 0.5)
+    return np.linspace(0.0, 1.0, count) if length > 1 else np.full(count, 0.5)
 
 
+@factory
 def hann_window(
     window_length: int, periodic: bool = True, *, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -34,6 +42,7 @@ def hann_window(
     )
 
 
+@factory
 def hamming_window(
     window_length: int,
     periodic: bool = True,
@@ -52,6 +61,7 @@ def hamming_window(
     return _made(alpha - beta * np.cos(turns), window_length, periodic, dtype, requires_grad)
 
 
+@factory
 def blackman_window(
     window_length: int, periodic: bool = True, *, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -65,6 +75,7 @@ def blackman_window(
     return _made(values, window_length, periodic, dtype, requires_grad)
 
 
+@factory
 def bartlett_window(
     window_length: int, periodic: bool = True, *, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -77,6 +88,7 @@ def bartlett_window(
     return _made(values, window_length, periodic, dtype, requires_grad)
 
 
+@factory
 def kaiser_window(
     window_length: int,
     periodic: bool = True,

@@ -9,6 +9,9 @@ from .modes import MODE
 from .node import Node, new_node
 from .tensors import CAST, COPY, Tensor, operand
 
+OVERLAPPING = frozenset(("expand", "as_strided"))
+"""Views that may show an element in several places."""
+
 
 def check_writable(tensor: Tensor, through_view: bool = False) -> None:
     """Leaves that require grad must not be written to while that is recorded.
@@ -16,7 +19,7 @@ def check_writable(tensor: Tensor, through_view: bool = False) -> None:
     Raises:
         RuntimeError: torch's.
     """
-    if tensor.chain and any(row.name == "expand" for row, _ in tensor.chain):
+    if tensor.chain and any(row.name in OVERLAPPING for row, _ in tensor.chain):
         _check_apart(tensor)
     if not MODE.own.enabled:
         return

@@ -11,28 +11,31 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..blas import cross as _cross
 from ..blas import vecdot
+from ..calling import flexible
+from ..errors import LinAlgError
 from ..products import matmul
 from ..running import vander as _vander
 from ..shapes import diagonal as _diagonal
 from ..tensors import Tensor
 from .decompositions import (
     cholesky,
-    cholesky_ex,
+    eig,
     eigh,
+    eigvals,
     eigvalsh,
     qr,
     svd,
     svdvals,
 )
+from .failing import cholesky_ex, inv_ex, ldl_factor_ex, lu_factor_ex, solve_ex
 from .norms import cond, matrix_norm, matrix_rank, norm, vector_norm
+from .reflections import householder_product
+from .symmetric import ldl_factor, ldl_solve
 from .systems import (
     det,
     inv,
-    inv_ex,
     lstsq,
     matrix_exp,
     matrix_power,
@@ -40,14 +43,11 @@ from .systems import (
     pinv,
     slogdet,
     solve,
-    solve_ex,
     solve_triangular,
     tensorinv,
     tensorsolve,
 )
-from .triangular import lu, lu_factor, lu_factor_ex, lu_solve
-
-LinAlgError = np.linalg.LinAlgError
+from .triangular import lu, lu_factor, lu_solve
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
@@ -87,10 +87,16 @@ __all__ = [
     "cross",
     "det",
     "diagonal",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
+    "householder_product",
     "inv",
     "inv_ex",
+    "ldl_factor",
+    "ldl_factor_ex",
+    "ldl_solve",
     "lstsq",
     "lu",
     "lu_factor",
@@ -117,3 +123,5 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+
+globals().update({name: flexible(globals()[name]) for name in __all__ if name != "LinAlgError"})

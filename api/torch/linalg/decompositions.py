@@ -43,16 +43,6 @@ def cholesky_top(input: Tensor, upper: bool = False) -> Tensor:
 cholesky_top.__name__ = cholesky_top.__qualname__ = "cholesky"
 
 
-def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Results:
-    """The factor, and zeros: what is not positive definite raises.
-
-    >>> torch.linalg.cholesky_ex(torch.tensor([[4.0]])).L
-    tensor([[2.]])
-    """
-    info = wrapped(np.zeros(tuple(A.shape[:-2]), np.int32))
-    return TYPES["linalg_cholesky_ex"]((cholesky(A, upper=upper), info))
-
-
 # -- orthogonal factors ----------------------------------------------------------------------
 
 QR = rows("qr", lambda x, mode: np.linalg.qr(x, mode), ("LinalgQrBackward0",) * 2)
@@ -159,3 +149,29 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """
     square("eigvalsh", A)
     return record(EIGVALSH, (A,), (UPLO.upper(),))
+
+
+# -- eigenvalues of general matrices ---------------------------------------------------------
+
+EIG = rows("eig", lambda x: np.linalg.eig(x), ("LinalgEigBackward0",) * 2)
+EIGVALS = Row("eigvals", lambda x: np.linalg.eigvals(x), "LinalgEigBackward0")
+
+
+def eig(A: Tensor) -> Results:
+    """Eigenvalues, and vectors of length 1 in columns, complex in any case.
+
+    >>> torch.linalg.eig(torch.tensor([[0.0, -2.0], [2.0, 0.0]])).eigenvalues.imag.abs().round()
+    tensor([2., 2.])
+    """
+    square("eig", A)
+    return recorded("linalg_eig", EIG, (A,))
+
+
+def eigvals(A: Tensor) -> Tensor:
+    """Eigenvalues, complex in any case.
+
+    >>> torch.linalg.eigvals(torch.tensor([[0.0, -2.0], [2.0, 0.0]])).imag.abs().round()
+    tensor([2., 2.])
+    """
+    square("eigvals", A)
+    return record(EIGVALS, (A,))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.scipy import linalg as traced
 from pullback.tracer.scipy import matrix_functions
 
@@ -92,19 +93,6 @@ def inv(A: Tensor) -> Tensor:
     return record(INV, (A,))
 
 
-def _success(A: Tensor) -> Tensor:
-    return wrapped(np.zeros(tuple(A.shape[:-2]), np.int32))
-
-
-def inv_ex(A: Tensor, *, check_errors: bool = False) -> Results:
-    """The inverse, and zeros: what cannot be inverted raises.
-
-    >>> torch.linalg.inv_ex(torch.tensor([[2.0]])).inverse
-    tensor([[0.5000]])
-    """
-    return TYPES["linalg_inv_ex"]((inv(A), _success(A)))
-
-
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """The n-th power of each matrix; negative ones are of the inverse.
 
@@ -171,16 +159,26 @@ def _triangular(a: Any, b: Any, lower: bool, left: bool, unit: bool) -> Any:
     return traced.solve_triangular(wide, columns, lower=lower, unit_diagonal=unit)
 
 
+def _adjoint(x: Any) -> Any:
+    return np.conj(_swapped(x))
+
+
+def _lower(factor: Any, upper: bool) -> Any:
+    """Cholesky's factor. The other triangle is not read, but derivatives are by all of it."""
+    read = np.triu(factor) if upper else np.tril(factor)
+    whole: Any = stop_gradient(read) + (factor - stop_gradient(factor))
+    return _adjoint(whole) if upper else whole
+
+
 def _cholesky_solve(b: Any, factor: Any, upper: bool) -> Any:
-    lower = _swapped(factor) if upper else factor
-    return _triangular(
-        _swapped(lower), _triangular(lower, b, True, True, False), False, True, False
-    )
+    lower = _lower(factor, upper)
+    half = np.linalg.solve(*_batched(lower, b))
+    return np.linalg.solve(*_batched(_adjoint(lower), half))
 
 
 def _cholesky_inverse(factor: Any, upper: bool) -> Any:
-    lower = _swapped(np.triu(factor)) if upper else np.tril(factor)
-    return np.linalg.inv(np.matmul(lower, _swapped(lower)))
+    lower = _lower(factor, upper)
+    return np.linalg.inv(np.matmul(lower, _adjoint(lower)))
 
 
 SOLVE = Row("solve", _solve, "LinalgSolveExBackward0")
@@ -198,15 +196,6 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     square("solve", A)
     vector = B.ndim == 1 or tuple(B.shape) == tuple(A.shape[:-1])
     return record(SOLVE, (A, B), (vector, left))
-
-
-def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Results:
-    """The solution, and zeros: what cannot be solved raises.
-
-    >>> torch.linalg.solve_ex(torch.tensor([[2.0]]), torch.ones(1)).result
-    tensor([0.5000])
-    """
-    return TYPES["linalg_solve_ex"]((solve(A, B, left=left), _success(A)))
 
 
 def solve_triangular(

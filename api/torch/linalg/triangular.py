@@ -53,15 +53,20 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Results:
     return recorded("linalg_lu_factor", (LU_FACTOR, PIVOTS), (A,))
 
 
-def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> Results:
-    """`lu_factor`, and zeros.
+def lu_top(A: Tensor, pivot: bool = True, get_infos: bool = False) -> tuple[Tensor, ...]:
+    """`torch.linalg.lu_factor`; with ``get_infos`` `torch.linalg.lu_factor_ex`.
 
-    >>> torch.linalg.lu_factor_ex(torch.tensor([[4.0]])).LU
-    tensor([[4.]])
+    >>> torch.lu(torch.tensor([[4.0]]))
+    (tensor([[4.]]), tensor([1], dtype=torch.int32))
     """
-    factors, pivots = lu_factor(A, pivot=pivot)
-    info = wrapped(np.zeros(tuple(A.shape[:-2]), np.int32))
-    return TYPES["linalg_lu_factor_ex"]((factors, pivots, info))
+    if get_infos:
+        from .failing import lu_factor_ex
+
+        return tuple(lu_factor_ex(A, pivot=pivot))
+    return tuple(lu_factor(A, pivot=pivot))
+
+
+lu_top.__name__ = lu_top.__qualname__ = "lu"
 
 
 def _order(pivots: Any, count: int) -> Any:

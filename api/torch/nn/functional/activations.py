@@ -37,8 +37,8 @@ def _leaky(x: Any, slope: float) -> Any:
 
 
 def _prelu(x: Any, weight: Any) -> Any:
-    if weight.size > 1 and x.ndim > 1:
-        weight = np.reshape(weight, (-1,) + (1,) * (x.ndim - 2))
+    shape = (-1,) + (1,) * (x.ndim - 2) if weight.size > 1 and x.ndim > 1 else ()
+    weight = np.reshape(weight, shape)
     return choose(x > 0.0, x, x * np.broadcast_to(weight, x.shape))
 
 
@@ -100,7 +100,7 @@ PRELU = Row("prelu", _prelu, "PreluKernelBackward0")
 ELU = Row("elu", _elu, "EluBackward0")
 CELU = Row("celu", _celu, "CeluBackward0")
 GELU = Row("gelu", _gelu, "GeluBackward0")
-SILU = Row("silu", lambda x: x * rows.logistic(x), "SiluBackward0")
+SILU = Row("silu", lambda x: x * pointwise.sigmoid(x), "SiluBackward0")
 MISH = Row("mish", lambda x: x * np.tanh(np.logaddexp(0.0, x)), "MishBackward0")
 LOGSIGMOID = Row("logsigmoid", lambda x: -np.logaddexp(0.0, -x), "LogSigmoidBackward0")
 HARDTANH = Row("hardtanh", _hardtanh, "HardtanhBackward0")

@@ -252,7 +252,8 @@ def _unfold(x: Any, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -
     single = x.ndim == 3
     whole = padded(x[None] if single else x, [(p, p) for p in padding])
     columns = _columns(whole, kernel, stride, dilation)
-    joined = np.reshape(columns, (whole.shape[0], -1, columns.shape[-1]))
+    rows = whole.shape[1] * math.prod(kernel)
+    joined = np.reshape(columns, (whole.shape[0], rows, columns.shape[-1]))
     return joined[0] if single else joined
 
 

@@ -15,6 +15,8 @@ from ...tensors import Tensor, record, wrapped
 
 
 def _cosine(x: Any, y: Any, dim: int, eps: float) -> Any:
+    x, y = np.broadcast_arrays(x, y)
+
     def length(v: Any) -> Any:
         return np.maximum(NORM.apply(v, 2.0, dim, True), eps)
 

@@ -157,9 +157,9 @@ def _triplet(
 
 def _multi_margin(x: Any, target: Any, *rest: Any) -> Any:
     *weights, p, margin, reduction = rest
-    single = x.ndim == 1
+    single = x.ndim < 2
     if single:
-        x, target = x[None], np.reshape(target, (1,))
+        x, target = np.reshape(x, (1, -1)), np.reshape(target, (1,))
     picked = np.take_along_axis(x, target[:, None], 1)
     gaps = np.maximum(margin - picked + x, broadcast_scalar(0.0, x))
     losses: Any = gaps if p == 1 else gaps * gaps
@@ -197,9 +197,9 @@ def multi_margin_loss(
 
 
 def _multilabel_margin(x: Any, target: Any, reduction: str) -> Any:
-    single = x.ndim == 1
+    single = x.ndim < 2
     if single:
-        x, target = x[None], target[None]
+        x, target = np.reshape(x, (1, -1)), np.reshape(target, (1, -1))
     count = x.shape[1]
     # The labels of an example are those before its first -1.
     listed = np.cumsum((target < 0).astype(np.int64), 1) == 0

@@ -185,6 +185,8 @@ def batch_norm(
     tensor([[-1.0000],
             [ 1.0000]])
     """
+    if input.ndim < 2 and not input.numel():
+        return input.clone()
     given, flags = _given(weight, bias)
     if not training:
         if running_mean is None or running_var is None:

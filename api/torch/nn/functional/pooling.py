@@ -10,6 +10,7 @@ import numpy as np
 
 from pullback.tracer.numpy.creation import positions
 from pullback.tracer.numpy.promotion import spread
+from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.primitives.elementwise import where as choose
 from pullback.tracer.trace import Tracer, literal
 
@@ -376,7 +377,11 @@ def _unpool(x: Any, places: Any, size: Ints) -> Any:
     extent = math.prod(size)
     starts = positions(planes)[:, None] * extent
     made = Tracer(spread(literal(0.0, x.dtype), (planes * extent,)).node)
-    made[np.reshape(np.reshape(places, (planes, -1)) + starts, -1)] = np.reshape(x, -1)
+    where = np.reshape(np.reshape(places, (planes, -1)) + starts, -1)
+    values: Any = np.reshape(x, -1)
+    made[where] = stop_gradient(values)
+    # Of windows that have found the same element each takes the whole derivative, as in torch.
+    np.add.at(made, where, values - stop_gradient(values))
     return np.reshape(Tracer(made.node), (*front, *size))
 
 

@@ -68,10 +68,20 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     _check_reach(input, pairs, mode)
     axes = tuple(range(input.ndim - len(pairs), input.ndim))
     tables = [
-        wrapped(_MODES[mode](np.arange(-a, input.shape[axis] + b), input.shape[axis]))
+        wrapped(_table(mode, input.shape[axis], a, b))
         for axis, (a, b) in zip(axes, pairs, strict=True)
     ]
     return record(PAD_TAKEN, (input, *tables), (axes, mode))
+
+
+def _table(mode: str, n: int, before: int, after: int) -> Any:
+    """Where the elements of a longer, or shorter, axis are taken from."""
+    if mode != "circular":
+        return _MODES[mode](np.arange(-before, n + after), n)
+    # What is taken away is gone before the rest goes round.
+    first, last = max(-before, 0), n - max(-after, 0)
+    places = np.arange(-max(before, 0), last - first + max(after, 0))
+    return first + _MODES[mode](places, last - first)
 
 
 def _check_reach(input: Tensor, pairs: Any, mode: str) -> None:
