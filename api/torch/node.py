@@ -329,13 +329,7 @@ def write_down(mode: Mode, structure: tuple[Any, ...], operands: tuple[Operand, 
     node.serial = next(_serial)
     node.value = node.holder = None
     node.session, node.form = session, form if form.lasting else None
-    try:
-        frame = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
-        code = frame.f_code
-        foreign = _library_files.get(code.co_filename) is False
-        node.where = (code, frame.f_lasti) if foreign else user_line(4)
-    except ValueError:  # Nothing of Python called it.
-        node.where = None
+    node.where = _user_line_near()
     if form.tracked:
         node.tracked = session.tracking = True
         if mode.saving:
@@ -394,6 +388,19 @@ def _without_derivatives(node: Node, form: Form, mode: Mode) -> None:
 
 
 _library_files: dict[str, bool] = {}
+
+
+def _user_line_near() -> tuple[CodeType, int] | None:
+    """`user_line`, quicker where it is a call or two up from what has been recorded."""
+    try:
+        frame: Any = sys._getframe(4)  # pyright: ignore[reportPrivateUsage]
+    except ValueError:  # Nothing of Python called it.
+        return None
+    code = frame.f_code
+    if _library_files.get(code.co_filename):
+        frame = frame.f_back or frame
+        code = frame.f_code
+    return (code, frame.f_lasti) if _library_files.get(code.co_filename) is False else user_line(5)
 
 
 def user_line(depth: int = 2) -> tuple[CodeType, int] | None:
