@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from ...dtypes import here
+from ...dtypes import cpu_only, here
 from ...hooks import RemovableHandle
 from ...tensors import Tensor
 from ..parameter import Parameter
@@ -283,12 +283,21 @@ class Module:
         """Floating-point parameters and buffers as float64."""
         return self._apply(lambda x: x.double() if x.is_floating_point() else x)
 
+    def half(self: Self) -> Self:
+        """Floating-point parameters and buffers as float16."""
+        return self._apply(lambda x: x.half() if x.is_floating_point() else x)
+
     def type(self: Self, dst_type: Any) -> Self:
         """All parameters and buffers in another dtype."""
         return self._apply(lambda x: x.to(dst_type))
 
     def cpu(self: Self) -> Self:
         """The module itself: it is there already."""
+        return self
+
+    def cuda(self: Self, device: Any = None) -> Self:
+        """Refused: there is only the CPU."""
+        cpu_only("cuda")
         return self
 
     def train(self: Self, mode: bool = True) -> Self:
