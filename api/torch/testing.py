@@ -92,22 +92,22 @@ def _array(x: Any) -> Any:
 
 
 def _compare(actual: Any, expected: Any, asked: _Asked, path: tuple[Any, ...]) -> None:
-    arrays: list[Any] = []
+    pair: tuple[Any, Any] | None = None
     kinds = (Tensor, np.ndarray), (int, float, complex, np.number)
     for kind in kinds:
         if isinstance(actual, kind) and isinstance(expected, kind):
             arrays = [
                 x.value() if isinstance(x, Tensor) else np.asarray(x) for x in (actual, expected)
             ]
-    if not arrays:
+    if pair is None:
         raise TypeError(
             f"No comparison pair was able to handle inputs of type {type(actual)} and "
             f"{type(expected)}.{here()}"
         )
     numbers = not isinstance(actual, kinds[0])
     if not numbers:
-        _compare_types(*arrays, asked, path)
-    _compare_values(*arrays, numbers or not arrays[0].ndim, asked, path)
+        _compare_types(*pair, asked, path)
+    _compare_values(*pair, numbers or not pair[0].ndim, asked, path)
 
 
 def _compare_types(actual: Any, expected: Any, asked: _Asked, path: tuple[Any, ...]) -> None:
