@@ -96,9 +96,7 @@ def _compare(actual: Any, expected: Any, asked: _Asked, path: tuple[Any, ...]) -
     kinds = (Tensor, np.ndarray), (int, float, complex, np.number)
     for kind in kinds:
         if isinstance(actual, kind) and isinstance(expected, kind):
-            arrays = [
-                x.value() if isinstance(x, Tensor) else np.asarray(x) for x in (actual, expected)
-            ]
+            pair = _array(actual), _array(expected)
     if pair is None:
         raise TypeError(
             f"No comparison pair was able to handle inputs of type {type(actual)} and "
