@@ -47,8 +47,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
 
 _CHANNELS = (
-    "dropout2d: what is not of shape (N, C, H, W) is taken as (N, C, ...): an input without a batch is "
-    "not seen as such"
+    "dropout2d: what is not of shape (N, C, H, W) is taken as (N, C, ...): it has a batch, even if "
+    "it has three dimensions"
 )
 
 
