@@ -263,7 +263,13 @@ class Module(Hooked):
         return self
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
-        """Floating-point parameters and buffers in another dtype; devices are all the CPU."""
+        """Floating-point parameters and buffers in another dtype; devices are all the CPU.
+
+        On the device ``"meta"``, for modules that are only called with other parameters, those that
+        it has stay as they are.
+        """
+        if args and str(args[0]) == "meta":
+            return self
 
         def converted(x: Tensor) -> Tensor:
             return x.to(*args, **kwargs) if x.is_floating_point() else x
