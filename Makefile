@@ -23,6 +23,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 demo: $(VENV)/installed-demo
 	$(BIN)/python examples/autograd_tutorial.py
+	$(BIN)/python examples/model.py
 	$(BIN)/python examples/polynomial.py
 	$(BIN)/python examples/perceptron.py
 	$(BIN)/python examples/names.py

@@ -25,6 +25,10 @@ OPTIMIZERS = [
     "Adamax(g, lr=0.1, weight_decay=0.1)",
     "NAdam(g, lr=0.1, weight_decay=0.1)",
     "NAdam(g, lr=0.1, weight_decay=0.1, decoupled_weight_decay=True)",
+    "RAdam(g, lr=0.1, betas=(0.9, 0.99), weight_decay=0.1)",
+    "RAdam(g, lr=0.1, betas=(0.5, 0.7), weight_decay=0.1, decoupled_weight_decay=True)",
+    "ASGD(g, lr=0.1, t0=2, lambd=0.1, weight_decay=0.1)",
+    "Rprop(g, lr=0.1)",
     "LBFGS(p, lr=0.5, max_iter=5)",
     "LBFGS(p, line_search_fn='strong_wolfe', max_iter=4, history_size=3)",
 ]
@@ -41,6 +45,9 @@ SCHEDULES = [
     "CosineAnnealingWarmRestarts(o, 2, 2)",
     "OneCycleLR(o, 0.5, 8)",
     "OneCycleLR(o, [0.5, 0.2], 8, anneal_strategy='linear', three_phase=True)",
+    "CyclicLR(o, 0.1, [0.5, 0.3], 2, 3)",
+    "CyclicLR(o, 0.1, 0.5, 2, mode='triangular2')",
+    "CyclicLR(o, 0.1, 0.5, 2, mode='exp_range', gamma=0.9, cycle_momentum=False)",
     "SequentialLR(o, [L.ConstantLR(o, 0.1, 2), L.ExponentialLR(o, 0.9)], [3])",
     "ChainedScheduler([L.ConstantLR(o, 0.1, 2), L.ExponentialLR(o, 0.9)])",
 ]

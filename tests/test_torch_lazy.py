@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import pullback.torch as torch
+from pullback.torch import compute, recompiling
 
 
 def train(count: int, between: Any = None) -> tuple[list[float], int]:
@@ -119,6 +120,64 @@ def test_lines_that_keep_compiling_say_why() -> None:
     sines(16)
     with pytest.warns(torch.RecompilationWarning, match=r"is f32\[16\], and was f32\[15\]"):
         sines(17)
+
+
+def power(w: Any, factors: int) -> float:
+    """The gradient of a power of a tensor, which is multiplied step by step."""
+    y, w.grad = w, None
+    for _ in range(factors):
+        y = y * w
+    y.backward()
+    gradient: float = w.grad.item()
+    return gradient
+
+
+def test_what_is_long_and_another_each_time_is_done_step_by_step() -> None:
+    w = torch.tensor(0.99, dtype=torch.float64, requires_grad=True)
+    before = torch.counts.compiled
+    with pytest.warns(torch.RecompilationWarning, match="another structure each time"):
+        gradients = [power(w, n) for n in range(200, 218)]
+    expected = [(n + 1) * 0.99**n for n in range(200, 218)]
+    assert gradients == pytest.approx(expected, rel=1e-12)
+    assert torch.counts.compiled == before + 2
+    again = [power(w, 217) for _ in range(recompiling.PATIENCE + 2)]
+    assert again == pytest.approx([expected[-1]] * len(again), rel=1e-12)
+    assert torch.counts.compiled == before + 3
+
+
+STEPWISE = """
+nn.Sequential(nn.Conv2d(2,3,3), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2)) | r(2,2,6,6)
+nn.LSTM(3,4,batch_first=True,bidirectional=True) | r(2,3,3)
+nn.TransformerEncoderLayer(4,2,8,0.0,batch_first=True) | r(2,3,4)
+nn.Sequential(nn.Embedding(5,3), nn.LayerNorm(3), nn.Flatten(), nn.LogSoftmax(1)) | n(5,2,2)
+nn.CrossEntropyLoss() | r(3,4), n(4,3)
+"""
+
+
+@pytest.mark.parametrize("case", STEPWISE.strip().splitlines())
+def test_steps_one_by_one_give_what_compiled_code_gives(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    for long, at_once in ((0, 0), (recompiling.LONG, recompiling.AT_ONCE)):
+        monkeypatch.setattr(compute, "LONG", long)
+        monkeypatch.setattr(recompiling, "AT_ONCE", at_once)
+        torch.manual_seed(0)
+        drawn = {
+            "nn": torch.nn,
+            "r": lambda *shape: torch.randn(*shape, requires_grad=True),
+            "n": lambda below, *shape: torch.randint(0, below, shape),
+        }
+        module, inputs = (eval(f"{part.strip()},", drawn) for part in case.split("|"))
+        result = module[0](*inputs)
+        result = result[0] if isinstance(result, tuple) else result
+        before = torch.counts.called
+        result.square().sum().backward()
+        assert (torch.counts.called == before) == (not long)
+        leaves = [*module[0].parameters(), *(x for x in inputs if x.requires_grad)]
+        results.append([result, *(x.grad for x in leaves)])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a.detach(), b.detach(), rtol=1e-5, atol=1e-5)
 
 
 def test_a_value_counted_twice_is_not_taken_for_two() -> None:

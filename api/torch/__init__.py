@@ -19,9 +19,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, fft, func, linalg, methods, nn, optim, return_types, signal, special, utils
+from . import (
+    accelerator,
+    autograd,
+    backends,
+    cuda,
+    fft,
+    func,
+    functional,
+    linalg,
+    methods,
+    nn,
+    optim,
+    return_types,
+    signal,
+    special,
+    testing,
+    utils,
+)
 from .anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .compute import counts
+from .constructors import CONSTRUCTORS
 from .creation import (
     as_tensor,
     empty,
@@ -96,6 +114,15 @@ from .random import (
 from .ranges import arange, linspace, logspace, meshgrid
 from .ranges import range_ as range
 from .recompiling import RecompilationWarning
+from .settings import (
+    are_deterministic_algorithms_enabled,
+    compile,
+    get_default_device,
+    get_float32_matmul_precision,
+    set_default_device,
+    set_float32_matmul_precision,
+    use_deterministic_algorithms,
+)
 from .tensors import Tensor
 from .vmapping import vmap
 
@@ -112,9 +139,12 @@ long = int64
 inf = float32.numpy.type("inf").item()
 nan = float32.numpy.type("nan").item()
 pi = 3.141592653589793
+__version__ = "2.13.0+pullback"
+"""The version of PyTorch that this follows."""
 
-_functions = sorted(methods.functions())
-globals().update(methods.functions())
+_functions = sorted({**methods.functions(), **CONSTRUCTORS})
+globals().update({**methods.functions(), **CONSTRUCTORS})
+Tensor.__module__ = __name__
 
 if TYPE_CHECKING:
 
@@ -146,19 +176,24 @@ __all__ = [
     "RecompilationWarning",
     "Size",
     "Tensor",
+    "accelerator",
     "arange",
+    "are_deterministic_algorithms_enabled",
     "as_tensor",
     "asarray",
     "autograd",
+    "backends",
     "bfloat16",
     "bool",
     "cdouble",
     "cfloat",
     "channels_last",
+    "compile",
     "complex64",
     "complex128",
     "contiguous_format",
     "counts",
+    "cuda",
     "device",
     "double",
     "dtype",
@@ -179,7 +214,10 @@ __all__ = [
     "full",
     "full_like",
     "func",
+    "functional",
+    "get_default_device",
     "get_default_dtype",
+    "get_float32_matmul_precision",
     "get_rng_state",
     "half",
     "inf",
@@ -223,7 +261,9 @@ __all__ = [
     "return_types",
     "save",
     "seed",
+    "set_default_device",
     "set_default_dtype",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
     "set_printoptions",
     "set_rng_state",
@@ -232,10 +272,12 @@ __all__ = [
     "special",
     "strided",
     "tensor",
+    "testing",
     "uint8",
     "uint16",
     "uint32",
     "uint64",
+    "use_deterministic_algorithms",
     "utils",
     "vmap",
     "zeros",

@@ -22,11 +22,12 @@ from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.trace import Trace, Tracer, new_trace
 
+from . import stepwise
 from .dtypes import here
 from .errors import LinAlgError
 from .modes import MODE
 from .node import DETACH, ENTER, Node, Operand, Variable
-from .recompiling import note
+from .recompiling import LONG, note, worth_compiling
 from .session import UNKNOWN, Plan, Session, plan_table
 
 Key: TypeAlias = tuple[Any, ...]
@@ -289,7 +290,11 @@ def force(targets: Sequence[Node]) -> None:
     part = slice_of(targets, through_tracked=False)
     wanted = _wanted(part, targets)
     if wanted:
-        results = _forward_function(part, wanted)(arguments_of(part.inputs))
+        function = _forward_function(part, wanted)
+        if function is None:
+            results = stepwise.values_of(part, wanted)
+        else:
+            results = function(arguments_of(part.inputs))
         for node, value in zip(wanted, results, strict=True):
             store(node, value)
 
@@ -302,12 +307,24 @@ def _wanted(part: Slice, targets: Sequence[Node]) -> list[Node]:
     return wanted
 
 
-def _forward_function(part: Slice, wanted: Sequence[Node]) -> Compiled:
+def _forward_function(
+    part: Slice, wanted: Sequence[Node], planning: bool = False
+) -> Compiled | None:
+    """What computes a slice; None if that is done one operation at a time."""
     key = (*part.structure, *[part.numbers[x] for x in wanted])
     function = _forward.get(key)
     if function is None:
+        if not to_compile(part, key, planning):
+            return None
         function = _forward[key] = _compile_forward(part, wanted)
     return function
+
+
+def to_compile(part: Slice, key: Key, planning: bool) -> bool:
+    """Whether to compile what has not been compiled."""
+    if len(part.steps) < LONG or MODE.own.levels or not stepwise.can_go(part):
+        return True
+    return worth_compiling(key, planning)
 
 
 _plans = plan_table()
@@ -324,7 +341,7 @@ def _force_planned(session: Session, targets: Sequence[Node]) -> bool:
     plan = _plans.get(key, UNKNOWN)
     if plan is UNKNOWN:
         plan = _plans[key] = _plan(session, targets, waiting)
-    if plan is None:
+    if plan is None or plan is UNKNOWN:
         return False
     results = plan.function(session.arguments(plan.inputs))
     nodes = [*targets, *waiting]
@@ -342,7 +359,8 @@ def _plan(session: Session, asked: Sequence[Node], waiting: list[Node]) -> Plan 
     wanted = _wanted(part, asked)
     nodes = [*asked, *waiting]
     outputs = [(i, wanted.index(x)) for i, x in enumerate(nodes) if x in wanted]
-    return Plan(_forward_function(part, wanted), inputs, tuple(outputs))
+    function = _forward_function(part, wanted, planning=True)
+    return UNKNOWN if function is None else Plan(function, inputs, tuple(outputs))
 
 
 def _compile_forward(part: Slice, wanted: Sequence[Node]) -> Compiled:

@@ -15,6 +15,7 @@ from pullback.tracer.primitives.elementwise import broadcast_scalar
 from pullback.tracer.trace import Tracer, new_trace
 from pullback.tracer.types import is_complex, is_inexact
 
+from . import stepwise
 from .anomaly import ANOMALY
 from .compute import (
     Compiled,
@@ -27,6 +28,7 @@ from .compute import (
     held,
     parameters_of,
     store,
+    to_compile,
 )
 from .dtypes import Kind, here, kind_of, of_numpy
 from .hooks import FREED
@@ -74,21 +76,33 @@ def run(pull: Pull) -> list[np.ndarray[Any, Any]]:
     waiting = held(pull.part.steps)
     function, numbers = function_of(pull, waiting)
     MODE.own.session = Session()
-    results = function(arguments_of(pull.inputs))
+    if function is None:
+        results = stepwise.gradients_of(pull, waiting)
+    else:
+        results = function(arguments_of(pull.inputs))
     for node in waiting:
         store(node, results[numbers.index(pull.part.numbers[node])])
     return results[len(numbers) :]
 
 
-def function_of(pull: Pull, waiting: list[Node]) -> tuple[Compiled, tuple[int, ...]]:
-    """What does the sweep, and the numbers of the values that it gives before the cotangents."""
-    functions = _backward.setdefault(pull.key(), {})
+def function_of(
+    pull: Pull, waiting: list[Node], planning: bool = False
+) -> tuple[Compiled | None, tuple[int, ...]]:
+    """What does the sweep, and the numbers of the values that it gives before the cotangents.
+
+    None if that is done one operation at a time.
+    """
+    key = pull.key()
+    functions = _backward.get(key, {})
     numbers = tuple([pull.part.numbers[x] for x in waiting])
     if numbers not in functions:
         numbers = next((known for known in functions if set(known) >= set(numbers)), numbers)
     if numbers not in functions:
+        if not to_compile(pull.part, (*key, None, *numbers), planning):
+            return None, numbers
         graph = gradient_graph(pull, waiting)
         functions[numbers] = compiled(graph, argument_kinds(pull.inputs))
+        _backward[key] = functions
     return functions[numbers], numbers
 
 
@@ -137,6 +151,7 @@ class Profile:
     lost: list[int]
 
 
+PROFILES = 1000
 _profiles: dict[Key, Profile] = {}
 
 
@@ -144,6 +159,8 @@ def profile_of(part: Slice) -> Profile:
     """The slice's profile, made for the first of its structure."""
     profile = _profiles.get(part.structure)
     if profile is None:
+        if len(_profiles) > PROFILES:
+            _profiles.clear()
         profile = _profiles[part.structure] = _profile(part)
     return profile
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .dtypes import here
 from .hooks import FREED, Hook, RemovableHandle, watch_of
 from .node import Node, Operand, Variable
-from .saving import tensor_of
+from .saving import Kept, shown, tensor_of
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -74,8 +74,10 @@ class GradFn(BackwardNode):
         if place not in saved.operands and not (name == "_saved_result" and saved.result):
             raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
         if name == "_saved_result":
-            return tensor_of(node)
+            return tensor_of(node) if node.packed is None else shown(node.packed)
         x = node.operands[place]
+        if isinstance(x, Node) and isinstance(x.call, Kept):
+            return shown(x)
         return x.value if isinstance(x, Node) and x.info.kind.number else tensor_of(x)
 
     def __eq__(self, other: object) -> bool:

@@ -44,7 +44,10 @@ TANGENT = Row("jvp", lambda *xs: None, "JvpBackward0")
 
 
 class Level:
-    """One transform under way: which, and what its entries stand for."""
+    """One transform under way: which, and what its entries stand for.
+
+    ``given`` are the tangents that the user has made entries of.
+    """
 
     def __init__(self, kind: str, size: int = 0, randomness: str = "error") -> None:
         self.kind = kind
@@ -52,6 +55,7 @@ class Level:
         self.randomness = randomness
         self.serial = next_serial()
         self.entries: dict[Operand, Operand] = {}
+        self.given: dict[Operand, Tensor] = {}
 
     @contextmanager
     def around(self) -> Generator[None]:

@@ -53,7 +53,7 @@ def run_planned(
     plan = _plans.get(key, UNKNOWN)
     if plan is UNKNOWN:
         plan = _plans[key] = _plan(session, root, waiting, numbers)
-    if plan is None:
+    if plan is None or plan is UNKNOWN:
         return None
     leaves = [session.leaves[i]() for i in plan.wanted]
     if not all(t is not None and t.wants_grad and not _is_watched(t) for t in leaves):
@@ -94,9 +94,10 @@ def _plan(
             return None
         by_number = dict(zip(numbers, leaves, strict=True))
         numbers, leaves = wanted, [by_number[i] for i in wanted]
-    function, places = function_of(
-        Pull(part, [(root, None)], list(leaves)), [x for x in waiting if x in part.numbers]
-    )
+    pull = Pull(part, [(root, None)], list(leaves))
+    function, places = function_of(pull, [x for x in waiting if x in part.numbers], planning=True)
+    if function is None:
+        return UNKNOWN
     found = [(i, part.numbers[x]) for i, x in enumerate(waiting) if x in part.numbers]
     lost = set(profile_of(part).lost)
     return Plan(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pullback.tracer.ir import Graph
 from pullback.tracer.location import Location, user_location
@@ -47,6 +48,61 @@ def note(graph: Graph) -> None:
             f"{_difference(before, graph)}"
         )
         warnings.warn_explicit(text, RecompilationWarning, where.file, where.line)
+
+
+# -- what is long ----------------------------------------------------------------------------
+
+LONG = 200
+"""Steps from which on compiling takes seconds."""
+
+AT_ONCE = 2
+"""Long functions that a line compiles when it meets their structures first."""
+
+PATIENCE = 10
+"""How often other long structures are met before they are compiled, too: compiling takes as long as
+going through them some thirty times."""
+
+ROOM = 50_000
+"""Structures that are remembered."""
+
+
+@dataclass(slots=True)
+class _LongLine:
+    compiled: int = 0
+    passed: int = 0
+
+
+_long_lines: dict[Location | None, _LongLine] = {}
+_met: dict[int, int] = {}
+"""How often long structures have been met, by their hashes."""
+
+
+def worth_compiling(structure: tuple[Any, ...], planning: bool) -> bool:
+    """Whether to compile something long now; else it is gone through one operation at a time.
+
+    That is so where the user's line has met other structures before, and this one only now.
+    ``planning`` does not count as meeting it.
+    """
+    where = user_location()
+    line = _long_lines.setdefault(where, _LongLine())
+    key = hash(structure)
+    if line.compiled < AT_ONCE or _met.get(key, 0) >= PATIENCE:
+        _met.pop(key, None)
+        line.compiled += 1
+        return True
+    if planning:
+        return False
+    if len(_met) >= ROOM:
+        _met.clear()
+    _met[key] = _met.get(key, 0) + 1
+    line.passed += 1
+    if line.passed == OFTEN and where is not None:
+        text = (
+            f"this line has computed {OFTEN} times what is long and had not been compiled: it has "
+            "another structure each time, so it is done one operation after the other"
+        )
+        warnings.warn_explicit(text, RecompilationWarning, where.file, where.line)
+    return False
 
 
 def _difference(before: Graph, now: Graph) -> str:

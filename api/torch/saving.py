@@ -99,13 +99,17 @@ class _unrecorded:
         MODE.enabled, MODE.saving = self._before
 
 
-def unpacked(node: Node) -> None:
-    """Give a kept value's node its value, for one step of a backward pass."""
+def shown(node: Node) -> Tensor:
+    """What the user's function makes of what was packed."""
     call = node.call
     assert isinstance(call, Kept)
     with _unrecorded():
-        found = call.unpack(call.packed)
-    node.value = found.value()
+        return call.unpack(call.packed)
+
+
+def unpacked(node: Node) -> None:
+    """Give a kept value's node its value, for one step of a backward pass."""
+    node.value = shown(node).value()
 
 
 class saved_tensors_hooks:

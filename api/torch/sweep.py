@@ -13,19 +13,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pullback.tracer.ir import Graph, replay
-from pullback.tracer.passes.adjoint import vjp
-from pullback.tracer.trace import Tracer, new_trace
-
 from . import anomaly
 from .compute import Slice, force, slice_of
 from .dtypes import here
-from .engine import GRADIENT, Pull, check_usable, conjugate, free, nodes_of, recorded, run
+from .engine import GRADIENT, Pull, check_usable, free, nodes_of, recorded, run
 from .grad_fn import edges
 from .hooks import FREED, PASSING, Call, call_after, call_before, call_tensor_hooks
 from .modes import MODE
 from .node import Node, Operand, Variable, leaf
 from .saving import Kept, unpacked
+from .stepwise import step_graph
 from .tensors import Tensor, of_node, operand, wrapped
 
 Deliver: TypeAlias = Callable[[Operand, Tensor], None]
@@ -278,9 +275,7 @@ class Sweep:
         inputs = [*x.operands, operand(ct), *result]
         kept = self._unpack(inputs)
         key = ("step", x.info, wrt, bool(result))
-        nodes = nodes_of(
-            key, inputs, lambda: _step_graph(x.info.graph, wrt, bool(result)), GRADIENT
-        )
+        nodes = nodes_of(key, inputs, lambda: step_graph(x.info.graph, wrt, bool(result)), GRADIENT)
         if not self.create:
             force([y for y in nodes if y.value is None])
             nodes = [leaf(y.value) for y in nodes]
@@ -322,20 +317,6 @@ class Sweep:
 def _forget(kept: Sequence[Node]) -> None:
     for x in kept:
         x.value = None
-
-
-def _step_graph(graph: Graph, wrt: Sequence[int], result: bool) -> Graph:
-    """The cotangents of one operation's operands, from these, a cotangent, and maybe the result."""
-    pulled = vjp(graph, wrt)
-    known = (pulled.outputs[0],) if result else ()
-    nodes = tuple(x for x in pulled.nodes if x not in known)
-    rest = Graph((*pulled.parameters, *known), nodes, pulled.outputs[1:])
-    with new_trace() as trace:
-        given = [trace.builder.parameter(p.type) for p in rest.parameters]
-        place = len(graph.parameters)
-        given[place] = conjugate(Tracer(given[place])).node
-        found = replay(rest, trace.builder, given)
-        return trace.builder.graph([conjugate(Tracer(x)).node for x in found])
 
 
 def _place(x: Operand) -> int:

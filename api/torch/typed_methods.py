@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import creation, shapes
-from .dtypes import ALL, Size, dtype, here
+from .dtypes import ALL, Size, cpu_only, dtype, here
 from .layouts import strided
 from .tensors import Tensor
 
@@ -43,6 +43,12 @@ def _new(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return method
 
 
+def _cuda(self: Tensor, device: Any = None) -> Tensor:
+    """Refused: there is only the CPU."""
+    cpu_only("cuda")
+    return self
+
+
 _NAMES = {"half": "float16", "float": "float32", "double": "float64", "bool": "bool"}
 _NAMES.update(char="int8", short="int16", int="int32", long="int64", byte="uint8")
 _NAMES.update(cfloat="complex64", cdouble="complex128")
@@ -60,6 +66,7 @@ METHODS: dict[str, Any] = {
     **{f"new_{name}": _new(getattr(creation, name)) for name in _MAKERS},
     "ndimension": Tensor.dim,
     "is_signed": lambda self: self.dtype.is_signed,
+    "cuda": _cuda,
     "get_device": lambda self: -1,
     "is_pinned": lambda self: False,
     "is_shared": lambda self: False,

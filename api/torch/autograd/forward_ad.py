@@ -105,6 +105,8 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             )
     made = enter(tensor)
     add_tangent(current, made, tangent)
+    if tangent.is_contiguous():
+        current.given[made.node] = tangent
     return made
 
 
@@ -120,5 +122,7 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     current = _current()
     if current is None or not depends(current, tensor):
         return UnpackedDualTensor(tensor, None)
-    (tangent,) = tangents_of(current, [tensor])
+    tangent = current.given.get(tensor.node)
+    if tangent is None:
+        (tangent,) = tangents_of(current, [tensor])
     return UnpackedDualTensor(primal(current, tensor), tangent)

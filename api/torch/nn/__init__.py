@@ -72,6 +72,7 @@ from .modules.losses import (
     CosineEmbeddingLoss,
     CosineSimilarity,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
@@ -159,6 +160,7 @@ from .modules.shaping import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from .modules.transformer import Transformer, TransformerDecoder, TransformerDecoderLayer
 from .parameter import Parameter
 
 __all__ = [
@@ -186,6 +188,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -287,6 +290,9 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "TripletMarginLoss",

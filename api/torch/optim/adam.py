@@ -93,12 +93,6 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def prepared(self, group: dict[str, Any], p: Tensor, gradient: Tensor) -> Tensor:
-        """Decoupled, the weight decay is not part of the gradient."""
-        if group["decoupled_weight_decay"]:
-            group = {"weight_decay": 0, "maximize": group["maximize"]}
-        return super().prepared(group, p, gradient)
-
     def move(
         self, group: dict[str, Any], p: Tensor, gradient: Tensor, state: dict[str, Any]
     ) -> None:
@@ -246,12 +240,6 @@ class NAdam(Optimizer):
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
-
-    def prepared(self, group: dict[str, Any], p: Tensor, gradient: Tensor) -> Tensor:
-        """Decoupled, the weight decay is not part of the gradient."""
-        if group["decoupled_weight_decay"]:
-            group = {"weight_decay": 0, "maximize": group["maximize"]}
-        return super().prepared(group, p, gradient)
 
     def move(
         self, group: dict[str, Any], p: Tensor, gradient: Tensor, state: dict[str, Any]

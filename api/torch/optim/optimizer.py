@@ -99,8 +99,11 @@ class Optimizer:
         return result
 
     def prepared(self, group: dict[str, Any], p: Tensor, gradient: Tensor) -> Tensor:
-        """The gradient, turned round to maximise, and with that of the weight decay."""
-        decay = group["weight_decay"]
+        """The gradient, turned round to maximise, and with that of the weight decay.
+
+        Decoupled, that is not part of the gradient.
+        """
+        decay = 0 if group.get("decoupled_weight_decay") else group.get("weight_decay", 0)
         maximize = group.get("maximize", False)
         if not decay and not maximize:
             return gradient

@@ -71,6 +71,7 @@ from .dropping import (
     dropout3d,
     feature_alpha_dropout,
 )
+from .grids import affine_grid, grid_sample
 from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -129,6 +130,7 @@ from .resampling import (
     pixel_unshuffle,
     upsample,
 )
+from .sequences import ctc_loss
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -137,6 +139,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -156,6 +159,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -168,6 +172,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,12 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return _scaled(input, input.shape, p, inplace) if training and p else input
 
 
+_CHANNELS = (
+    "dropout2d: what is not of shape (N, C, H, W) is taken as (N, C, ...): it has a batch, even if "
+    "it has three dimensions"
+)
+
+
 def _channels(ndims: tuple[int, ...], name: str) -> Any:
     def function(
         input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
@@ -53,6 +60,9 @@ def _channels(ndims: tuple[int, ...], name: str) -> Any:
         if not training or not p:
             return input
         channels = input.ndim - (ndims[0] - 2)
+        if name == "dropout2d" and input.ndim != 4:
+            warnings.warn(_CHANNELS, UserWarning, stacklevel=2)
+            channels = 2
         shape = (*input.shape[:channels], *(1,) * (input.ndim - channels))
         return _scaled(input, shape, p, inplace)
 

@@ -105,6 +105,7 @@ TripletMarginWithDistanceLoss = _loss(
     swap=False,
     reduction="mean",
 )
+CTCLoss = _loss("CTCLoss", function=F.ctc_loss, blank=0, reduction="mean", zero_infinity=False)
 CosineSimilarity = _loss("CosineSimilarity", function=F.cosine_similarity, dim=1, eps=1e-8)
 PairwiseDistance = _loss(
     "PairwiseDistance", function=F.pairwise_distance, p=2.0, eps=1e-6, keepdim=False

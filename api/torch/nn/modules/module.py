@@ -6,17 +6,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from ...dtypes import here
-from ...hooks import RemovableHandle
+from ...dtypes import cpu_only, here
 from ...tensors import Tensor
 from ..parameter import Parameter
 from . import state
+from .hooks import Hooked
 
 Self = TypeVar("Self", bound="Module")
 _PLACES = ("_parameters", "_buffers", "_modules")
 
 
-class Module:
+class Module(Hooked):
     """A function with parameters: what is assigned to its attributes is found again by name.
 
     Sub-classes define ``forward``; calling the module calls that, and its hooks.
@@ -38,12 +38,13 @@ class Module:
     _modules: dict[str, Module | None]
 
     def __init__(self) -> None:
+        super().__init__()
         put = super().__setattr__
         put("training", True)
         for name in _PLACES:
             put(name, {})
         put("_non_persistent", set())
-        for name in ("_before", "_after", "_state_hooks", "_load_hooks"):
+        for name in ("_state_hooks", "_load_hooks"):
             put(name, OrderedDict())
 
     def forward(self, *input: Any, **kwargs: Any) -> Any:
@@ -51,12 +52,6 @@ class Module:
         raise NotImplementedError(
             f'Module [{type(self).__name__}] is missing the required "forward" function{here()}'
         )
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call ``forward``, and the hooks before and after."""
-        if not self._before and not self._after:
-            return self.forward(*args, **kwargs)
-        return _call_with_hooks(self, args, kwargs)
 
     # -- attributes ----------------------------------------------------------------------------
 
@@ -268,7 +263,13 @@ class Module:
         return self
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
-        """Floating-point parameters and buffers in another dtype; devices are all the CPU."""
+        """Floating-point parameters and buffers in another dtype; devices are all the CPU.
+
+        On the device ``"meta"``, for modules that are only called with other parameters, those that
+        it has stay as they are.
+        """
+        if args and str(args[0]) == "meta":
+            return self
 
         def converted(x: Tensor) -> Tensor:
             return x.to(*args, **kwargs) if x.is_floating_point() else x
@@ -283,12 +284,21 @@ class Module:
         """Floating-point parameters and buffers as float64."""
         return self._apply(lambda x: x.double() if x.is_floating_point() else x)
 
+    def half(self: Self) -> Self:
+        """Floating-point parameters and buffers as float16."""
+        return self._apply(lambda x: x.half() if x.is_floating_point() else x)
+
     def type(self: Self, dst_type: Any) -> Self:
         """All parameters and buffers in another dtype."""
         return self._apply(lambda x: x.to(dst_type))
 
     def cpu(self: Self) -> Self:
         """The module itself: it is there already."""
+        return self
+
+    def cuda(self: Self, device: Any = None) -> Self:
+        """Refused: there is only the CPU."""
+        cpu_only("cuda")
         return self
 
     def train(self: Self, mode: bool = True) -> Self:
@@ -316,25 +326,6 @@ class Module:
                 parameter.grad = None
             elif parameter.gradient is not None:
                 parameter.gradient.detach_().zero_()
-
-    # -- hooks ---------------------------------------------------------------------------------
-
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> Any:
-        """Call a function with the module and its arguments; what it returns takes their place."""
-        return _registered(self._before, (hook, with_kwargs), prepend)
-
-    def register_forward_hook(
-        self,
-        hook: Callable[..., Any],
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-        always_call: bool = False,
-    ) -> Any:
-        """Call a function with the module, its arguments and result, which it may replace."""
-        return _registered(self._after, (hook, with_kwargs), prepend)
 
     # -- saving and loading --------------------------------------------------------------------
 
@@ -396,28 +387,6 @@ def _type_name(value: Any) -> str:
         return f"torch.{value.dtype.title}Tensor"
     kind = type(value)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-
-
-def _registered(hooks: Any, hook: Any, first: bool) -> Any:
-    handle = RemovableHandle(hooks, hook)
-    if first:
-        hooks.move_to_end(next(reversed(hooks)), last=False)
-    return handle
-
-
-def _call_with_hooks(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    for hook, with_kwargs in list(module._before.values()):
-        result = hook(module, args, kwargs) if with_kwargs else hook(module, args)
-        if result is not None and with_kwargs:
-            args, kwargs = result
-        elif result is not None:
-            args = result if isinstance(result, tuple) else (result,)
-    output = module.forward(*args, **kwargs)
-    for hook, with_kwargs in list(module._after.values()):
-        given = (module, args, kwargs, output) if with_kwargs else (module, args, output)
-        result = hook(*given)
-        output = output if result is None else result
-    return output
 
 
 def numbered(modules: Iterable[Any]) -> dict[str, Any]:

@@ -16,12 +16,14 @@ from .decays import (
     StepLR,
 )
 from .plateau import ReduceLROnPlateau
+from .triangles import CyclicLR
 
 __all__ = [
     "ChainedScheduler",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",

@@ -149,7 +149,7 @@ class OneCycleLR(LRScheduler):
         if last_epoch == -1:
             pairs = zip(for_groups(base, groups), for_groups(high, groups), strict=True)
             for group, (low, top) in zip(groups, pairs, strict=True):
-                _set_momentum(group, top)
+                set_momentum(group, top)
                 group |= {"max_momentum": top, "base_momentum": low}
 
     def _between(self, start: float, end: float, share: float) -> float:
@@ -174,13 +174,14 @@ class OneCycleLR(LRScheduler):
                     rates.append(self._between(group[lr[0]], group[lr[1]], share))
                     if self.cycle_momentum:
                         pair = group[momentum[0]], group[momentum[1]]
-                        _set_momentum(group, self._between(*pair, share))
+                        set_momentum(group, self._between(*pair, share))
                     break
                 begin = end
         return rates
 
 
-def _set_momentum(group: dict[str, Any], value: float) -> None:
+def set_momentum(group: dict[str, Any], value: float) -> None:
+    """Give a group another momentum, whatever its name."""
     if "betas" in group:
         group["betas"] = (value, *group["betas"][1:])
     else:

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from .loader import DataLoader, default_collate, default_convert
-from .sampling import (
-    BatchSampler,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-    SubsetRandomSampler,
-    WeightedRandomSampler,
-)
-from .sets import (
+from .dataloader import DataLoader, default_collate, default_convert
+from .dataset import (
     ChainDataset,
     ConcatDataset,
     Dataset,
@@ -20,6 +12,14 @@ from .sets import (
     Subset,
     TensorDataset,
     random_split,
+)
+from .sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
 )
 
 __all__ = [

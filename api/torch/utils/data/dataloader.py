@@ -11,8 +11,8 @@ import numpy as np
 from ... import random
 from ...dtypes import as_numpy, here
 from ...tensors import Tensor, wrapped
-from .sampling import BatchSampler, RandomSampler, Sampler, SequentialSampler
-from .sets import IterableDataset, TensorDataset
+from .dataset import IterableDataset, TensorDataset
+from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 
 def default_convert(data: Any) -> Any:

@@ -1,0 +1,26 @@
+"""Switches of a library for graphics cards, which may be set and do nothing."""
+
+from __future__ import annotations
+
+benchmark = False
+deterministic = False
+enabled = True
+allow_tf32 = True
+
+
+def is_available() -> bool:
+    """Whether the library is there: never.
+
+    >>> torch.backends.cudnn.is_available()
+    False
+    """
+    return False
+
+
+def version() -> int | None:
+    """The library's version: none.
+
+    >>> torch.backends.cudnn.version() is None
+    True
+    """
+    return None
