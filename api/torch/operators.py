@@ -37,6 +37,15 @@ def binary(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
     return operator
 
 
+def reflected(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
+    """The operator of a function of two operands, for what stands on its right side."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        return function(other, self) if isinstance(other, OPERANDS) else NotImplemented
+
+    return operator
+
+
 def _rpow(self: Tensor, other: Any) -> Tensor:
     return record(RPOW, (self, other))
 

@@ -32,6 +32,7 @@ from .activations import (
     tanhshrink,
     threshold,
 )
+from .alignment import ctc_loss
 from .attention import (
     multi_head_attention_forward,
     scaled_dot_product_attention,
@@ -71,6 +72,8 @@ from .dropping import (
     dropout3d,
     feature_alpha_dropout,
 )
+from .grids import affine_grid, grid_sample
+from .inplace import FUNCTIONS as INPLACE
 from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -128,6 +131,8 @@ from .resampling import (
     pixel_shuffle,
     pixel_unshuffle,
     upsample,
+    upsample_bilinear,
+    upsample_nearest,
 )
 
 __all__ = [
@@ -137,6 +142,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -156,6 +162,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -168,6 +175,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",
@@ -234,4 +242,8 @@ __all__ = [
     "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
+globals().update(INPLACE)
+__all__ += INPLACE  # pyright: ignore[reportUnsupportedDunderAll]
