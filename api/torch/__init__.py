@@ -19,7 +19,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, fft, func, linalg, methods, nn, optim, return_types, signal, special, utils
+from . import (
+    autograd,
+    fft,
+    func,
+    linalg,
+    masked,
+    methods,
+    nn,
+    optim,
+    return_types,
+    signal,
+    special,
+    utils,
+)
 from .anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .compute import counts
 from .creation import (
@@ -202,6 +215,7 @@ __all__ = [
     "logspace",
     "long",
     "manual_seed",
+    "masked",
     "memory_format",
     "meshgrid",
     "nan",
