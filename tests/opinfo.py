@@ -38,6 +38,8 @@ OF_ITS_OWN = frozenset(
         "linalg.lstsq (grad_oriented)",
         "linalg.pinv (singular)",
         "normal (in_place)",
+        "pca_lowrank",
+        "svd_lowrank",
     ]
 )
 """Descriptions of functions that PyTorch composes for its tests, and of no operation."""
@@ -89,6 +91,9 @@ def our_function(op: Any) -> Callable[..., Any] | None:
         found = getattr(found, part, None)
     if not callable(found) and ("." not in op.name or op.name in METHODS):
         found = getattr(ours.Tensor, op.name.split(".")[-1], None)
+    if found is None and op.name in RANDOM.split():
+        written = getattr(ours.Tensor, f"{op.name}_", None)
+        found = written and (lambda x, *args, **kwargs: written(x.clone(), *args, **kwargs))
     if isinstance(found, property):
         return found.fget
     return found if callable(found) and not isinstance(found, ModuleType) else None

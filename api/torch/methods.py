@@ -40,7 +40,7 @@ from . import (
     windows,
     written,
 )
-from .linalg import decompositions, reflections, systems, triangular
+from .linalg import decompositions, lowrank, reflections, systems, triangular
 from .nn import functional
 from .tensors import Tensor
 
@@ -87,6 +87,7 @@ ONLY_FUNCTIONS: dict[Any, str] = {
     found: "unravel_index",
     blas: "chain_matmul",
     triangular: "lu_unpack",
+    lowrank: "svd_lowrank pca_lowrank",
     draws: "poisson binomial randint_like",
     copies: "scalar_tensor",
     random: "normal bernoulli",

@@ -57,6 +57,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "__rsub__": _operator(RSUB),
     "__mul__": _operator(ROWS["mul"]),
     "__rmul__": _operator(ROWS["mul"]),
+    "__div__": _operator(DIV),
+    "__rdiv__": _operator(RDIV),
     "__truediv__": _operator(DIV),
     "__rtruediv__": _operator(RDIV),
     "__floordiv__": _operator(ROWS["floor_divide"]),
