@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from . import arithmetic, memory, pointwise, random
+from . import arithmetic, memory, pairs, pointwise, random
 from .compute import value_of
+from .dtypes import here
 from .node import leaf
-from .tensors import Tensor
+from .tensors import NUMBERS, Tensor
 from .writing import assign, check_writable
 
 Method = Callable[..., Any]
@@ -47,7 +48,27 @@ FUNCTIONS: dict[str, Method] = {
 }
 METHODS: dict[str, Method] = {name: in_place(f, name) for name, f in FUNCTIONS.items()}
 
+
+def _operator(function: Method, name: str) -> Method:
+    written = in_place(function, name)
+
+    def operator(self: Tensor, other: Any) -> Any:
+        return written(self, other) if isinstance(other, (Tensor, *NUMBERS)) else NotImplemented
+
+    return operator
+
+
 OPERATORS = {
+    **{
+        f"__i{name}__": _operator(function, name)
+        for name, function in (
+            ("and", arithmetic.FUNCTIONS["bitwise_and"]),
+            ("or", arithmetic.FUNCTIONS["bitwise_or"]),
+            ("xor", arithmetic.FUNCTIONS["bitwise_xor"]),
+            ("lshift", pairs.FUNCTIONS["bitwise_left_shift"]),
+            ("rshift", pairs.FUNCTIONS["bitwise_right_shift"]),
+        )
+    },
     "__iadd__": METHODS["add_"],
     "__isub__": METHODS["sub_"],
     "__imul__": METHODS["mul_"],
@@ -115,4 +136,31 @@ def uniform_(self: Tensor, a: float = 0, b: float = 1, *, generator: Any = None)
     return overwrite(self, (a + (b - a) * drawn).astype(self.dtype.numpy))
 
 
+def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
+    """A Python function of each element, in place."""
+    return _mapped("apply_", self, callable)
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
+    """A Python function of each element and that of another tensor, in place."""
+    return _mapped("map_", self, callable, tensor)
+
+
+def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]) -> Tensor:
+    """A Python function of each element and those of two other tensors, in place."""
+    return _mapped("map2_", self, callable, x, y)
+
+
+def _mapped(name: str, self: Tensor, function: Callable[..., Any], *others: Tensor) -> Tensor:
+    if self.requires_grad or any(x.requires_grad for x in others):
+        raise RuntimeError(
+            f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() "
+            f"instead.{here()}"
+        )
+    lists = [np.broadcast_to(x.value(), self.shape).reshape(-1).tolist() for x in (self, *others)]
+    made = [function(*given) for given in zip(*lists, strict=True)]
+    return overwrite(self, np.array(made, self.dtype.numpy).reshape(self.shape))
+
+
+METHODS.update({f.__name__: f for f in (apply_, map_, map2_)})
 METHODS.update({f.__name__: f for f in (zero_, fill_, copy_, normal_, uniform_)})

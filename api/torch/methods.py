@@ -38,8 +38,10 @@ from . import (
     typed_methods,
     typeinfo,
     windows,
+    written,
 )
-from .linalg import decompositions, reflections, systems, triangular
+from .linalg import decompositions, lowrank, reflections, systems, triangular
+from .nn import functional
 from .tensors import Tensor
 
 NAMES: dict[Any, str] = {
@@ -85,6 +87,7 @@ ONLY_FUNCTIONS: dict[Any, str] = {
     found: "unravel_index",
     blas: "chain_matmul",
     triangular: "lu_unpack",
+    lowrank: "svd_lowrank pca_lowrank",
     draws: "poisson binomial randint_like",
     copies: "scalar_tensor",
     random: "normal bernoulli",
@@ -165,6 +168,12 @@ MORE: dict[str, Any] = {
     "expand": shapes.expand,
     "repeat": shapes.repeat,
     "cpu": _same,
+    "pin_memory": _same,
+    "share_memory_": _same,
+    "prelu": functional.prelu,
+    "hardshrink": functional.hardshrink,
+    "conj_physical_": inplace.in_place(complexes.conj, "conj_physical_"),
+    "unsafe_split_with_sizes": stacking.split_with_sizes,
     "polygamma": special.polygamma_method,
     "unfold": striding.unfold,
     "sum_to_size": turning.sum_to_size,
@@ -185,6 +194,10 @@ MORE: dict[str, Any] = {
     "__matmul__": products.matmul_operator,
     "__neg__": pointwise.FUNCTIONS["neg"],
     "__abs__": pointwise.FUNCTIONS["abs"],
+    "__rlshift__": operators.reflected(pairs.FUNCTIONS["bitwise_left_shift"]),
+    "__rrshift__": operators.reflected(pairs.FUNCTIONS["bitwise_right_shift"]),
+    "__rmatmul__": operators.reflected(products.matmul),
+    "__reversed__": turning.reversed_,
     "__lshift__": operators.binary(pairs.FUNCTIONS["bitwise_left_shift"]),
     "__rshift__": operators.binary(pairs.FUNCTIONS["bitwise_right_shift"]),
     "__invert__": pointwise.FUNCTIONS["bitwise_not"],
@@ -198,6 +211,8 @@ def functions() -> dict[str, Callable[..., Any]]:
     for module, names in ONLY_FUNCTIONS.items():
         found.update({name: getattr(module, name) for name in names.split()})
     found.update({name: _written(name) for name in WRITTEN.split()})
+    found.update({name: getattr(functional, name) for name in FROM_NN.split()})
+    found.update(written.FUNCTIONS)
     return {name: _flexible(f) for name, f in _with_aliases(found).items()}
 
 
@@ -232,6 +247,15 @@ def methods() -> dict[str, Callable[..., Any]]:
 def _with_aliases(found: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     return {**found, **{alias: found[name] for alias, name in ALIASES.items() if name in found}}
 
+
+FROM_NN = """
+    conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d bilinear
+    avg_pool1d max_pool1d max_pool2d max_pool3d adaptive_avg_pool1d channel_shuffle pixel_shuffle
+    pixel_unshuffle cosine_similarity pairwise_distance layer_norm rms_norm group_norm dropout
+    alpha_dropout feature_alpha_dropout prelu rrelu selu celu threshold hardshrink celu_ rrelu_
+    selu_ threshold_
+"""
+"""Functions of `torch.nn.functional` that are in `torch`, too, with the same arguments."""
 
 WRITTEN = """
     abs_ acos_ acosh_ asin_ asinh_ atan_ atanh_ ceil_ cos_ cosh_ deg2rad_ erf_ erfc_ exp2_ exp_

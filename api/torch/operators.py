@@ -37,6 +37,15 @@ def binary(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
     return operator
 
 
+def reflected(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
+    """The operator of a function of two operands, for what stands on its right side."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        return function(other, self) if isinstance(other, OPERANDS) else NotImplemented
+
+    return operator
+
+
 def _rpow(self: Tensor, other: Any) -> Tensor:
     return record(RPOW, (self, other))
 
@@ -48,6 +57,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "__rsub__": _operator(RSUB),
     "__mul__": _operator(ROWS["mul"]),
     "__rmul__": _operator(ROWS["mul"]),
+    "__div__": _operator(DIV),
+    "__rdiv__": _operator(RDIV),
     "__truediv__": _operator(DIV),
     "__rtruediv__": _operator(RDIV),
     "__floordiv__": _operator(ROWS["floor_divide"]),

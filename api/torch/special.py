@@ -16,14 +16,22 @@ from pullback.tracer.primitives import special as rows
 from pullback.tracer.primitives.elementwise import broadcast_scalar
 from pullback.tracer.scipy import special as scipy
 
+from . import polynomials
 from .arithmetic import Binary, binary_function, round
+from .calling import flexible
 from .dtypes import here
 from .node import Row
 from .pointwise import FUNCTIONS as SINGLE
 from .pointwise import Unary, unary_function
 from .reductions import log_softmax, logsumexp, softmax
-from .rows import float_one, floating
-from .tensors import Tensor, record
+from .rows import float_dtype, float_one, floating
+from .tensors import Tensor, record, wrapped
+
+
+def _spherical(x: Any) -> Any:
+    far: Any = np.isinf(x)
+    return basic.where(far, broadcast_scalar(0.0, x), np.sinc(x / math.pi))
+
 
 UNARY = (
     Unary(
@@ -65,6 +73,13 @@ UNARY = (
     ),
     Unary(
         "i1e", rows.i1e, "SpecialI1EBackward0", "exp(-abs(x)) * i1(x)", "tensor([0.0981, 0.1564])"
+    ),
+    Unary(
+        "spherical_bessel_j0",
+        _spherical,
+        None,
+        "sin(x) / x, 1 at 0",
+        "tensor([0.9896, 0.9589])",
     ),
     Unary("bessel_j0", rows.j0, None, "The Bessel function of order 0", "tensor([0.9844, 0.9385])"),
     Unary("bessel_j1", rows.j1, None, "The Bessel function of order 1", "tensor([0.1240, 0.2423])"),
@@ -275,8 +290,21 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     return record(MULTIGAMMALN, (input,), (p,))
 
 
+def airy_ai(input: Tensor) -> Tensor:
+    """Airy's function Ai. There are no derivatives, as in PyTorch.
+
+    >>> torch.special.airy_ai(torch.tensor([0.0, 1.0]))
+    tensor([0.3550, 0.1353])
+    """
+    from scipy.special import airy
+
+    kind = float_dtype(input.dtype.numpy)
+    return wrapped(np.asarray(airy(input.value().astype(np.float64))[0]).astype(kind))
+
+
 FUNCTIONS.update(
     {
+        "airy_ai": airy_ai,
         "polygamma": polygamma,
         "logit": logit,
         "multigammaln": mvlgamma,
@@ -289,6 +317,8 @@ FUNCTIONS.update(
         **{name: SINGLE[name] for name in ("erf", "erfc", "exp2", "expm1", "log1p")},
     }
 )
+FUNCTIONS.update(polynomials.FUNCTIONS)
+FUNCTIONS = {name: flexible(f) for name, f in FUNCTIONS.items()}
 globals().update(FUNCTIONS)
 
 TOP: dict[str, Any] = {

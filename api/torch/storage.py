@@ -136,9 +136,19 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
     made = np.zeros(shape, value.dtype)
     count = min(made.size, value.size)
     made.reshape(-1)[:count] = value.reshape(-1)[:count]
-    memory.bump(self)
-    self.take_node(leaf(made))
+    memory.take_alone(self, leaf(made), memory.bump(self))
     return self
+
+
+def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
+    """The shape of another tensor in place, as `resize_` does."""
+    return resize_(self, the_template.shape)
+
+
+def dim_order(self: Tensor) -> tuple[int, ...]:
+    """The dimensions from the one along which neighbours are farthest apart in memory."""
+    steps = stride(self)
+    return tuple(sorted(range(self.ndim), key=lambda d: -steps[d]))
 
 
 _C_NAMES = {"Long": "long int", "Byte": "unsigned char", "Char": "signed char"}
@@ -166,6 +176,8 @@ def set_(self: Tensor, source: Tensor | None = None, *rest: Any) -> Tensor:
 METHODS: dict[str, Any] = {
     **{f.__name__: f for f in (stride, storage_offset, is_contiguous, untyped_storage)},
     **{f.__name__: f for f in (is_set_to, resize_, set_)},
+    "resize_as_": resize_as_,
+    "dim_order": dim_order,
     "_base": property(base_of),
     "_is_view": is_view,
 }

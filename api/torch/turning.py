@@ -35,6 +35,11 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     return record(ROT90, (input,), (k, axes))
 
 
+def reversed_(self: Tensor) -> Tensor:
+    """The elements along the first dimension in reverse order: ``reversed(tensor)``."""
+    return flip(self, 0) if self.ndim else self
+
+
 def fliplr(input: Tensor) -> Tensor:
     """Columns in reverse order.
 

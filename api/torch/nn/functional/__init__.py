@@ -72,6 +72,7 @@ from .dropping import (
     feature_alpha_dropout,
 )
 from .grids import affine_grid, grid_sample
+from .inplace import FUNCTIONS as INPLACE
 from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -129,6 +130,8 @@ from .resampling import (
     pixel_shuffle,
     pixel_unshuffle,
     upsample,
+    upsample_bilinear,
+    upsample_nearest,
 )
 from .sequences import ctc_loss
 
@@ -239,4 +242,8 @@ __all__ = [
     "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
+globals().update(INPLACE)
+__all__ += INPLACE  # pyright: ignore[reportUnsupportedDunderAll]
