@@ -27,6 +27,7 @@ from .dtypes import here
 from .errors import LinAlgError
 from .modes import MODE
 from .node import DETACH, ENTER, Node, Operand, Variable
+from .recent import Recent
 from .recompiling import LONG, note, worth_compiling
 from .session import UNKNOWN, Plan, Session, plan_table
 
@@ -276,7 +277,7 @@ def store(node: Node, value: Array) -> None:
         node.operands = ()
 
 
-_forward: dict[Key, Compiled] = {}
+_forward: Recent[Key, Compiled] = Recent(1000)
 
 
 def force(targets: Sequence[Node]) -> None:

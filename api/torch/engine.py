@@ -34,6 +34,7 @@ from .dtypes import Kind, here, kind_of, of_numpy
 from .hooks import FREED
 from .modes import MODE
 from .node import Info, Node, Operand, Row, leaf, user_line
+from .recent import Recent
 from .session import Session
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Pull:
         )
 
 
-_backward: dict[Key, dict[tuple[int, ...], Compiled]] = {}
+_backward: Recent[Key, dict[tuple[int, ...], Compiled]] = Recent(1000)
 """Functions by the structure of the sweep, and by the values that they compute by the way."""
 
 
@@ -93,7 +94,7 @@ def function_of(
     None if that is done one operation at a time.
     """
     key = pull.key()
-    functions = _backward.get(key, {})
+    functions = _backward.get(key) or {}
     numbers = tuple([pull.part.numbers[x] for x in waiting])
     if numbers not in functions:
         numbers = next((known for known in functions if set(known) >= set(numbers)), numbers)
@@ -151,16 +152,13 @@ class Profile:
     lost: list[int]
 
 
-PROFILES = 1000
-_profiles: dict[Key, Profile] = {}
+_profiles: Recent[Key, Profile] = Recent(1000)
 
 
 def profile_of(part: Slice) -> Profile:
     """The slice's profile, made for the first of its structure."""
     profile = _profiles.get(part.structure)
     if profile is None:
-        if len(_profiles) > PROFILES:
-            _profiles.clear()
         profile = _profiles[part.structure] = _profile(part)
     return profile
 
@@ -277,7 +275,7 @@ def release(x: Node) -> None:
 # -- gradients that are recorded -------------------------------------------------------------
 
 Parts: TypeAlias = list[tuple[Info, tuple[int, ...]]]
-_parts: dict[Key, Parts] = {}
+_parts: Recent[Key, Parts] = Recent(1000)
 """What each output of a graph is, and the numbers of the inputs that it depends on."""
 
 

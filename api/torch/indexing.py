@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from pullback.tracer.trace import Tracer
 from . import memory
 from .dtypes import Kind
 from .modes import MODE
-from .node import Row
+from .node import Node, Row, new_node, number
+from .recent import Recent
 from .rows import wrap_dim
 from .subscripts import Code, decoded, plain_code, positions, read
-from .tensors import Tensor, record, view_of, wrapped
+from .tensors import Tensor, operand, record, view_of, wrapped
 from .writing import check_writable
 
 
@@ -61,7 +63,7 @@ def get_item(self: Tensor, index: Any) -> Tensor:
     return record(GATHER, (source, *found.tensors), (tuple(found.picking),))
 
 
-_views: dict[tuple[Code, Kind], Code] = {}
+_views: Recent[tuple[Code, Kind], Code] = Recent(10_000)
 """What plain indices of tensors of some shape come to."""
 
 
@@ -70,7 +72,29 @@ def _shown(self: Tensor, code: Code, items: tuple[Any, ...] | None = None) -> Te
     node = self.node
     if node.value is None and not self.requires_grad and not node.kept:
         self.value()
+    if self.wants_grad and MODE.own.enabled and code and type(code[0]) is int:
+        return view_of(self, INDEX, (code,), recorded=_row_of(self, code))
     return view_of(self, INDEX, (code,), None if items is None else (*items, ...))
+
+
+def _picked(x: Any, *rest: Any) -> Any:
+    *places, code = rest
+    for place in places:
+        x = x[place]
+    return _basic(x, code)
+
+
+PICKED = Row("index", _picked, lambda kinds, code: _basic_name(kinds, (0, *code)), view=True)
+
+
+def _row_of(self: Tensor, code: Code) -> Node:
+    """What leading ints pick of a parameter, as numbers that may change from step to step.
+
+    Programs that learn from one example after another compile once that way.
+    """
+    places = list(takewhile(lambda x: type(x) is int, code))
+    numbers = [number(x % n) for x, n in zip(places, self.node.info.kind.shape, strict=False)]
+    return new_node(PICKED, (operand(self), *numbers), (code[len(places) :],))
 
 
 def _written(*xs: Any) -> Any:

@@ -26,6 +26,7 @@ from pullback.tracer.types import is_inexact
 
 from .dtypes import NUMBER_KINDS, ON_DEFAULT_CHANGED, Kind, kind_of
 from .modes import MODE, Mode
+from .recent import Recent
 from .session import FORMS, Form, Session, remember
 
 if TYPE_CHECKING:
@@ -286,7 +287,7 @@ def _plain_number(value: Any) -> complex:
     return made
 
 
-_infos: dict[tuple[Any, ...], Info] = {}
+_infos: Recent[tuple[Any, ...], Info] = Recent(20_000)
 ON_DEFAULT_CHANGED.extend((_infos.clear, FORMS.clear))
 
 

@@ -8,6 +8,7 @@ before, and its function and arguments are known without going through the recor
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,11 @@ class Form:
 
 _ref = weakref.ref
 
+LIMIT = 10_000
+"""Values that a session counts, what is longer goes without forms; and tensors that it looks after,
+those before are not computed along with others.
+"""
+
 
 class Session:
     """What one thread records until something is computed.
@@ -52,7 +58,7 @@ class Session:
         self.tracking = False
         self.given: list[Node | weakref.ref[Node]] = []
         self.leaves: dict[int, weakref.ref[Tensor]] = {}
-        self.holders: list[weakref.ref[Tensor]] = []
+        self.holders: deque[weakref.ref[Tensor]] = deque(maxlen=LIMIT)
 
     def enter(self, x: Any) -> Form | None:
         """The form of an operand that was not recorded in this session; None if it has none."""
@@ -150,9 +156,6 @@ class Plan:
 
 UNKNOWN = Plan(None, (), ())
 """Stands for a plan that has not been looked for."""
-
-LIMIT = 10_000
-"""Values that a session counts: what is longer goes without forms."""
 
 ROOM = 50_000
 FORMS: dict[tuple[Any, ...], Form] = {}

@@ -18,6 +18,7 @@ from pullback.tracer.passes.adjoint import vjp
 from pullback.tracer.trace import Tracer, new_trace
 
 from .node import Info, Operand, Variable
+from .recent import Recent
 
 if TYPE_CHECKING:
     from .compute import Slice
@@ -57,8 +58,8 @@ def _tape(graph: Graph) -> _Tape:
     return _Tape(steps, [numbers[x] for x in graph.outputs])
 
 
-_tapes: dict[Info, _Tape] = {}
-_tapes_back: dict[tuple[Info, tuple[int, ...]], _Tape] = {}
+_tapes: Recent[Info, _Tape] = Recent(10_000)
+_tapes_back: Recent[tuple[Info, tuple[int, ...]], _Tape] = Recent(10_000)
 
 
 def can_go(part: Slice) -> bool:

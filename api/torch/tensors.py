@@ -459,16 +459,23 @@ COPY = Row("clone", lambda x: +x, "CloneBackward0")
 CAST = Row("to", lambda x, dtype: x.astype(dtype), "ToCopyBackward0")
 
 
-def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = (), places: Any = None) -> Tensor:
+def view_of(
+    source: Tensor,
+    row: Row,
+    params: tuple[Any, ...] = (),
+    places: Any = None,
+    recorded: Node | None = None,
+) -> Tensor:
     """A tensor that shows the source's memory in another way.
 
-    ``places`` are what it shows, if NumPy can be told by an index.
+    ``places`` are what it shows, if NumPy can be told by an index; ``recorded`` is how its values
+    are computed, if not by the row.
     """
     value = source.node.value
     untracked = value is not None and not source.node.tracked
     if source.exposed and untracked and not memory.is_exposed(source.node, variables=1):
         source.exposed = False
-    made = of_node(node_of_view(source, row, params, places))
+    made = of_node(node_of_view(source, row, params, places, recorded))
     if value is None or _is_view(made.node.value, value):
         memory.share(source, made, (row, params))
     if source.exposed:
@@ -476,13 +483,19 @@ def view_of(source: Tensor, row: Row, params: tuple[Any, ...] = (), places: Any 
     return made
 
 
-def node_of_view(source: Tensor, row: Row, params: tuple[Any, ...], places: Any = None) -> Node:
+def node_of_view(
+    source: Tensor,
+    row: Row,
+    params: tuple[Any, ...],
+    places: Any = None,
+    recorded: Node | None = None,
+) -> Node:
     """The node of a view, in the same memory if that is there."""
     value = source.node.value
     tracked = source.requires_grad and MODE.own.enabled and row.grad_name is not None
     if value is not None and not tracked and not source.node.kept:
         return leaf(row.apply(value, *params) if places is None else value[places])
-    node = new_node(row, (operand(source),), params)
+    node = recorded or new_node(row, (operand(source),), params)
     if value is not None:
         node.value = row.apply(value, *params)
     return node

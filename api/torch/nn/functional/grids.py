@@ -181,8 +181,9 @@ def grid_sample(
     ):
         if value not in known:
             names = ", ".join(repr(name) for name in known[:-1])
+            names += "" if what == "mode" else ","
             raise ValueError(
-                f"nn.functional.grid_sample(): expected {what} to be {names}, or {known[-1]!r}, "
+                f"nn.functional.grid_sample(): expected {what} to be {names} or {known[-1]!r}, "
                 f"but got: '{value}'{here()}"
             )
     _check_grid(input, grid, mode)

@@ -108,7 +108,7 @@ def _check(logs: Tensor, lengths: Any, counts: Any) -> None:
     if lengths.max(initial=0) > steps:
         raise RuntimeError(
             f"Expected input_lengths to have value at most {steps}, but got value "
-            f"{int(lengths.max())}{here()}"
+            f"{int(lengths.max())} (while checking arguments for ctc_loss_allocate_outputs){here()}"
         )
 
 
