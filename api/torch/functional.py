@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .creation import meshgrid
 from .methods import functions
+from .ranges import meshgrid
 
 _NAMES = """
     atleast_1d atleast_2d atleast_3d block_diag broadcast_shapes broadcast_tensors cartesian_prod
