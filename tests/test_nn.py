@@ -11,6 +11,8 @@ import pytest
 
 import pullback.torch as ours
 
+from .transcripts import programs, transcript
+
 CASES = Path(__file__).resolve().parent / "torch_cases"
 FUNCTIONS = (CASES / "functional.txt").read_text().splitlines()
 
@@ -119,3 +121,15 @@ def test_module(torch: ModuleType, expression: str, arguments: str) -> None:
             assert (value is None) == (others[name] is None), name
             if value is not None:
                 np.testing.assert_allclose(value, others[name], rtol=1e-9, atol=1e-11)
+
+
+# -- programs --------------------------------------------------------------------------------
+
+PROGRAMS = programs(CASES / "networks.txt")
+
+
+@pytest.mark.parametrize("number", range(len(PROGRAMS)))
+@pytest.mark.filterwarnings("ignore")
+def test_program(torch: ModuleType, number: int) -> None:
+    mine, theirs = (transcript(module, PROGRAMS[number]) for module in (ours, torch))
+    assert mine == theirs

@@ -168,6 +168,7 @@ def test_a_loop_with_an_optimizer_compiles_at_most_twice() -> None:
     before = ours.counts.compiled
     for i in range(20):
         optimizer.param_groups[0]["lr"] = 0.01 / (i + 1)
+        optimizer.param_groups[0]["betas"] = (0.9 - i / 100, 0.999)
         optimizer.zero_grad()
         ours.nn.functional.mse_loss(model(x), y).backward()
         optimizer.step()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .arithmetic import ADD, DIV, RDIV, ROWS, RPOW, RSUB, SUB, pow
 from .node import Row
 from .tensors import NUMBERS, Tensor, record
 
-OPERANDS = (Tensor, *NUMBERS)
+OPERANDS = (Tensor, np.ndarray, *NUMBERS)
 
 
 def _operator(row: Row) -> Callable[[Tensor, Any], Any]:

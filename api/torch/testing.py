@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,17 +136,20 @@ def _compare_values(
     with np.errstate(all="ignore"):
         near = np.isclose(a, b, rtol, atol, asked.equal_nan)
         apart = np.abs(a - b)
-        relative = apart / np.abs(b)
+        kind = apart.dtype if wide.kind in "fc" else np.dtype(np.float32)
+        relative = apart.astype(kind) / np.abs(b).astype(kind)
     if near.all():
         return
     exact = not rtol and not atol
     allowed = ("", "") if exact else (f" (up to {atol} allowed)", f" (up to {rtol} allowed)")
     head = f"{'Scalars' if one else 'Tensor-likes'} are not {'equal' if exact else 'close'}!\n\n"
     if one:
+        difference = abs(a.item() - b.item())
+        share = difference / abs(b.item()) if b.item() else math.inf
         asked.fail(
             f"{head}Expected {b.item()} but got {a.item()}.\n"
-            f"Absolute difference: {apart.item()}{allowed[0]}\n"
-            f"Relative difference: {relative.item()}{allowed[1]}",
+            f"Absolute difference: {difference}{allowed[0]}\n"
+            f"Relative difference: {share}{allowed[1]}",
             path,
         )
     count = int(near.size - near.sum())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
 benchmark = False
 deterministic = False
 enabled = True
@@ -24,3 +28,14 @@ def version() -> int | None:
     True
     """
     return None
+
+
+@contextmanager
+def flags(**switches: Any) -> Generator[None]:
+    """Set switches within a block; they do nothing.
+
+    >>> with torch.backends.cudnn.flags(allow_tf32=False):
+    ...     torch.ones(1)
+    tensor([1.])
+    """
+    yield

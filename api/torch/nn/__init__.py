@@ -66,6 +66,7 @@ from .modules.dense import (
     EmbeddingBag,
     Linear,
 )
+from .modules.fractional import FractionalMaxPool2d, FractionalMaxPool3d
 from .modules.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -214,6 +215,8 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",

@@ -12,14 +12,14 @@ from ..tensors import Tensor, wrapped
 from .optimizer import Optimizer, check_at_least, check_betas, counted, formula, zeros
 
 
-def mean_moved(mean: Any, gradient: Any, share: float) -> Any:
-    """A running mean, with its share of what it was."""
-    return mean + (gradient - mean) * (1.0 - share)
+def mean_moved(mean: Any, gradient: Any, part: Any) -> Any:
+    """A running mean, of which a part is new."""
+    return mean + (gradient - mean) * part
 
 
-def square_moved(square: Any, gradient: Any, share: float) -> Any:
-    """A running mean of squares."""
-    return square * share + gradient * gradient * (1.0 - share)
+def square_moved(square: Any, gradient: Any, share: Any, part: Any) -> Any:
+    """A running mean of squares: a share of what it was, and a part that is new."""
+    return square * share + gradient * gradient * part
 
 
 def _scaled(p: Any, mean: Any, square: Any, rate: Any, root: Any, eps: float) -> Any:
@@ -33,7 +33,7 @@ def _nadam(
     return p - g / divisor * rate_g - mean / divisor * rate_m
 
 
-def _greatest(greatest: Any, gradient: Any, share: float, eps: float) -> Any:
+def _greatest(greatest: Any, gradient: Any, share: Any, eps: float) -> Any:
     return np.maximum(greatest * share, np.abs(gradient) + eps)
 
 
@@ -107,8 +107,8 @@ class Adam(Optimizer):
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         if group["decoupled_weight_decay"] and group["weight_decay"]:
             self.put(p, SHRUNK, (), (1 - rate * group["weight_decay"],))
-        self.put(mean, MEAN, (gradient,), (), (first,))
-        self.put(square, SQUARE, (gradient,), (), (second,))
+        self.put(mean, MEAN, (gradient,), (1 - first,))
+        self.put(square, SQUARE, (gradient,), (second, 1 - second))
         if group["amsgrad"]:
             self.put(state["max_exp_avg_sq"], GREATER, (square,))
             square = state["max_exp_avg_sq"]
@@ -191,8 +191,8 @@ class Adamax(Optimizer):
         if count == 1:
             state["exp_avg"], state["exp_inf"] = zeros(p), zeros(p)
         mean, greatest = state["exp_avg"], state["exp_inf"]
-        self.put(mean, MEAN, (gradient,), (), (first,))
-        self.put(greatest, GREATEST, (gradient,), (), (second, group["eps"]))
+        self.put(mean, MEAN, (gradient,), (1 - first,))
+        self.put(greatest, GREATEST, (gradient,), (second,), (group["eps"],))
         self.put(p, ADAMAX, (mean, greatest), (group["lr"] / (1 - first**count),))
 
 
@@ -258,8 +258,8 @@ class NAdam(Optimizer):
         memory.write(state["mu_product"], state["mu_product"].value() * np.float32(now))
         product = float(state["mu_product"].value())
         mean, square = state["exp_avg"], state["exp_avg_sq"]
-        self.put(mean, MEAN, (gradient,), (), (first,))
-        self.put(square, SQUARE, (gradient,), (), (second,))
+        self.put(mean, MEAN, (gradient,), (1 - first,))
+        self.put(square, SQUARE, (gradient,), (second, 1 - second))
         numbers = (
             rate * (1.0 - now) / (1.0 - product),
             rate * later / (1.0 - product * later),

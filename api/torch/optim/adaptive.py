@@ -82,21 +82,21 @@ class RMSprop(Optimizer):
         self, group: dict[str, Any], p: Tensor, gradient: Tensor, state: dict[str, Any]
     ) -> None:
         """The gradient over its spread, summed up if there is momentum."""
-        share = (group["alpha"],)
+        shares = group["alpha"], 1 - group["alpha"]
         if counted(state) == 1:
             state["square_avg"] = zeros(p)
             if group["momentum"] > 0:
                 state["momentum_buffer"] = zeros(p)
             if group["centered"]:
                 state["grad_avg"] = zeros(p)
-        self.put(state["square_avg"], SQUARE, (gradient,), (), share)
+        self.put(state["square_avg"], SQUARE, (gradient,), shares)
         given: tuple[Tensor, ...] = (gradient, state["square_avg"])
         if group["centered"]:
-            self.put(state["grad_avg"], MEAN, (gradient,), (), share)
+            self.put(state["grad_avg"], MEAN, (gradient,), shares[1:])
             given = (*given, state["grad_avg"])
         step = self.computed(RMS, given, (), (group["eps"],))
         if group["momentum"] > 0:
-            self.put(state["momentum_buffer"], BUFFER, (step,), (), (group["momentum"],))
+            self.put(state["momentum_buffer"], BUFFER, (step,), (group["momentum"],))
             step = state["momentum_buffer"]
         self.put(p, MOVE, (step,), (group["lr"],))
 
@@ -206,11 +206,11 @@ class Adadelta(Optimizer):
         self, group: dict[str, Any], p: Tensor, gradient: Tensor, state: dict[str, Any]
     ) -> None:
         """The gradient by the ratio of the two roots."""
-        share = (group["rho"],)
+        shares = group["rho"], 1 - group["rho"]
         if counted(state) == 1:
             state["square_avg"], state["acc_delta"] = zeros(p), zeros(p)
         square, moved = state["square_avg"], state["acc_delta"]
-        self.put(square, SQUARE, (gradient,), (), share)
+        self.put(square, SQUARE, (gradient,), shares)
         step = self.computed(DELTA, (gradient, square, moved), (), (group["eps"],))
-        self.put(moved, MOVED, (step,), (), share)
+        self.put(moved, MOVED, (step,), shares)
         self.put(p, MOVE, (step,), (group["lr"],))

@@ -71,8 +71,8 @@ class RAdam(Optimizer):
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         if group["decoupled_weight_decay"] and group["weight_decay"]:
             self.put(p, SHRUNK, (), (1 - rate * group["weight_decay"],))
-        self.put(mean, MEAN, (gradient,), (), (first,))
-        self.put(square, SQUARE, (gradient,), (), (second,))
+        self.put(mean, MEAN, (gradient,), (1 - first,))
+        self.put(square, SQUARE, (gradient,), (second, 1 - second))
         rate = rate / (1 - first**count)
         factor = _rectification(second, count)
         if factor is None:

@@ -69,8 +69,8 @@ class SGD(Optimizer):
         if buffer is None:  # The first gradient counts whole, and the formula is the same.
             buffer, share = zeros(p), 1.0
             state["momentum_buffer"] = buffer
-        self.put(buffer, BUFFER, (gradient,), (share,), (momentum,))
+        self.put(buffer, BUFFER, (gradient,), (share, momentum))
         if group["nesterov"]:
-            self.put(p, MOVE_AHEAD, (gradient, buffer), (rate,), (momentum,))
+            self.put(p, MOVE_AHEAD, (gradient, buffer), (rate, momentum))
         else:
             self.put(p, MOVE, (buffer,), (rate,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,12 @@ SOFTSIGN = Row("softsign", lambda x: x / (1.0 + np.abs(x)), "DivBackward0")
 THRESHOLD = Row("threshold", _threshold, "ThresholdBackward0")
 GLU = Row("glu", _glu, "GluBackward0")
 
+_IN_PLACE = {
+    row: replace(row, grad_name=f"{str(row.grad_name).removesuffix('0')}1")
+    for row in (LEAKY, ELU, CELU, THRESHOLD)
+}
+"""Those whose backward nodes are called otherwise in place."""
+
 
 def _applied(
     row: Row, input: Tensor, params: tuple[Any, ...] = (), inplace: bool = False
@@ -120,7 +127,7 @@ def _applied(
     if not inplace:
         return record(row, (input,), params)
     _check_writable(input)
-    return assign(input, record(row, (input,), params))
+    return assign(input, record(_IN_PLACE.get(row, row), (input,), params))
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -175,15 +175,14 @@ def grid_sample(
     >>> torch.nn.functional.grid_sample(x, torch.zeros(1, 1, 1, 2), align_corners=False)
     tensor([[[[2.]]]])
     """
-    for what, value, known in (
-        ("mode", mode, _MODES),
-        ("padding_mode", padding_mode, _PADDINGS),
+    for what, value, known, last in (
+        ("mode", mode, _MODES, " or"),
+        ("padding_mode", padding_mode, _PADDINGS, ", or"),
     ):
         if value not in known:
             names = ", ".join(repr(name) for name in known[:-1])
-            names += "" if what == "mode" else ","
             raise ValueError(
-                f"nn.functional.grid_sample(): expected {what} to be {names} or {known[-1]!r}, "
+                f"nn.functional.grid_sample(): expected {what} to be {names}{last} {known[-1]!r}, "
                 f"but got: '{value}'{here()}"
             )
     _check_grid(input, grid, mode)

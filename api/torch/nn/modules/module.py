@@ -246,8 +246,9 @@ class Module(Hooked):
 
     def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
         """Call a function with every module below, and with this one."""
-        for module in reversed(list(self.modules())):
-            fn(module)
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
         return self
 
     def _apply(self: Self, fn: Callable[[Tensor], Tensor]) -> Self:

@@ -20,7 +20,9 @@ from .. import init
 from ..functional.dense import linear
 from ..functional.dropping import dropout
 from ..parameter import Parameter
+from ..utils.rnn import PackedSequence
 from .module import Module
+from .packed import run_packed
 
 # Each takes what the input gives to the gates, the state, and the weights of the state.
 
@@ -252,11 +254,12 @@ class _Recurrent(Module):
                 f"hidden_size{here()}"
             )
         for layer in range(num_layers):
-            for suffix in self._suffixes(layer):
+            for suffix in self.suffixes(layer):
                 self._add_layer(layer, suffix, dtype)
         self.reset_parameters()
 
-    def _suffixes(self, layer: int) -> list[str]:
+    def suffixes(self, layer: int) -> list[str]:
+        """What the names of a layer's parameters end in."""
         return [f"_l{layer}", f"_l{layer}_reverse"][: 2 if self.bidirectional else 1]
 
     def _add_layer(self, layer: int, suffix: str, dtype: Any) -> None:
@@ -287,31 +290,35 @@ class _Recurrent(Module):
         return [
             [getattr(self, name + suffix) for name in names]
             for layer in range(self.num_layers)
-            for suffix in self._suffixes(layer)
+            for suffix in self.suffixes(layer)
         ]
 
     def flatten_parameters(self) -> None:
         """Nothing: parameters need not lie together here."""
 
-    def _one_way(self, input: Tensor, state: State, suffix: str) -> tuple[Tensor, State]:
-        """The states after each element, and the last with its cell."""
+    def states(self, input: Tensor, state: State, suffix: str, reverse: bool) -> Tensor:
+        """The states after each element; of LSTMs the cells beside them."""
         bias = getattr(self, f"bias_ih{suffix}") if self.bias else None
         given = linear(input, getattr(self, f"weight_ih{suffix}"), bias)
         weights = [getattr(self, f"weight_hh{suffix}")]
         weights += [getattr(self, f"bias_hh{suffix}")] if self.bias else []
         weights += [getattr(self, f"weight_hr{suffix}")] if self.proj_size else []
-        reverse = suffix.endswith("reverse")
         if not input.shape[0]:
             raise RuntimeError(f"Expected sequence length to be larger than 0 in RNN{here()}")
         params = (self.mode, bool(self.proj_size), reverse)
-        found = record(RUN, (given, *state, *weights), params)
+        return record(RUN, (given, *state, *weights), params)
+
+    def _one_way(self, input: Tensor, state: State, suffix: str) -> tuple[Tensor, State]:
+        """The states after each element, and the last with its cell."""
+        reverse = suffix.endswith("reverse")
+        found = self.states(input, state, suffix, reverse)
         last, size = 0 if reverse else -1, self.proj_size or self.hidden_size
         state = (record(LAST_STATE, (found,), (last, size)),)
         if self.mode != "LSTM":
             return found, state
         return record(SHOWN, (found,), (size,)), (*state, record(LAST_CELL, (found,), (last, size)))
 
-    def _initial(self, input: Tensor, hx: Any, single: bool) -> State:
+    def initial(self, input: Tensor, hx: Any, single: bool) -> State:
         """(layers and directions, batch, size) for each part of the state."""
         count = self.num_layers * (2 if self.bidirectional else 1)
         sizes = [self.proj_size or self.hidden_size]
@@ -328,11 +335,14 @@ class _Recurrent(Module):
                 )
         return states
 
-    def forward(self, input: Tensor, hx: Any = None) -> Any:
+    def forward(self, input: Any, hx: Any = None) -> Any:
         """(length, batch, input_size) and a state to the states after each element, and the last.
 
-        With ``batch_first`` the batch comes first; without a batch it may be left out.
+        With ``batch_first`` the batch comes first; without a batch it may be left out. Or the input
+        is a `PackedSequence`, and so are the states.
         """
+        if isinstance(input, PackedSequence):
+            return run_packed(self, input, hx)
         if input.ndim not in (2, 3):
             raise ValueError(
                 f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.ndim}D instead"
@@ -346,11 +356,11 @@ class _Recurrent(Module):
         single = input.ndim == 2
         swapped = self.batch_first and not single
         run = input.unsqueeze(1) if single else input.transpose(0, 1) if swapped else input
-        initial = self._initial(run, hx, single)
+        initial = self.initial(run, hx, single)
         last: list[State] = []
         for layer in range(self.num_layers):
             ways: list[Tensor] = []
-            for suffix in self._suffixes(layer):
+            for suffix in self.suffixes(layer):
                 state = tuple(x[len(last)] for x in initial)
                 shown, state = self._one_way(run, state, suffix)
                 ways.append(shown)

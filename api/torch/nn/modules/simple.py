@@ -65,7 +65,7 @@ class _Simple(Module):
                 given["reduction"] = how(given["reduction"], *flags)
         return given
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """The function of the inputs."""
         options = {
             name: getattr(self, name)
@@ -74,7 +74,7 @@ class _Simple(Module):
         }
         if self.trained:
             options["training"] = self.training
-        return type(self).function(*inputs, **options)
+        return type(self).function(*inputs, **named, **options)
 
     def extra_repr(self) -> str:
         """The options; ``inplace`` only where it is set."""

@@ -9,6 +9,7 @@ from ... import joining, reductions
 from ...dtypes import here
 from ...modes import no_grad
 from ...tensors import Tensor
+from . import rnn
 
 __all__ = [
     "clip_grad_norm_",
@@ -16,6 +17,7 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "rnn",
     "vector_to_parameters",
 ]
 

@@ -54,6 +54,17 @@ def default_collate(batch: Any) -> Any:
     return _collated(first, batch)
 
 
+def _settled(example: Any) -> Any:
+    """An example whose values are there: those of a batch are not computed by one function.
+
+    Examples that differ in what is done to them would make another function of each batch.
+    """
+    for x in example if isinstance(example, (tuple, list)) else (example,):
+        if isinstance(x, Tensor):
+            x.value()
+    return example
+
+
 def _stacked(arrays: list[Any]) -> Tensor:
     if any(x.shape != arrays[0].shape for x in arrays):
         i = next(i for i, x in enumerate(arrays) if x.shape != arrays[0].shape)
@@ -165,7 +176,7 @@ class DataLoader:
                 yield [_rows(x, numbers) for x in self.dataset.tensors]
         else:
             for numbers in self.batch_sampler:
-                yield self.collate_fn([self.dataset[number] for number in numbers])
+                yield self.collate_fn([_settled(self.dataset[number]) for number in numbers])
 
     def _of_stream(self) -> Iterator[Any]:
         stream = iter(self.dataset)
