@@ -323,9 +323,9 @@ def _forward_function(
 
 def to_compile(part: Slice, key: Key, planning: bool) -> bool:
     """Whether to compile what has not been compiled."""
-    if len(part.steps) < LONG or MODE.own.levels or not stepwise.can_go(part):
+    if MODE.own.levels or not stepwise.can_go(part):
         return True
-    return worth_compiling(key, planning)
+    return worth_compiling(key, len(part.steps) >= LONG, planning)
 
 
 _plans = plan_table()

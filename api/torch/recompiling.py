@@ -50,16 +50,16 @@ def note(graph: Graph) -> None:
         warnings.warn_explicit(text, RecompilationWarning, where.file, where.line)
 
 
-# -- what is long ----------------------------------------------------------------------------
+# -- what is not worth it --------------------------------------------------------------------
 
 LONG = 200
 """Steps from which on compiling takes seconds."""
 
-AT_ONCE = 2
-"""Long functions that a line compiles when it meets their structures first."""
+AT_ONCE = {True: 2, False: OFTEN}
+"""Functions that a line compiles when it meets their structures first: long ones, and others."""
 
 PATIENCE = 10
-"""How often other long structures are met before they are compiled, too: compiling takes as long as
+"""How often other structures are met before they are compiled, too: compiling takes as long as
 going through them some thirty times."""
 
 ROOM = 50_000
@@ -67,26 +67,27 @@ ROOM = 50_000
 
 
 @dataclass(slots=True)
-class _LongLine:
+class _Meetings:
     compiled: int = 0
     passed: int = 0
 
 
-_long_lines: dict[Location | None, _LongLine] = {}
+_meetings: dict[tuple[Location | None, bool], _Meetings] = {}
+"""By lines, long structures apart from others."""
 _met: dict[int, int] = {}
-"""How often long structures have been met, by their hashes."""
+"""How often structures have been met, by their hashes."""
 
 
-def worth_compiling(structure: tuple[Any, ...], planning: bool) -> bool:
-    """Whether to compile something long now; else it is gone through one operation at a time.
+def worth_compiling(structure: tuple[Any, ...], long: bool, planning: bool) -> bool:
+    """Whether to compile something now; else it is gone through one operation at a time.
 
     That is so where the user's line has met other structures before, and this one only now.
     ``planning`` does not count as meeting it.
     """
     where = user_location()
-    line = _long_lines.setdefault(where, _LongLine())
+    line = _meetings.setdefault((where, long), _Meetings())
     key = hash(structure)
-    if line.compiled < AT_ONCE or _met.get(key, 0) >= PATIENCE:
+    if line.compiled < AT_ONCE[long] or _met.get(key, 0) >= PATIENCE:
         _met.pop(key, None)
         line.compiled += 1
         return True
@@ -98,8 +99,8 @@ def worth_compiling(structure: tuple[Any, ...], planning: bool) -> bool:
     line.passed += 1
     if line.passed == OFTEN and where is not None:
         text = (
-            f"this line has computed {OFTEN} times what is long and had not been compiled: it has "
-            "another structure each time, so it is done one operation after the other"
+            f"this line has computed {OFTEN} times what had not been compiled: it has another "
+            "structure each time, so it is done one operation after the other"
         )
         warnings.warn_explicit(text, RecompilationWarning, where.file, where.line)
     return False

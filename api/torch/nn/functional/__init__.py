@@ -73,7 +73,6 @@ from .dropping import (
 )
 from .fractional import fractional_max_pool2d, fractional_max_pool3d
 from .grids import affine_grid, grid_sample
-from .inplace import FUNCTIONS as INPLACE
 from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -131,8 +130,6 @@ from .resampling import (
     pixel_shuffle,
     pixel_unshuffle,
     upsample,
-    upsample_bilinear,
-    upsample_nearest,
 )
 from .sequences import ctc_loss
 from .variants import (
@@ -284,5 +281,3 @@ __all__ = [
     "upsample_bilinear",
     "upsample_nearest",
 ]
-globals().update(INPLACE)
-__all__ += INPLACE  # pyright: ignore[reportUnsupportedDunderAll]

@@ -308,21 +308,3 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     torch.Size([1, 4, 2])
     """
     return record(CHANNELS, (input,), (groups,))
-
-
-def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """`interpolate` with the nearest elements.
-
-    >>> torch.nn.functional.upsample_nearest(torch.tensor([[[[1.0]]]]), size=(1, 2))
-    tensor([[[[1., 1.]]]])
-    """
-    return interpolate(input, size, scale_factor, mode="nearest")
-
-
-def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """`interpolate` between four elements, with those at the corners where they are.
-
-    >>> torch.nn.functional.upsample_bilinear(torch.tensor([[[[1.0, 3.0]]]]), size=(1, 3))
-    tensor([[[[1., 2., 3.]]]])
-    """
-    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
