@@ -67,9 +67,12 @@ def described() -> list[Any]:
         warnings.simplefilter("ignore")
         arguments, sys.argv = sys.argv, sys.argv[:1]
         try:
+            import torch
             from torch.testing._internal.common_methods_invocations import op_db
         finally:
             sys.argv = arguments
+    # PyTorch's own tests must not change its settings; programs in ours do.
+    torch.backends.__allow_nonbracketed_mutation_flag = True
     wanted = (op for op in op_db if title(op) not in OF_ITS_OWN)
     return sorted(wanted, key=title)
 

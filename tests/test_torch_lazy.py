@@ -159,7 +159,8 @@ def test_steps_one_by_one_give_what_compiled_code_gives(
     case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = []
-    for long, at_once in ((0, 0), (recompiling.LONG, recompiling.AT_ONCE)):
+    never = dict.fromkeys((True, False), 0)
+    for long, at_once in ((0, never), (recompiling.LONG, recompiling.AT_ONCE)):
         monkeypatch.setattr(compute, "LONG", long)
         monkeypatch.setattr(recompiling, "AT_ONCE", at_once)
         torch.manual_seed(0)

@@ -210,7 +210,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     """
     if not isinstance(input, Tensor):
         return record(RPOW, (exponent, input))
-    if isinstance(exponent, Tensor) or not _is_static(exponent):
+    if isinstance(exponent, (Tensor, np.ndarray)) or not _is_static(exponent):
         return record(ROWS["pow"], (input, exponent))
     if input.node.info.kind.type.dtype.kind != "f" and not isinstance(exponent, int):
         input = input * 1.0

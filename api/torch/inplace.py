@@ -58,6 +58,15 @@ def _operator(function: Method, name: str) -> Method:
     return operator
 
 
+def _unless_array(method: Method) -> Method:
+    """The operator of a method; with an array on its right the result is another tensor."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        return NotImplemented if isinstance(other, np.ndarray) else method(self, other)
+
+    return operator
+
+
 OPERATORS = {
     **{
         f"__i{name}__": _operator(function, name)
@@ -69,13 +78,13 @@ OPERATORS = {
             ("rshift", pairs.FUNCTIONS["bitwise_right_shift"]),
         )
     },
-    "__iadd__": METHODS["add_"],
-    "__isub__": METHODS["sub_"],
-    "__imul__": METHODS["mul_"],
-    "__itruediv__": METHODS["div_"],
-    "__ipow__": METHODS["pow_"],
-    "__ifloordiv__": METHODS["floor_divide_"],
-    "__imod__": METHODS["remainder_"],
+    "__iadd__": _unless_array(METHODS["add_"]),
+    "__isub__": _unless_array(METHODS["sub_"]),
+    "__imul__": _unless_array(METHODS["mul_"]),
+    "__itruediv__": _unless_array(METHODS["div_"]),
+    "__ipow__": _unless_array(METHODS["pow_"]),
+    "__ifloordiv__": _unless_array(METHODS["floor_divide_"]),
+    "__imod__": _unless_array(METHODS["remainder_"]),
 }
 
 
