@@ -124,7 +124,8 @@ def test_lines_that_keep_compiling_say_why() -> None:
 
 def power(w: Any, factors: int) -> float:
     """The gradient of a power of a tensor, which is multiplied step by step."""
-    y, w.grad = w, None
+    torch.optim.SGD([w]).zero_grad()
+    y = w
     for _ in range(factors):
         y = y * w
     y.backward()
