@@ -198,3 +198,11 @@ def test_a_value_counted_twice_is_not_taken_for_two() -> None:
         (first * y).sum().backward()
         expected = [7.5, 10.5] if other else [6.0, 9.0]
         assert x.grad.tolist() == expected
+
+
+def test_what_is_typed_in_is_compiled_however_much_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recompiling, "AT_ONCE", USUAL)
+    before = torch.counts.compiled
+    for extent in range(30, 60):
+        exec(compile(f"torch.cos(torch.ones({extent})).tolist()", "<stdin>", "single"))
+    assert torch.counts.compiled == before + 30
