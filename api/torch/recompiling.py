@@ -34,7 +34,7 @@ _lines: dict[Location, _Line] = {}
 def _line() -> Location | None:
     """The user's line; None where all that is typed in has the same number."""
     where = user_location()
-    typed = where is not None and where.file in ("<stdin>", "<string>", "<console>")
+    typed = where is not None and where.file in ("<stdin>", "<string>", "<console>", "<timer>")
     return None if typed else where
 
 
