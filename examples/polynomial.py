@@ -47,8 +47,8 @@ class Chebyshev(torch.autograd.Function):
         return 4 * x**3 - 3 * x
 
     @staticmethod
-    def backward(ctx, grad):
-        (x,) = ctx.saved_tensors
+    def backward(ctx, *grads):
+        (grad,), (x,) = grads, ctx.saved_tensors
         return grad * (12 * x**2 - 3)
 
 

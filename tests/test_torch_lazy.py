@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import pullback.torch as torch
-from pullback.torch import compute, recompiling
+from pullback.torch import recompiling
 
 
 def train(count: int, between: Any = None) -> tuple[list[float], int]:
@@ -124,7 +125,8 @@ def test_lines_that_keep_compiling_say_why() -> None:
 
 def power(w: Any, factors: int) -> float:
     """The gradient of a power of a tensor, which is multiplied step by step."""
-    y, w.grad = w, None
+    torch.optim.SGD([w]).zero_grad()
+    y = w
     for _ in range(factors):
         y = y * w
     y.backward()
@@ -132,7 +134,14 @@ def power(w: Any, factors: int) -> float:
     return gradient
 
 
-def test_what_is_long_and_another_each_time_is_done_step_by_step() -> None:
+USUAL = recompiling.AT_ONCE
+"""What lines compile at once where tests do not have it otherwise."""
+
+
+def test_what_is_long_and_another_each_time_is_done_step_by_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recompiling, "AT_ONCE", USUAL)
     w = torch.tensor(0.99, dtype=torch.float64, requires_grad=True)
     before = torch.counts.compiled
     with pytest.warns(torch.RecompilationWarning, match="another structure each time"):
@@ -159,10 +168,9 @@ def test_steps_one_by_one_give_what_compiled_code_gives(
     case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = []
-    never = dict.fromkeys((True, False), 0)
-    for long, at_once in ((0, never), (recompiling.LONG, recompiling.AT_ONCE)):
-        monkeypatch.setattr(compute, "LONG", long)
-        monkeypatch.setattr(recompiling, "AT_ONCE", at_once)
+    for stepwise in (True, False):
+        at_once = 0 if stepwise else sys.maxsize
+        monkeypatch.setattr(recompiling, "AT_ONCE", {True: at_once, False: at_once})
         torch.manual_seed(0)
         drawn = {
             "nn": torch.nn,
@@ -174,7 +182,7 @@ def test_steps_one_by_one_give_what_compiled_code_gives(
         result = result[0] if isinstance(result, tuple) else result
         before = torch.counts.called
         result.square().sum().backward()
-        assert (torch.counts.called == before) == (not long)
+        assert (torch.counts.called == before) == stepwise
         leaves = [*module[0].parameters(), *(x for x in inputs if x.requires_grad)]
         results.append([result, *(x.grad for x in leaves)])
     for a, b in zip(*results, strict=True):
@@ -190,3 +198,11 @@ def test_a_value_counted_twice_is_not_taken_for_two() -> None:
         (first * y).sum().backward()
         expected = [7.5, 10.5] if other else [6.0, 9.0]
         assert x.grad.tolist() == expected
+
+
+def test_what_is_typed_in_is_compiled_however_much_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recompiling, "AT_ONCE", USUAL)
+    before = torch.counts.compiled
+    for extent in range(30, 60):
+        exec(compile(f"torch.cos(torch.ones({extent})).tolist()", "<stdin>", "single"))
+    assert torch.counts.compiled == before + 30

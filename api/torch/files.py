@@ -77,7 +77,12 @@ def save(obj: Any, f: Any, pickle_protocol: int = 5) -> None:
 
 
 def load(
-    f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool = True
+    f: Any,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool = True,
+    mmap: bool | None = None,
 ) -> Any:
     """Read what `save` has written.
 
@@ -87,6 +92,7 @@ def load(
         pickle_module: must be left out.
         weights_only: refuse what is no tensor, number or container of these. Without it a file can
             run any code.
+        mmap: makes no difference: the file is read.
 
     Raises:
         pickle.UnpicklingError: if there is anything else in the file, or it is no such file.

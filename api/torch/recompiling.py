@@ -31,9 +31,16 @@ class _Line:
 _lines: dict[Location, _Line] = {}
 
 
+def _line() -> Location | None:
+    """The user's line; None where all that is typed in has the same number."""
+    where = user_location()
+    typed = where is not None and where.file in ("<stdin>", "<string>", "<console>", "<timer>")
+    return None if typed else where
+
+
 def note(graph: Graph) -> None:
     """Remember that the user's line has compiled; warn if it keeps doing so."""
-    where = user_location()
+    where = _line()
     if where is None:
         return
     line = _lines.get(where)
@@ -72,7 +79,7 @@ class _Meetings:
     passed: int = 0
 
 
-_meetings: dict[tuple[Location | None, bool], _Meetings] = {}
+_meetings: dict[tuple[Location, bool], _Meetings] = {}
 """By lines, long structures apart from others."""
 _met: dict[int, int] = {}
 """How often structures have been met, by their hashes."""
@@ -84,7 +91,9 @@ def worth_compiling(structure: tuple[Any, ...], long: bool, planning: bool) -> b
     That is so where the user's line has met other structures before, and this one only now.
     ``planning`` does not count as meeting it.
     """
-    where = user_location()
+    where = _line()
+    if where is None:
+        return True
     line = _meetings.setdefault((where, long), _Meetings())
     key = hash(structure)
     if line.compiled < AT_ONCE[long] or _met.get(key, 0) >= PATIENCE:
@@ -97,7 +106,7 @@ def worth_compiling(structure: tuple[Any, ...], long: bool, planning: bool) -> b
         _met.clear()
     _met[key] = _met.get(key, 0) + 1
     line.passed += 1
-    if line.passed == OFTEN and where is not None:
+    if line.passed == OFTEN:
         text = (
             f"this line has computed {OFTEN} times what had not been compiled: it has another "
             "structure each time, so it is done one operation after the other"

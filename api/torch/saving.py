@@ -104,7 +104,8 @@ def shown(node: Node) -> Tensor:
     call = node.call
     assert isinstance(call, Kept)
     with _unrecorded():
-        return call.unpack(call.packed)
+        found: Tensor = call.unpack(call.packed)
+    return found
 
 
 def unpacked(node: Node) -> None:

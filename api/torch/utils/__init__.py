@@ -1,7 +1,7 @@
-"""``torch.utils``: data sets and their loaders, and checkpoints."""
+"""``torch.utils``: data sets and their loaders, checkpoints, times."""
 
 from __future__ import annotations
 
-from . import checkpoint, data
+from . import benchmark, checkpoint, data
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["benchmark", "checkpoint", "data"]

@@ -86,12 +86,14 @@ def ctc_loss(
         (logs, wrapped(labels), wrapped(jumps), wrapped(last), wrapped(lengths)),
         (zero_infinity,),
     )
+    result: Tensor
     if reduction == "none":
-        return losses if batched else losses.squeeze(0)
-    if reduction == "sum":
-        return losses.sum()
-    shares = np.maximum(counts, 1).astype(log_probs.dtype.numpy)
-    result: Tensor = (losses / wrapped(shares)).mean()
+        result = losses if batched else losses.squeeze(0)
+    elif reduction == "sum":
+        result = losses.sum()
+    else:
+        shares = np.maximum(counts, 1).astype(log_probs.dtype.numpy)
+        result = (losses / wrapped(shares)).mean()
     return result
 
 

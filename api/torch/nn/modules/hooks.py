@@ -19,6 +19,11 @@ class Hooked:
     """A module's hooks."""
 
     forward: Callable[..., Any]
+    _before: OrderedDict[int, Any]
+    _after: OrderedDict[int, Any]
+    _back_before: OrderedDict[int, Any]
+    _back: OrderedDict[int, Any]
+    _back_part: OrderedDict[int, Any]
 
     def __init__(self) -> None:
         put = super().__setattr__
