@@ -143,6 +143,8 @@ def diff(
     """
     if not input.ndim:
         raise RuntimeError(f"diff expects input to be at least one-dimensional{here()}")
+    if n == 0:
+        return input.clone()
     joined = [x for x in (prepend, append) if x is not None]
     params = (n, wrap_dim(dim, input.ndim), int(prepend is not None))
     return record(DIFF, (input, *joined), params)
