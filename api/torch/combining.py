@@ -61,7 +61,7 @@ def _before(index: Any, distance: int) -> Any:
     """The numbers of the values that far before, if they are for the same place; else the last."""
     extent = index.shape[-1]
     same: Any = index[..., distance:] == index[..., :-distance]
-    numbers = np.broadcast_to(counted(extent - distance), same.shape)
+    numbers: Any = np.broadcast_to(counted(extent - distance), same.shape)
     found = choose(same, numbers, broadcast_scalar(extent, numbers))
     return np.pad(found, (*((0, 0),) * (index.ndim - 1), (distance, 0)), constant_values=extent)
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...dtypes import here
 from ...modes import no_grad
 from ...node import Row
+from ...shapes import clone
 from ...tensors import Tensor, record
 
 
@@ -186,7 +187,7 @@ def batch_norm(
             [ 1.0000]])
     """
     if input.ndim < 2 and not input.numel():
-        return input.clone()
+        return clone(input)
     given, flags = _given(weight, bias)
     if not training:
         if running_mean is None or running_var is None:
