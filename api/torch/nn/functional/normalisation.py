@@ -48,7 +48,8 @@ def _rms(x: Any, *rest: Any) -> Any:
 
 def _group(x: Any, *rest: Any) -> Any:
     *given, groups, flags, eps = rest
-    parts = np.reshape(x, (x.shape[0], groups, -1))
+    size = math.prod(x.shape[1:]) // groups
+    parts = np.reshape(x, (x.shape[0], groups, size))
     whole = np.reshape(_standardised(parts, (2,), eps), x.shape)
     return _affine(whole, tuple(given), flags, _per_channel(x))
 
