@@ -14,6 +14,7 @@ from .dtypes import here
 from .node import Row
 from .return_types import Results, recorded, rows
 from .rows import counted, on_lines, wrap_dim
+from .shapes import clone
 from .tensors import Tensor, record
 
 
@@ -143,6 +144,8 @@ def diff(
     """
     if not input.ndim:
         raise RuntimeError(f"diff expects input to be at least one-dimensional{here()}")
+    if n == 0:
+        return clone(input)
     joined = [x for x in (prepend, append) if x is not None]
     params = (n, wrap_dim(dim, input.ndim), int(prepend is not None))
     return record(DIFF, (input, *joined), params)

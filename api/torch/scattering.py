@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from pullback.tracer.primitives.elementwise import broadcast_scalar
-from pullback.tracer.primitives.elementwise import where as choose
 from pullback.tracer.trace import Tracer
 
+from .combining import greatest, multiplied, rounds_of, smallest
 from .dtypes import here
 from .node import Row
 from .rows import counted, wrap_dim
@@ -71,14 +71,20 @@ def _scatter_add(x: Any, index: Any, src: Any, dim: int) -> Any:
 HOW = ("sum", "prod", "mean", "amax", "amin")
 
 
-def _combined(x: Any, index: Any, src: Any, dim: int, how: str, include: bool) -> Any:
+def _combined(
+    x: Any, index: Any, src: Any, dim: int, how: str, include: bool, rounds: int | None
+) -> Any:
     """Elements and what is sent to their places, combined."""
     lines, index, values = _given(x, index, src)
     if how in ("sum", "mean"):
         return np.reshape(_totals(lines, _places(index, dim), values, how, include), x.shape)
     part = tuple(slice(None if i == dim else n) for i, n in enumerate(index.shape))
     before = np.moveaxis(lines[part], dim, -1)
-    made = _reduced(before, np.moveaxis(index, dim, -1), np.moveaxis(values, dim, -1), how, include)
+    given = (before, np.moveaxis(index, dim, -1), np.moveaxis(values, dim, -1), include)
+    if how == "prod":
+        made = multiplied(*given, rounds)
+    else:
+        made = greatest(*given) if how == "amax" else smallest(*given)
     return np.reshape(_set(lines, part, np.moveaxis(made, -1, dim)), x.shape)
 
 
@@ -91,30 +97,6 @@ def _totals(lines: Any, places: Any, values: Any, how: str, include: bool) -> An
     count = _added(first, places, broadcast_scalar(1, values))
     count = np.maximum(count, broadcast_scalar(1, count))
     return made / count if made.dtype.kind == "f" else made // count
-
-
-def _reduced(x: Any, index: Any, values: Any, how: str, include: bool) -> Any:
-    """Each place beside all that is sent there, as a line to combine."""
-    number = counted(x.shape[-1])
-    sent = index[..., None, :] == number[:, None]
-    spread: Any = np.broadcast_to(values[..., None, :], sent.shape)
-    lines: Any = choose(sent, spread, broadcast_scalar(_neutral(how, x.dtype), spread))
-    if how == "prod" and include:
-        return x * np.prod(lines, -1).astype(x.dtype)
-    if include:
-        lines = np.concatenate([x[..., None], lines], -1)
-    combine: Any = {"prod": np.prod, "amax": np.max, "amin": np.min}[how]
-    made = combine(lines, -1).astype(x.dtype)
-    return made if include else choose(np.any(sent, -1), made, x)
-
-
-def _neutral(how: str, dtype: Any) -> Any:
-    if how == "prod":
-        return 1
-    if dtype.kind == "f":
-        return -np.inf if how == "amax" else np.inf
-    limits = np.iinfo(dtype)
-    return limits.min if how == "amax" else limits.max
 
 
 def _copied(x: Any, src: Any, index: Any, dim: int) -> Any:
@@ -192,7 +174,7 @@ def scatter(
     given = value if src is None else src
     if reduce is not None:
         how = {"add": "sum", "multiply": "prod"}[reduce]
-        return record(SCATTER_REDUCE, (input, index, given), (axis, how, True))
+        return _recorded(input, index, given, axis, how, True)
     row = SCATTER if isinstance(given, Tensor) and given.ndim else SCATTER_VALUE
     return record(row, (input, index, given), (axis,))
 
@@ -220,8 +202,14 @@ def scatter_reduce(
         raise RuntimeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}{here()}"
         )
-    params = (wrap_dim(dim, input.ndim), reduce, include_self)
-    return record(SCATTER_REDUCE, (input, index, src), params)
+    return _recorded(input, index, src, wrap_dim(dim, input.ndim), reduce, include_self)
+
+
+def _recorded(
+    input: Tensor, index: Tensor, src: Tensor, dim: int, how: str, include: bool
+) -> Tensor:
+    rounds = rounds_of(index, dim) if how == "prod" else None
+    return record(SCATTER_REDUCE, (input, index, src), (dim, how, include, rounds))
 
 
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
@@ -270,7 +258,7 @@ def index_reduce(
     axis = wrap_dim(dim, input.ndim)
     shape = tuple(-1 if i == axis else 1 for i in range(source.ndim))
     spread = index.reshape(shape).expand(source.shape) if source.ndim else index
-    return record(SCATTER_REDUCE, (input, spread, source), (axis, reduce, include_self))
+    return _recorded(input, spread, source, axis, reduce, include_self)
 
 
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:

@@ -180,7 +180,7 @@ def _cov(x: Any, *rest: Any) -> Any:
         relative = relative.astype(table.dtype)
         total = relative if total is None else total * relative
     made = _weighted_cov(table, total, relative, correction)
-    return np.reshape(made, ()) if x.ndim < 2 else made
+    return np.reshape(made, ()) if made.size == 1 else made
 
 
 def _weighted_cov(table: Any, weights: Any, relative: Any, correction: int) -> Any:
@@ -199,7 +199,7 @@ COV = Row("cov", _cov, "SqueezeBackward0")
 
 def _corrcoef(x: Any) -> Any:
     covariance = _cov(x, 1, False, False)
-    if x.ndim < 2 or x.shape[0] == 1:
+    if not covariance.ndim:
         return np.reshape(covariance / covariance, ())
     deviation = np.sqrt(np.diagonal(covariance))
     scaled = covariance / deviation[:, None] / deviation[None, :]

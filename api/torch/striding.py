@@ -13,6 +13,7 @@ from .dtypes import dtype as torch_dtype
 from .dtypes import here
 from .node import Row
 from .rows import counted, wrap_dim
+from .shapes import VIEW
 from .storage import base_of, root_of
 from .tensors import Tensor, record, view_of, wrapped
 
@@ -78,7 +79,7 @@ def strided_view(input: Tensor, size: Any, stride: Any, offset: int | None) -> A
         RuntimeError: torch's, for what is not in the storage.
     """
     shape, steps = tuple(int(n) for n in size), tuple(int(n) for n in stride)
-    start = input.storage_offset() if offset is None else int(offset)  # type: ignore[arg-type]
+    start = input.storage_offset() if offset is None else int(offset)
     if len(shape) != len(steps):
         raise RuntimeError(f"mismatch in length of strides and shape{here()}")
     if min(steps, default=0) < 0:
@@ -196,7 +197,7 @@ def view_as_dtype(input: Tensor, dtype: torch_dtype) -> Tensor:
         RuntimeError: torch's, where bytes do not make whole elements.
     """
     if dtype is input.dtype:
-        return input.view_as(input)
+        return view_of(input, VIEW, (tuple(input.shape),))
     have, want = input.dtype.itemsize, dtype.itemsize
     if have != want:
         _check_bytes(input, dtype)
@@ -209,7 +210,7 @@ def _check_bytes(input: Tensor, dtype: torch_dtype) -> None:
     what = f"to view {input.dtype.title} as {dtype.title} (different element sizes)"
     if not input.ndim:
         raise RuntimeError(f"self.dim() cannot be 0 {what}{here()}")
-    if input.stride(-1) != 1:  # type: ignore[comparison-overlap]
+    if input.stride(-1) != 1:
         raise RuntimeError(f"self.stride(-1) must be 1 {what}, but got {input.stride(-1)}{here()}")
     ratio = dtype.itemsize // input.dtype.itemsize
     if ratio > 1 and input.shape[-1] % ratio:

@@ -48,7 +48,8 @@ def _one_by_one(name: str, A: Tensor, *rest: Any) -> tuple[list[Any], Array]:
     matrices = A.value()
     if not matrices.size:
         return [], np.zeros(matrices.shape[:-2], np.int32)
-    (routine,) = get_lapack_funcs((name,), (matrices,))
+    found: Any = get_lapack_funcs((name,), (matrices,))
+    (routine,) = found
     lines = matrices.reshape(-1, *matrices.shape[-2:])
     made = [routine(a, *rest) for a in lines]
     return made, np.array([x[-1] for x in made], np.int32).reshape(matrices.shape[:-2])

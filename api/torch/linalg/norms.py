@@ -93,18 +93,39 @@ def norm(
     return record(NORM, (x,), (float(ord), dims, keepdim))
 
 
+def _rank_above(x: Any, *rest: Any) -> Any:
+    *limits, has_atol, has_rtol, hermitian = rest
+    values: Any = np.abs(np.linalg.eigvalsh(x)) if hermitian else np.linalg.svd(x, compute_uv=False)
+    if not values.size:
+        return np.zeros(values.shape[:-1], np.int64) + 0 * np.sum(values, -1).astype(np.int64)
+    given = iter(limits)
+    least: Any = next(given) if has_atol else 0.0
+    part: Any = next(given) if has_rtol else 0.0
+    limit = np.maximum(least, part * np.max(values, -1))
+    return np.sum(values > limit[..., None], -1)
+
+
+RANK_ABOVE = Row("matrix_rank", _rank_above, None)
+
+
 def matrix_rank(
-    A: Tensor, *, atol: Any = None, rtol: float | None = None, hermitian: bool = False
+    A: Tensor, tol: Any = None, *, atol: Any = None, rtol: Any = None, hermitian: bool = False
 ) -> Tensor:
-    """How many singular values are greater than ``rtol`` of the greatest.
+    """How many singular values are greater than ``atol``, and than ``rtol`` of the greatest.
+
+    With neither, the latter is the greater extent times the dtype's epsilon. They may be tensors,
+    with one limit for each matrix.
 
     >>> torch.linalg.matrix_rank(torch.eye(3))
     tensor(3)
     """
     matrix("matrix_rank", A)
-    if atol is not None:
-        raise NotImplementedError(f"linalg.matrix_rank takes rtol here, not atol{here()}")
-    return record(RANK, (A,), (rtol, hermitian))
+    atol = tol if atol is None else atol
+    plain = rtol is None or isinstance(rtol, (int, float))
+    if atol is None and plain:
+        return record(RANK, (A,), (rtol, hermitian))
+    given = tuple(x for x in (atol, rtol) if x is not None)
+    return record(RANK_ABOVE, (A, *given), (atol is not None, rtol is not None, hermitian))
 
 
 def cond(A: Tensor, p: Any = None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
     """
     batch = np.broadcast_shapes(LD.shape[:-2], B.shape[:-2])
     n, columns = B.shape[-2:]
+    if not n * columns * math.prod(batch):
+        return wrapped(np.zeros((*batch, n, columns), B.dtype.numpy))
     factors = np.broadcast_to(LD.value(), (*batch, n, n)).reshape(-1, n, n)
     exchanged = np.broadcast_to(pivots.value(), (*batch, n)).reshape(-1, n)
     sides = np.broadcast_to(B.value(), (*batch, n, columns)).reshape(-1, n, columns).copy()

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pullback.tracer.primitives.elementwise import stop_gradient
+from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradient
+from pullback.tracer.primitives.elementwise import where as choose
 from pullback.tracer.scipy import linalg as traced
 from pullback.tracer.scipy import matrix_functions
 
@@ -254,20 +255,31 @@ def _pinv(x: Any, rtol: float | None, hermitian: bool) -> Any:
     return np.linalg.pinv(x, limit, hermitian)
 
 
+def _pinv_above(x: Any, atol: float, rtol: float, hermitian: bool) -> Any:
+    """By the part of the greatest singular value that the limits are."""
+    greatest: Any = np.max(np.linalg.svd(x, compute_uv=False), -1)
+    one = broadcast_scalar(1.0, greatest)
+    part: Any = np.maximum(atol / choose(greatest > 0.0, greatest, one), rtol)
+    return np.linalg.pinv(x, stop_gradient(part), hermitian)
+
+
 PINV = Row("pinv", _pinv, "LinalgPinvBackward0")
+PINV_ABOVE = Row("pinv", _pinv_above, "LinalgPinvBackward0")
 
 
 def pinv(
     A: Tensor, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False
 ) -> Tensor:
-    """Moore and Penrose's inverse; singular values below ``rtol`` of the greatest count as 0.
+    """Moore and Penrose's inverse.
+
+    Singular values up to ``atol``, and to ``rtol`` of the greatest, count as 0.
 
     >>> torch.linalg.pinv(torch.tensor([[2.0], [0.0]]))
     tensor([[0.5000, 0.0000]])
     """
     matrix("pinv", A)
-    if atol is not None:
-        raise NotImplementedError(f"linalg.pinv takes rtol here, not atol{here()}")
+    if atol and A.numel():
+        return record(PINV_ABOVE, (A,), (float(atol), float(rtol or 0.0), hermitian))
     return record(PINV, (A,), (rtol, hermitian))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ... import creation
 from ...dtypes import here
+from ...joining import cat
 from ...node import Row
 from ...reductions import SOFTMAX
 from ...tensors import Tensor, record
@@ -141,10 +143,6 @@ def multi_head_attention_forward(
             f"was expecting embedding dimension of {embed_dim_to_check}, but got "
             f"{query.shape[-1]}{here()}"
         )
-    if bias_k is not None or bias_v is not None or add_zero_attn:
-        raise NotImplementedError(
-            f"multi_head_attention_forward: bias_k, bias_v, add_zero_attn are not supported{here()}"
-        )
     single = query.ndim == 2
     if single:
         query, key, value = (x.unsqueeze(1) for x in (query, key, value))
@@ -154,7 +152,13 @@ def multi_head_attention_forward(
     else:
         weights = in_proj_weight.chunk(3)  # type: ignore[union-attr]
     biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-    q, k, v = (_heads(x, num_heads) for x in _split_projection(query, key, value, weights, biases))
+    given = _split_projection(query, key, value, weights, biases)
+    more = _more_elements(bias_k, bias_v, add_zero_attn, given)
+    given[1:] = [cat([x, *rows]) for x, rows in zip(given[1:], more, strict=True)]
+    attn_mask, key_padding_mask = (
+        x if x is None else _widened(x, len(more[0])) for x in (attn_mask, key_padding_mask)
+    )
+    q, k, v = (_heads(x, num_heads) for x in given)
     if is_causal and attn_mask is None:
         raise RuntimeError(f"Need attn_mask if specifying the is_causal hint.{here()}")
     masks = _joined_masks(attn_mask, key_padding_mask, q, num_heads)
@@ -175,6 +179,25 @@ def multi_head_attention_forward(
     if single:
         return out.squeeze(1), None if seen is None else seen.squeeze(0)
     return out, seen
+
+
+def _more_elements(
+    bias_k: Tensor | None, bias_v: Tensor | None, zeros: bool, given: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Elements that are seen by all: learnt ones, and zeros, behind the keys and the values."""
+    shape = (1, *given[1].shape[1:])
+    keys, values = ([] if x is None else [x.expand(shape)] for x in (bias_k, bias_v))
+    if zeros:
+        keys.append(creation.zeros(shape, dtype=given[1].dtype))
+        values.append(creation.zeros(shape, dtype=given[1].dtype))
+    return keys, values
+
+
+def _widened(mask: Tensor, count: int) -> Tensor:
+    """A mask with as many elements more along the last dimension that are seen."""
+    if not count:
+        return mask
+    return cat([mask, creation.zeros((*mask.shape[:-1], count), dtype=mask.dtype)], -1)
 
 
 def _heads(x: Tensor, count: int) -> Tensor:

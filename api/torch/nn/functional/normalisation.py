@@ -10,6 +10,7 @@ import numpy as np
 from ...dtypes import here
 from ...modes import no_grad
 from ...node import Row
+from ...shapes import clone
 from ...tensors import Tensor, record
 
 
@@ -47,7 +48,8 @@ def _rms(x: Any, *rest: Any) -> Any:
 
 def _group(x: Any, *rest: Any) -> Any:
     *given, groups, flags, eps = rest
-    parts = np.reshape(x, (x.shape[0], groups, -1))
+    size = math.prod(x.shape[1:]) // groups
+    parts = np.reshape(x, (x.shape[0], groups, size))
     whole = np.reshape(_standardised(parts, (2,), eps), x.shape)
     return _affine(whole, tuple(given), flags, _per_channel(x))
 
@@ -186,7 +188,7 @@ def batch_norm(
             [ 1.0000]])
     """
     if input.ndim < 2 and not input.numel():
-        return input.clone()
+        return clone(input)
     given, flags = _given(weight, bias)
     if not training:
         if running_mean is None or running_var is None:

@@ -50,10 +50,6 @@ class MultiheadAttention(Module):
         super().__init__()
         if embed_dim % num_heads:
             raise AssertionError(f"embed_dim must be divisible by num_heads{here()}")
-        if add_bias_kv or add_zero_attn:
-            raise NotImplementedError(
-                f"MultiheadAttention: add_bias_kv and add_zero_attn are not supported{here()}"
-            )
         self.embed_dim, self.num_heads, self.dropout = embed_dim, num_heads, dropout
         self.head_dim, self.batch_first = embed_dim // num_heads, batch_first
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
@@ -69,6 +65,10 @@ class MultiheadAttention(Module):
             self.register_parameter("in_proj_weight", None)
         made = Parameter(empty((3 * embed_dim,), dtype=dtype)) if bias else None
         self.register_parameter("in_proj_bias", made)
+        for name in ("bias_k", "bias_v"):
+            made = Parameter(empty((1, 1, embed_dim), dtype=dtype)) if add_bias_kv else None
+            self.register_parameter(name, made)
+        self.add_zero_attn = add_zero_attn
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias, dtype=dtype)
         self._reset_parameters()
 
@@ -79,6 +79,9 @@ class MultiheadAttention(Module):
         if self.in_proj_bias is not None:
             init.zeros_(self.in_proj_bias)
             init.zeros_(self.out_proj.bias)  # type: ignore[arg-type]
+        for x in (self.bias_k, self.bias_v):
+            if x is not None:
+                init.xavier_normal_(x)
 
     def forward(
         self,
@@ -103,9 +106,9 @@ class MultiheadAttention(Module):
             self.num_heads,
             self.in_proj_weight,
             self.in_proj_bias,
-            None,
-            None,
-            False,
+            self.bias_k,
+            self.bias_v,
+            self.add_zero_attn,
             self.dropout,
             self.out_proj.weight,
             self.out_proj.bias,
