@@ -10,18 +10,24 @@ import numpy as np
 
 from . import arithmetic, memory, pointwise, random
 from .compute import value_of
-from .node import leaf
-from .tensors import Tensor
-from .writing import assign, check_writable
+from .dtypes import here
+from .node import Row, leaf
+from .tensors import Tensor, record
+from .writing import assign, check_overlap, check_writable
 
 Method = Callable[..., Any]
+
+
+_TOLERANT = frozenset(("masked_fill_", "index_fill_", "index_put_"))
+"""What torch lets write to elements of which several are one in memory."""
 
 
 def in_place(function: Method, name: str) -> Method:
     """The method that puts a function's result in the place of its first argument."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_writable(self)
+        check_writable(self, *args, *kwargs.values(), moving=name in _TOLERANT)
+        check_overlap(self, args)
         return assign(self, function(self, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = name
@@ -58,12 +64,12 @@ OPERATORS = {
 }
 
 
-def overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
-    """New values that do not depend on the old ones."""
+def overwrite(self: Tensor, array: np.ndarray[Any, Any], name: str = "ZeroBackward0") -> Tensor:
+    """New values that do not depend on the old ones; ``name`` is that of the backward node."""
     before = self.node
     if before.tracked or memory.is_apart(self):
         constant = leaf(array)
-        memory.replace(self, constant, constant.serial)
+        memory.replace(self, constant, constant.serial, name)
         return self
     if not memory.is_shared(self) and not self.exposed:
         version = memory.bump(self)
@@ -75,44 +81,57 @@ def overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
     return self
 
 
-def _fill(self: Tensor, value: Any) -> Tensor:
+def _fill(self: Tensor, value: Any, name: str = "FillBackward2") -> Tensor:
     type = self.node.info.kind.type
-    return overwrite(self, np.full(type.shape, value, type.dtype))
+    return overwrite(self, np.full(type.shape, value, type.dtype), name)
+
+
+FILL = Row("fill", lambda x, *shape: np.broadcast_to(x, shape), "FillBackward3")
+COPIED = Row("copy", lambda x: x, "CopyBackwards")
 
 
 def zero_(self: Tensor) -> Tensor:
     """Zeros everywhere, in place."""
-    check_writable(self)
+    check_writable(self, moving=True)
     type = self.node.info.kind.type
     return overwrite(self, np.zeros(type.shape, type.dtype))
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """One value everywhere, in place."""
-    check_writable(self)
+    check_writable(self, value, moving=True)
+    arithmetic.check_value(self, value)
     if isinstance(value, Tensor):
-        return assign(self, value.to(self.dtype).expand(self.shape).clone())
+        if value.ndim:
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value.ndim} dimensions.{here()}"
+            )
+        return assign(self, record(FILL, (value.to(self.dtype),), tuple(self.shape)))
     return _fill(self, value)
 
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """The values of another tensor, in place."""
-    check_writable(self)
-    return assign(self, src.to(self.dtype).expand(self.shape).clone())
+    check_writable(self, src)
+    check_overlap(self, (src,))
+    if not isinstance(src, Tensor):
+        return _fill(self, src, "CopyBackwards")
+    return assign(self, record(COPIED, (src.to(self.dtype).expand(self.shape),)))
 
 
 def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = None) -> Tensor:
     """Normally distributed numbers, in place."""
     check_writable(self)
     drawn = random.source(generator).standard_normal(self.shape)
-    return overwrite(self, (mean + std * drawn).astype(self.dtype.numpy))
+    return overwrite(self, (mean + std * drawn).astype(self.dtype.numpy), "NormalBackward0")
 
 
 def uniform_(self: Tensor, a: float = 0, b: float = 1, *, generator: Any = None) -> Tensor:
     """Numbers spread evenly over an interval, in place."""
     check_writable(self)
     drawn = random.source(generator).random(self.shape)
-    return overwrite(self, (a + (b - a) * drawn).astype(self.dtype.numpy))
+    return overwrite(self, (a + (b - a) * drawn).astype(self.dtype.numpy), "UniformBackward0")
 
 
 METHODS.update({f.__name__: f for f in (zero_, fill_, copy_, normal_, uniform_)})

@@ -186,9 +186,11 @@ MORE: dict[str, Any] = {
     "__neg__": pointwise.FUNCTIONS["neg"],
     "__abs__": pointwise.FUNCTIONS["abs"],
     "__lshift__": operators.binary(pairs.FUNCTIONS["bitwise_left_shift"]),
+    "__rlshift__": operators.reflected(pairs.FUNCTIONS["bitwise_left_shift"]),
+    "__rrshift__": operators.reflected(pairs.FUNCTIONS["bitwise_right_shift"]),
     "__rshift__": operators.binary(pairs.FUNCTIONS["bitwise_right_shift"]),
     "__invert__": pointwise.FUNCTIONS["bitwise_not"],
-    "__pos__": _same,
+    "__pos__": pointwise.FUNCTIONS["positive"],
 }
 
 

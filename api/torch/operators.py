@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .arithmetic import ADD, DIV, RDIV, ROWS, RPOW, RSUB, SUB, pow
+from .arithmetic import ADD, DIV, FUNCTIONS, RDIV, ROWS, RPOW, RSUB, SUB, pow
 from .node import Row
 from .tensors import NUMBERS, Tensor, record
 
@@ -19,20 +19,20 @@ def _operator(row: Row) -> Callable[[Tensor, Any], Any]:
     return operator
 
 
-def _reflected(row: Row) -> Callable[[Tensor, Any], Any]:
-    def operator(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, OPERANDS):
-            return NotImplemented
-        return record(row, (other, self))
-
-    return operator
-
-
 def binary(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
     """The operator of a function of two operands."""
 
     def operator(self: Tensor, other: Any) -> Any:
         return function(self, other) if isinstance(other, OPERANDS) else NotImplemented
+
+    return operator
+
+
+def reflected(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
+    """The operator of a function of two operands, the tensor being the second."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        return function(other, self) if isinstance(other, OPERANDS) else NotImplemented
 
     return operator
 
@@ -50,10 +50,10 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "__rmul__": _operator(ROWS["mul"]),
     "__truediv__": _operator(DIV),
     "__rtruediv__": _operator(RDIV),
-    "__floordiv__": _operator(ROWS["floor_divide"]),
-    "__rfloordiv__": _reflected(ROWS["floor_divide"]),
-    "__mod__": _operator(ROWS["remainder"]),
-    "__rmod__": _reflected(ROWS["remainder"]),
+    "__floordiv__": binary(FUNCTIONS["floor_divide"]),
+    "__rfloordiv__": reflected(FUNCTIONS["floor_divide"]),
+    "__mod__": binary(FUNCTIONS["remainder"]),
+    "__rmod__": reflected(FUNCTIONS["remainder"]),
     "__pow__": pow,
     "__rpow__": _rpow,
     "__and__": _operator(ROWS["bitwise_and"]),

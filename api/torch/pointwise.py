@@ -34,7 +34,7 @@ class Unary:
 
 def _relu(x: Any) -> Any:
     zero = broadcast_scalar(0, x)
-    return where(x > zero, x, zero)
+    return where(x <= zero, zero, x)
 
 
 def _rsqrt(x: Any) -> Any:
@@ -48,6 +48,14 @@ def sigmoid(x: Any) -> Any:
 
 def _logit(x: Any) -> Any:
     return np.log(x / (1.0 - x))
+
+
+def _sign(x: Any) -> Any:
+    return x if x.dtype.kind == "b" else np.sign(x)
+
+
+def _square(x: Any) -> Any:
+    return np.square(x.astype(np.int64) if x.dtype.kind == "b" else x)
 
 
 def _frac(x: Any) -> Any:
@@ -79,7 +87,7 @@ UNARY = (
     ),
     Unary(
         "sign",
-        np.sign,
+        _sign,
         "SignBackward0",
         "-1, 0 or 1, by the sign",
         "tensor([-1.,  0.])",
@@ -131,9 +139,7 @@ UNARY = (
         "[-1.0, 2.0]",
         same,
     ),
-    Unary(
-        "square", np.square, "PowBackward0", "The square", "tensor([1., 4.])", "[-1.0, 2.0]", same
-    ),
+    Unary("square", _square, "PowBackward0", "The square", "tensor([1., 4.])", "[-1.0, 2.0]", same),
     Unary(
         "positive",
         lambda x: +x,

@@ -17,7 +17,7 @@ from ..levels import OUTSIDE
 from ..modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
 from ..node import Node, Operand, Variable, new_node
 from ..planned import run_planned
-from ..sweep import Deliver, Sweep, passing, reached
+from ..sweep import Deliver, Sweep, by_serial, operands_of, passing, reached
 from ..tensors import Tensor, of_node, operand, wrapped
 from . import forward_ad, function, functional, graph
 from .function import Function
@@ -78,18 +78,60 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Ten
     return seeds
 
 
-def _wanted(order: Sequence[Operand], inputs: Sequence[Tensor] | None) -> list[Operand]:
-    """Where gradients are to be kept: of what is asked for, else of leaves and retained ones."""
-    if inputs is None:
+def _asked(inputs: Sequence[Tensor]) -> set[Any]:
+    """The places of the inputs: nodes; of leaves what tells them."""
+    return {t.node.standing if t.node.tracked else id(t) for t in inputs}
+
+
+def _is_asked(x: Operand, asked: set[Any]) -> bool:
+    if isinstance(x, Variable):
+        tensor = x.tensor()
+        return id(tensor) in asked and not (tensor is None or tensor.nominal)
+    return x in asked
+
+
+def _leading_to(order: Sequence[Operand], asked: set[Any]) -> set[Operand]:
+    """What has to be gone through to get to the inputs, and these, in order of recording.
+
+    Raises:
+        RuntimeError: torch's, if the way to one of them has been freed.
+    """
+    found: set[Operand] = set()
+    reached: set[Any] = set()
+    for x in order:
+        if _is_asked(x, asked):
+            reached.add(id(x.tensor()) if isinstance(x, Variable) else x)
+            found.add(x)
+        elif any(y in found for y in operands_of(x)):
+            found.add(x)
+    missing = {x for x in asked - reached if isinstance(x, Node)}
+    for x in order:
+        if isinstance(x, Node) and x.freed and not x.operands and _led_to(x, asked, missing):
+            raise RuntimeError(f"{FREED}{here()}")
+    return found
+
+
+def _led_to(x: Node, asked: set[Any], missing: set[Node]) -> bool:
+    """Whether there was a way to one of the inputs before it was freed."""
+    return not x.cut_off.isdisjoint(asked) or any(y.serial < x.serial for y in missing)
+
+
+def _through(needed: set[Operand] | None) -> set[Operand] | None:
+    """Of what leads to the inputs, what derivatives go on from."""
+    return needed and {x for x in needed if any(y in needed for y in operands_of(x))}
+
+
+def _wanted(order: Sequence[Operand], asked: set[Any] | None) -> list[Operand]:
+    """Where gradients are to be kept: of what is asked for, else of leaves; of retained ones."""
+    if asked is None:
         return [x for x in order if _wants_grad(x)]
-    asked = {t.node if t.node.tracked else id(t) for t in inputs}
-    return [x for x in order if (id(x.tensor()) if isinstance(x, Variable) else x) in asked]
+    return [x for x in order if _is_asked(x, asked) or (not x.leaf and _wants_grad(x))]
 
 
 def _wants_grad(x: Operand) -> bool:
     if isinstance(x, Variable):
         tensor = x.tensor()
-        return tensor is not None and tensor.wants_grad
+        return tensor is not None and tensor.wants_grad and not tensor.nominal
     return x.retains and x.holder is not None and x.holder() is not None
 
 
@@ -121,17 +163,21 @@ def sweep(
     create = create_graph or bool(MODE.levels)
     retain = create_graph if retain_graph is None else retain_graph
     pending = [ct.node for _, ct in seeds if ct is not None and ct.node.value is None]
+    within = frozenset(t.node.standing for t in inputs or () if t.node.tracked) - set(roots)
+    pending += [] if create else [x for x in within if x.value is None]
     if pending and not create:
         force(pending)
-    within = frozenset(t.node for t in inputs or () if t.node.tracked) - set(roots)
     stops = _stops(roots, within) if create else frozenset[Operand](within)
     part = slice_of(roots, True, stops)
+    asked = None if inputs is None else _asked(inputs)
     dual = create and any(isinstance(x, Node) and x.dual for x in part.steps)
     if dual or (within and len(inputs or ()) > 1) or _has_stations(list(part.numbers)):
-        _in_stretches(seeds, inputs, create_graph, retain, deliver)
+        _in_stretches(seeds, asked, create_graph, retain, deliver)
         return
-    active = check_usable(part)
-    wanted = _wanted(active, inputs)
+    needed = None if asked is None else _leading_to(sorted(part.numbers, key=by_serial), asked)
+    through = _through(needed)
+    active = check_usable(part, through)
+    wanted = _wanted(active if needed is None else [x for x in active if x in needed], asked)
     given = [(x, None if ct is None else operand(ct)) for x, ct in seeds]
     pull = Pull(part, given, wanted)
     with passing(active):
@@ -140,10 +186,19 @@ def sweep(
         else:
             found = [wrapped(x) for x in run(pull)] if wanted else []
         MODE.enabled = create_graph
-        for x, ct in zip(wanted, found, strict=True):
+        for x, ct in _by_leaf(wanted, found):
             deliver(x, _unrecorded(ct) if create and not create_graph else ct)
     if not retain:
-        free(part)
+        free(part, through)
+
+
+def _by_leaf(wanted: Sequence[Operand], found: Sequence[Tensor]) -> list[tuple[Operand, Tensor]]:
+    """Gradients by place: a leaf that was written to between has several in the record."""
+    sums: dict[Any, tuple[Operand, Tensor]] = {}
+    for x, ct in zip(wanted, found, strict=True):
+        place = id(x.tensor()) if isinstance(x, Variable) else x
+        sums[place] = (x, sums[place][1] + ct if place in sums else ct)
+    return list(sums.values())
 
 
 def _unrecorded(ct: Tensor) -> Tensor:
@@ -154,13 +209,14 @@ def _unrecorded(ct: Tensor) -> Tensor:
 
 def _in_stretches(
     seeds: Sequence[tuple[Operand, Tensor | None]],
-    inputs: Sequence[Tensor] | None,
+    asked: set[Any] | None,
     create_graph: bool,
     retain: bool,
     deliver: Deliver,
 ) -> None:
     order = reached([x for x, _ in seeds])
-    wanted = _wanted(order, inputs)
+    needed = order if asked is None else _leading_to(order, asked)
+    wanted = _wanted([x for x in order if x in needed], asked)
     with passing(order):
         MODE.enabled = create_graph
         create = create_graph or bool(MODE.levels)
@@ -168,7 +224,7 @@ def _in_stretches(
         def given(x: Operand, ct: Tensor) -> None:
             deliver(x, _unrecorded(ct) if create and not create_graph else ct)
 
-        work = Sweep(order, wanted, create, given)
+        work = Sweep(order, wanted, create, given, partial=asked is not None)
         work.run(seeds)
     if not retain:
         work.finish()
@@ -227,6 +283,9 @@ def backward(
     asked = None if inputs is None else _as_tuple(inputs)
     if asked is not None and not asked:
         raise RuntimeError(f"`inputs` argument to `backward()` cannot be empty.{here()}")
+    for x in asked or ():
+        if x.node.tracked:
+            x.retain_grad()
 
     def deliver(x: Operand, ct: Tensor) -> None:
         tensor = _tensor_of(x)
@@ -259,11 +318,17 @@ def _through_leaf(watch: Watch | None, ct: Tensor) -> Tensor:
     return ct
 
 
+def _accumulate_retained(x: Node, ct: Tensor) -> None:
+    tensor = _tensor_of(x)
+    if tensor is not None:
+        _accumulate(tensor, ct)
+
+
 def _accumulate(tensor: Tensor, ct: Tensor) -> None:
     before = tensor.gradient
     if before is None:
         tensor.gradient = ct
-    elif MODE.enabled and ct.requires_grad:
+    elif tensor.node.tracked or (MODE.enabled and ct.requires_grad):
         tensor.gradient = before + ct
     else:
         before.value()
@@ -315,20 +380,25 @@ def grad(
     if not all(t.requires_grad for t in asked):
         raise RuntimeError(f"One of the differentiated Tensors does not require grad{here()}")
     found: dict[int, Tensor] = {}
-    by_node = {t.node: t for t in asked}
+    by_node = {t.node.standing: t for t in asked}
 
     def deliver(x: Operand, ct: Tensor) -> None:
-        tensor = x.tensor() if isinstance(x, Variable) else by_node[x]
+        tensor = x.tensor() if isinstance(x, Variable) else by_node.get(x)
+        if isinstance(x, Variable):
+            ct = call_tensor_hooks(None if tensor is None else tensor.watch, ct)
+        elif x.retains:
+            _accumulate_retained(x, ct)
         if tensor is None:
             return
-        if isinstance(x, Variable):
-            ct = call_tensor_hooks(tensor.watch, ct)
         known = found.get(id(tensor))
         found[id(tensor)] = ct if known is None else known + ct
 
     sweep(_as_tuple(outputs), grad_outputs, asked, retain_graph, create_graph, deliver)
-    zeros = materialize_grads
-    return tuple(_result(found, t, i, allow_unused, zeros) for i, t in enumerate(asked))
+    if materialize_grads:
+        for t in asked:
+            if id(t) not in found:
+                found[id(t)] = wrapped(np.zeros(t.shape, t.dtype.numpy), create_graph)
+    return tuple(_result(found, t, i, allow_unused) for i, t in enumerate(asked))
 
 
 def _only(outputs: Sequence[Tensor]) -> Tensor | None:
@@ -364,16 +434,12 @@ def _batched(
 
 
 def _result(
-    found: dict[int, Tensor], tensor: Tensor, place: int, allow_unused: bool | None, zeros: bool
+    found: dict[int, Tensor], tensor: Tensor, place: int, allow_unused: bool | None
 ) -> Tensor | None:
     ct = found.get(id(tensor))
-    if ct is not None:
-        return ct
-    if zeros:
-        return wrapped(np.zeros(tensor.shape, tensor.dtype.numpy))
-    if not allow_unused:
+    if ct is None and not allow_unused:
         raise RuntimeError(
             f"The differentiated Tensor at index {place} appears to not have been used in the "
             f"graph. Set allow_unused=True if this is the desired behavior.{here()}"
         )
-    return None
+    return ct
