@@ -296,9 +296,9 @@ def _check_exponent(input: Any, exponent: Any) -> None:
     if isinstance(exponent, Tensor):
         check_dtypes("pow of tensors", [operand(x).info.kind for x in (input, exponent)])
         return
-    if isinstance(exponent, int) and exponent < 0:
-        if input.node.info.kind.type.dtype.kind in "iu":
-            raise RuntimeError(f"Integers to negative integer powers are not allowed.{here()}")
+    whole = isinstance(exponent, int) and operand(input).info.kind.type.dtype.kind in "iu"
+    if whole and exponent < 0:
+        raise RuntimeError(f"Integers to negative integer powers are not allowed.{here()}")
 
 
 def _is_static(exponent: Any) -> bool:

@@ -132,9 +132,11 @@ def edges(node: Node) -> tuple[Operand, ...]:
 
 
 _CHOOSING = frozenset(
-    "masked_fill masked_select masked_scatter gather take take_along_dim index index_put "
-    "index_select index_add index_copy index_fill index_reduce scatter scatter_add put "
-    "scatter_reduce".split()
+    (
+        *("masked_fill", "masked_select", "masked_scatter", "gather", "take", "take_along_dim"),
+        *("index", "index_put", "index_select", "index_add", "index_copy", "index_fill"),
+        *("index_reduce", "scatter", "scatter_add", "scatter_reduce", "put"),
+    )
 )
 """Rows with masks or places among their operands."""
 

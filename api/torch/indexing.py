@@ -45,7 +45,7 @@ INDEX = Row("index", _basic, _basic_name, view=True, write=_write_basic)
 GATHER = Row("index", lambda *xs: xs[0][decoded(xs[-1], xs[1:-1])], "IndexBackward0")
 
 
-SLICE = Row("index", _read_basic, "SliceBackward0", view=True, write=_write_basic)
+SLICE = Row("index", _basic, "SliceBackward0", view=True, write=_write_basic)
 """A slice alone is a slice even if it shows everything."""
 
 
@@ -114,7 +114,9 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
     if given is not None:
         masked = isinstance(index, Tensor) and is_mask(index)
         _check_source(self, found, target, given, masked)
-    tracked = target.node.tracked or (given is not None and given.requires_grad and MODE.own.enabled)
+    tracked = target.node.tracked or (
+        given is not None and given.requires_grad and MODE.own.enabled
+    )
     if tracked or target.node.kept or memory.is_apart(target):
         result = record(WRITE, (target, value, *found.tensors), (code,))
         memory.replace(target, result.node, result.node.serial)
@@ -133,7 +135,8 @@ def _check_source(
     if found.tensors and value.dtype is not self.dtype and not one:
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
-            f"{self.dtype.title} for the destination and {value.dtype.title} for the source.{here()}"
+            f"{self.dtype.title} for the destination and {value.dtype.title} for the source."
+            f"{here()}"
         )
     if value is self and found.tensors and found.is_whole:
         check_overlap(self, (value,), same=False)

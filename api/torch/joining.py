@@ -133,7 +133,7 @@ UNBIND = Row("unbind", _at, "UnbindBackward0", view=True)
 
 
 def _seen(input: Tensor, row: Row, params: tuple[int, ...]) -> Tensor:
-    """A part of a tensor, computed first if no derivatives are recorded: the part is no more work."""
+    """A part of a tensor, which is computed first if no derivatives are recorded."""
     if not input.requires_grad and not input.node.kept:
         input.value()
     return view_of(input, row, params)

@@ -219,34 +219,43 @@ def part_from_readers(tensor: Tensor, version: int = 0) -> None:
     storage = tensor.sharing
     sharing = [tensor] if storage is None else storage.alive()
     force([x.node for x in sharing if x.node.value is None])
-    counter = tensor.counter
-    left = [
-        (weakref.ref(x.node), x.node.value, version if x.counter is counter else 0) for x in sharing
+    # What has been written to, as far as it is counted, is shown again by views.
+    counts = [version if x.counter is tensor.counter else 0 for x in sharing]
+    left = [(weakref.ref(x.node), x.node.value, n) for x, n in zip(sharing, counts, strict=True)]
+    again = [
+        x for x, n in zip(sharing, counts, strict=True) if n and x.node.tracked and steps_of(x)
     ]
-    held = [x.node for x in sharing]
-    for node in storage.nodes if storage is not None and storage.concrete else ():
-        other = node()
-        if other is not None and other.value is not None and other not in held:
-            left.append((node, other.value, 0))
-    base = None if storage is None else storage.base()
-    if storage is not None and base is None and storage.node.value is not None:
-        seen = 0 if counter is not None else version
-        left.append((weakref.ref(storage.node), storage.node.value, seen))
-        storage.node = _fresh(storage.node, storage.node.value)
-    for x in sharing:
-        if not (version and x.counter is counter and x.node.tracked and steps_of(x)):
-            x.take_node(_fresh(x.node, x.node.value))
-    if storage is not None and base is not None:
-        storage.node = base.node
-    if version and storage is not None:
-        whole = _whole(storage)
-        for x in sharing:
-            if x.counter is counter and x.node.tracked and steps_of(x):
-                _show_again(x, whole)
     if storage is not None:
+        left += _left_in(storage, sharing, 0 if tensor.counter is not None else version)
+    for x in sharing:
+        if not any(x is y for y in again):
+            x.take_node(_fresh(x.node, x.node.value))
+    if storage is not None:
+        base = storage.base()
+        if base is not None:
+            storage.node = base.node
+        elif storage.node.value is not None:
+            storage.node = _fresh(storage.node, storage.node.value)
+        for x in again:
+            _show_again(x, _whole(storage))
         storage.nodes = [weakref.ref(x.node) for x in sharing]
     for reference, array, seen in left:
         _keep_reader(reference(), array, seen)
+
+
+def _left_in(
+    storage: Storage, sharing: Sequence[Tensor], version: int
+) -> list[tuple[weakref.ref[Node], Array, int]]:
+    """Nodes with values in the memory that no tensor has any more."""
+    held = {x.node for x in sharing}
+    found = [
+        (reference, node.value, 0)
+        for reference in (storage.nodes if storage.concrete else ())
+        if (node := reference()) is not None and node.value is not None and node not in held
+    ]
+    if storage.base() is None and storage.node.value is not None:
+        found.append((weakref.ref(storage.node), storage.node.value, version))
+    return found
 
 
 def _whole(storage: Storage) -> Operand:
@@ -345,7 +354,7 @@ def replace_twins(tensor: Tensor, node: Node) -> bool:
 
 
 def _is_twin(x: Tensor) -> bool:
-    """Whether a tensor is its storage's whole, and nothing but the value of its node is to change."""
+    """Whether a tensor is its storage's whole, and only the value of its node is to change."""
     return not (x.exposed or x.node.tracked) and all(row is DETACH for row, _ in x.chain)
 
 
@@ -441,9 +450,9 @@ def _write_detached(tensor: Tensor, node: Node, sharing: Sequence[Tensor]) -> li
 
 
 _NO_MORE = {
-    "multiple": " This view is the output of a function that returns multiple views. Such functions "
-    "do not allow the output views to be modified inplace. You should replace the inplace operation "
-    "by an out-of-place one.",
+    "multiple": " This view is the output of a function that returns multiple views. Such "
+    "functions do not allow the output views to be modified inplace. You should replace the "
+    "inplace operation by an out-of-place one.",
     **{
         mode: " Given that this use case is ambiguous and error-prone, it is forbidden. You can "
         "clarify your code by moving both the view and the inplace either both inside the "
@@ -463,7 +472,10 @@ def misuse(view: Tensor, what: str) -> str:
     elif view.restricted == "inference_mode":
         text = f"A view was created in inference mode and {what} modified inplace in normal mode."
     else:
-        text = f"A view was created in no_grad mode and {what} modified inplace with grad mode enabled."
+        text = (
+            f"A view was created in no_grad mode and {what} modified inplace with grad mode "
+            "enabled."
+        )
     return text + _NO_MORE[view.restricted]
 
 

@@ -12,6 +12,7 @@ from pullback.tracer.primitives import elementwise as rows
 from pullback.tracer.primitives.elementwise import broadcast_scalar, where
 
 from .node import Promotion, Row
+from .refusals import check_dtypes
 from .rows import floating, same
 from .tensors import Tensor, record
 
@@ -140,15 +141,6 @@ UNARY = (
         same,
     ),
     Unary("square", _square, "PowBackward0", "The square", "tensor([1., 4.])", "[-1.0, 2.0]", same),
-    Unary(
-        "positive",
-        lambda x: +x,
-        "AliasBackward0",
-        "The value itself",
-        "tensor([-1.,  2.])",
-        "[-1.0, 2.0]",
-        same,
-    ),
     Unary(
         "sgn",
         np.sign,
@@ -336,7 +328,18 @@ def unary_function(unary: Unary, module: str = "torch") -> Callable[[Tensor], Te
     return function
 
 
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself; a tensor of bools has no sign.
+
+    >>> torch.positive(torch.tensor([-1.0, 2.0]))
+    tensor([-1.,  2.])
+    """
+    check_dtypes("positive", [input.node.info.kind])
+    return input
+
+
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {u.name: unary_function(u) for u in UNARY}
+FUNCTIONS["positive"] = positive
 
 ALIASES = {
     "absolute": "abs",

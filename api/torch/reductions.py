@@ -12,8 +12,8 @@ from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradie
 from pullback.tracer.primitives.elementwise import where as choose
 
 from .dtypes import here
-from .refusals import check_dtypes
 from .node import Row
+from .refusals import check_dtypes
 from .return_types import recorded
 from .rows import float_one, on_lines, wrap_dim, wrap_dims
 from .tensors import Tensor, record

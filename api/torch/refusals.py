@@ -68,7 +68,6 @@ REFUSALS: dict[str, tuple[Refusal, ...]] = {
     **_kernel("b", "abs bincount"),
     **_kernel("b", "matmul=dot", "{}"),
     "pow of tensors": (Refusal("b", "\"pow\" not implemented for '{0}'"),),
-    "addcmul": (Refusal("b", "\"addcmul_cpu_out\" not implemented for '{0}'"),),
     **_kernel("bui", "lerp=lerp_kernel_scalar", "{}"),
     **_kernel("c", "amax=max amin=min", "{}_values_cpu"),
     **_kernel("c", "max min", "{}_all"),

@@ -162,8 +162,8 @@ def set_(self: Tensor, source: Tensor | None = None, *rest: Any) -> Tensor:
         raise NotImplementedError(f"set_ takes a tensor here, no storage{here()}")
     if source.dtype is not self.dtype:
         raise RuntimeError(
-            f"Could not set tensor of type {source.dtype.c_name} to a tensor of type {self.dtype.c_name}"
-            f"{here()}"
+            f"Could not set tensor of type {source.dtype.c_name} to a tensor of type "
+            f"{self.dtype.c_name}{here()}"
         )
     self.data = source
     return self

@@ -33,8 +33,8 @@ def check_writable(tensor: Tensor, *others: Any, part: bool = False, moving: boo
         _check_apart(tensor)
     if tensor.inference and not MODE.own.inference and any(_is_normal(x) for x in others):
         raise RuntimeError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a "
-            "clone to get a normal tensor before doing inplace update.See "
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make "
+            "a clone to get a normal tensor before doing inplace update.See "
             f"https://github.com/pytorch/rfcs/pull/17 for more details.{here()}"
         )
     if not MODE.own.enabled or not any(

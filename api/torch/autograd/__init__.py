@@ -373,12 +373,26 @@ def grad(
     if is_grads_batched:
         return _batched(outputs, asked, grad_outputs, retain_graph, create_graph, allow_unused)
     if grad_outputs is None and not create_graph:
-        root = outputs if isinstance(outputs, Tensor) else _only(outputs)
-        planned = None if root is None else run_planned(root.node, bool(retain_graph), asked)
+        planned = _planned(outputs, asked, bool(retain_graph))
         if planned is not None:
-            return tuple(wrapped(value) for _, value in planned)
+            return planned
     if not all(t.requires_grad for t in asked):
         raise RuntimeError(f"One of the differentiated Tensors does not require grad{here()}")
+    found = _gradients(_as_tuple(outputs), asked, grad_outputs, retain_graph, create_graph)
+    for t in asked if materialize_grads else ():
+        if id(t) not in found:
+            found[id(t)] = wrapped(np.zeros(t.shape, t.dtype.numpy), create_graph)
+    return tuple(_result(found, t, i, allow_unused) for i, t in enumerate(asked))
+
+
+def _gradients(
+    outputs: Sequence[Tensor],
+    asked: tuple[Tensor, ...],
+    cotangents: Any,
+    retain_graph: bool | None,
+    create_graph: bool,
+) -> dict[int, Tensor]:
+    """The gradients that there are, by what tells the tensors."""
     found: dict[int, Tensor] = {}
     by_node = {t.node.standing: t for t in asked}
 
@@ -393,16 +407,15 @@ def grad(
         known = found.get(id(tensor))
         found[id(tensor)] = ct if known is None else known + ct
 
-    sweep(_as_tuple(outputs), grad_outputs, asked, retain_graph, create_graph, deliver)
-    if materialize_grads:
-        for t in asked:
-            if id(t) not in found:
-                found[id(t)] = wrapped(np.zeros(t.shape, t.dtype.numpy), create_graph)
-    return tuple(_result(found, t, i, allow_unused) for i, t in enumerate(asked))
+    sweep(outputs, cotangents, asked, retain_graph, create_graph, deliver)
+    return found
 
 
-def _only(outputs: Sequence[Tensor]) -> Tensor | None:
-    return outputs[0] if len(outputs) == 1 else None
+def _planned(outputs: Any, asked: Sequence[Tensor], keep: bool) -> tuple[Tensor, ...] | None:
+    """The gradients, if a look-up tells how."""
+    roots = _as_tuple(outputs)
+    found = run_planned(roots[0].node, keep, asked) if len(roots) == 1 else None
+    return None if found is None else tuple([wrapped(value) for _, value in found])
 
 
 def _batched(
