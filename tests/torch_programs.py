@@ -55,7 +55,7 @@ class Run:
         except Exception as e:  # noqa: BLE001
             error = text_of(e)
         self.names.pop("__builtins__", None)
-        self.notes.append(("raised", error))
+        self.notes.append(("raised", error is not None))
         return error
 
     def look(self) -> None:
@@ -86,6 +86,8 @@ class Run:
         return found
 
 
+AGAIN = "AsStridedBackward0"
+"""What views are to PyTorch whose base has been written to, though it may be gone."""
 RECORDED = "GradientBackward0"
 """What the backward nodes of recorded gradients are called here: they are one graph each."""
 
@@ -127,26 +129,27 @@ def difference(one: Any, other: Any, tolerance: float = 1e-8) -> str | None:
     """Where two notes differ, if they do."""
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return _difference_of_arrays(one, other, tolerance)
-    if type(one) is type(other) and isinstance(one, (float, complex)):
-        return _difference_of_arrays(np.array(one), np.array(other), 1e-5)
     if type(one) is not type(other):
         return f"{one!r} is not {other!r}"
+    if isinstance(one, (float, complex)):
+        return _difference_of_arrays(np.array(one), np.array(other), 1e-5)
     if isinstance(one, (tuple, list)):
-        if len(one) != len(other):
-            return f"{one!r} is not {other!r}"
-        found = (difference(x, y, tolerance) for x, y in zip(one, other, strict=True))
-        return next((x for x in found if x is not None), None)
+        one, other = dict(enumerate(one)), dict(enumerate(other))
     if isinstance(one, dict):
-        if one.keys() != other.keys():
-            return f"{sorted(one)} is not {sorted(other)}"
-        for key in one:
-            if key == "grad_fn" and one[key] == RECORDED and other[key]:
-                continue
-            found = difference(one[key], other[key], tolerance)
-            if found is not None:
-                return f"{key}: {found}"
-        return None
+        return _difference_of_parts(one, other, tolerance)
     return None if one == other else f"{one!r} is not {other!r}"
+
+
+def _difference_of_parts(one: Any, other: Any, tolerance: float) -> str | None:
+    if one.keys() != other.keys():
+        return f"{one} is not {other}"
+    for key in one:
+        if key == "grad_fn" and one[key] and (one[key] == RECORDED or other[key] == AGAIN):
+            continue
+        found = difference(one[key], other[key], tolerance)
+        if found is not None:
+            return f"{key}: {found}" if isinstance(key, str) else found
+    return None
 
 
 def _difference_of_arrays(one: Array, other: Array, tolerance: float) -> str | None:
@@ -160,6 +163,7 @@ def _difference_of_arrays(one: Array, other: Array, tolerance: float) -> str | N
     return None if close.all() else f"{one.tolist()} is not {other.tolist()}"
 
 
+OVERLAPPING = "more than one element of the written-to tensor"
 FREED = "backward through the graph a second time"
 OVERWRITTEN = "has been modified by an inplace operation"
 
@@ -169,28 +173,37 @@ def compare(
 ) -> str | None:
     """Run a program by both; tells where they differ."""
     runs = [Run(theirs), Run(ours)]
-    found = None
     single = any("float32" in x or ".float()" in x for x in program)
     tolerance = 1e-4 if single else 1e-8
+    found = None
     for number, statement in enumerate(program):
-        theirs, mine = (run.step(statement) for run in runs)
-        if theirs is not None and mine is None and (OVERWRITTEN in theirs or FREED in theirs):
-            break  # We have kept what it has not, or have no need of it.
-        for run in runs:
-            if watch:
-                run.look()
+        if _is_over(statement, *[run.step(statement) for run in runs]):
+            break
+        for run in runs if watch else ():
+            run.look()
         found = _news(runs, tolerance)
         if found is not None:
-            return f"after statement {number}, {statement!r}: {found}"
-        if mine and ("backward(" in statement or "autograd" in statement):
-            break  # How far it got is not told by either.
+            found = f"after statement {number}, {statement!r}: {found}"
+            break
     else:
         for run in runs:
             run.finish()
         found = _news(runs, tolerance)
     for run in runs:
         run.torch.set_grad_enabled(True)
-    return None if found is None else f"at the end: {found}"
+    return found
+
+
+def _is_over(statement: str, theirs: str | None, mine: str | None) -> bool:
+    """Whether what comes after need not be the same, nor the errors."""
+    if theirs and mine:
+        # How far a backward pass has got is not told by either.
+        return "backward(" in statement or "autograd" in statement
+    if theirs:
+        # We have kept what it has not, or have no need of it.
+        return OVERWRITTEN in theirs or FREED in theirs
+    # It warns of writing to elements of which several are one in memory, and writes.
+    return mine is not None and OVERLAPPING in mine
 
 
 def _news(runs: Sequence[Run], tolerance: float) -> str | None:
@@ -310,7 +323,9 @@ class Grower:
         pair = self.pick(PAIRS)
         if other[0] not in "vg" and pair.count("{1}") > 1:
             return None
-        return f"{self.fresh()} = {pair.format(x, other)}"
+        # What is added up in place counts as written to.
+        name = self.fresh("g" if "@" in pair else "v")
+        return f"{name} = {pair.format(x, other)}"
 
     def a_reduction(self) -> str | None:
         """Fewer elements; or sums along a dimension."""
@@ -368,7 +383,7 @@ class Grower:
             return None
         t = self.value(x)
         places = self.pick([self.index(t), self.index(t), f"{x} > 0.5", "[0]", "torch.tensor([0])"])
-        y = self.pick([str(self.pick(NUMBERS)), self.other(x), f"{x}[{places}] * 0.5"])
+        y = self.pick([str(self.pick(NUMBERS)), self.other(x), f"{x}[{places}] * 2"])
         return f"{x}[{places}] {self.pick(['=', '=', '+=', '*='])} {y}"
 
     def a_block(self) -> str | None:
@@ -402,7 +417,7 @@ class Grower:
                 [
                     f"{s}.backward({self.pick(options)})",
                     f"{s}.backward({self.pick(options)})",
-                    f"{s.split('.')[0].lstrip('(').split(' ')[0]}.backward(torch.ones(()).double())",
+                    f"{s}.backward(torch.tensor(0.5).to({s}.dtype))",
                     f"torch.autograd.backward([{s}, {self.scalar()}])",
                     f"{s}.backward(retain_graph=True, inputs=[{self.leaves()}])",
                 ]
@@ -427,13 +442,18 @@ class Grower:
         """Something to be called on the way."""
         # PyTorch crashes where a hook is registered on a view that has been made again.
         x = self.tensor(lambda t: t.requires_grad and not t._is_view())
-        return x and str(self.pick(HOOKS).replace("{}", x))
+        hook = self.pick(HOOKS)
+        return None if x is None or x[0] == "g" else str(hook.replace("{}", x))
 
     def a_reading(self) -> str | None:
         """A look at values, which must be there then."""
         x = self.tensor()
         reading = self.pick(READINGS)
-        return None if x is None or (x[0] == "g" and "_" in reading) else self.filled(reading, x)
+        return (
+            None
+            if x is None or (x[0] == "g" and ("_" in reading or "str" in reading))
+            else self.filled(reading, x)
+        )
 
     def a_setting(self) -> str | None:
         """A change to what a tensor is."""
@@ -444,28 +464,37 @@ class Grower:
         return self.filled(setting, x)
 
 
+def words(text: str) -> list[str]:
+    """What stands between spaces."""
+    return text.split()
+
+
 SHAPES = [(3,), (2, 3), (3, 2), (), (1,), (3, 3), (2, 1, 3), (3,), (2, 3)] * 2 + [(2, 0)]
 DTYPES = ["float64"] * 8 + ["float32", "int64", "bool", "complex128"]
 NUMBERS = [2, 0.5, -1, 1.5, True, 3]
-MAPS = """
+MAPS = words(
+    """
 {}.sin() {}.cos() {}.tanh() {}.sigmoid() -{} {}.abs() {}.relu() {}.square() {}*2 1-{} {}**2 {}**3
 ({}*0.5).exp() {}.abs().sqrt() {}.clone() {}.clamp(-0.5,0.7) {}.round() {}/2 1/{} {}.reciprocal()
-{}.double() {}.float() {}.to(torch.float64) torch.nn.functional.softplus({}) {}.sign() {}.floor()
-{}+1 2**{} {}.contiguous() torch.where({}>0,{},-0.1) {}.flip(0) {}.cumsum(0) {}.softmax(0) {}.tril()
-{}.log_softmax(-1) torch.zeros_like({}) torch.ones_like({}) torch.stack([{},{}]) torch.cat([{},{}])
-{}.pow(0) {}.angle() {}.int() {}.bool() {}>0.1 ~{} {}==0 {}.real {}.repeat(2) {}.sort()[0]
-""".replace("{}", "{0}").split()
-PAIRS = """
+{}.double() {}.float() {}.to(torch.float64) {}.sign() {}.floor() {}+1 2**{} {}.contiguous()
+torch.where({}>0,{},-0.1) {}.flip(0) {}.cumsum(0) {}.softmax(0) {}.tril() {}.log_softmax(-1)
+torch.zeros_like({}) torch.ones_like({}) torch.stack([{},{}]) torch.cat([{},{}]) {}.pow(0)
+{}.angle() {}.int() {}.bool() {}>0.1 ~{} {}==0 {}.real {}.repeat(2) {}.sort()[0]
+torch.nn.functional.softplus({}.double())
+""".replace("{}", "{0}")
+)
+PAIRS = words("""
 {}+{} {}-{} {}*{} {}/{} {}+{} {}*{} torch.maximum({},{}) torch.minimum({},{}) {}<{} {}@{} {}//{}
 torch.atan2({},{}) torch.where({}>0,{},0.5) {}.sub({},alpha=2) {}%{} {}**{} torch.outer({},{})
 torch.add({},{},alpha=3) {}.lerp({},0.3) torch.hypot({},{}) {}&{} {}>={} torch.dot({},{}) {}!={}
-torch.addcmul({},{},{},value=2)
-""".replace("torch.addcmul({},{},{}", "torch.addcmul({0},{1},{1}").split()
-REDUCTIONS = """
+torch.addcmul({0},{1},{1},value=2)
+""")
+REDUCTIONS = words("""
 {}.sum() {}.mean() {}.sum({d}{k}) {}.mean({d}{k}) {}.prod() {}.amax({d}{k}) {}.max() {}.var()
-{}.max({d}{k})[0] {}.min({d}{k}).values {}.std({d}{k}) {}.logsumexp({d}{k}) {}.norm() {}.cumsum({d})
-{}.cumprod({d}) {}.argmax() {}.any() {}.all({d}{k}) {}.prod({d}{k}) {}.norm(2,{d}{k}) {}.amin()
-""".split()
+{}.max({d}{k})[0] {}.min({d}{k}).values {}.std({d}{k}) {}.logsumexp({d}{k}) {}.norm() {}.amin()
+{}.cumsum({d}) {}.cumprod({d}) {}.argmax() {}.any() {}.all({d}{k}) {}.prod({d}{k})
+{}.norm(2,{d}{k})
+""")
 VIEWS = [
     *[(0, "{}[{i}]")] * 5,
     (0, "{}.reshape({other})"),
@@ -489,15 +518,15 @@ VIEWS = [
     (2, "{}.diagonal()"),
     (2, "{}.movedim(0, 1)"),
 ]
-WRITES = """
+WRITES = [
+    w.replace("{},{})", "{1},{1})").replace("{}", "{0}", 1).replace("{}", "{1}")
+    for w in words("""
 {}.add_({}) {}.mul_({}) {}.sub_({}) {}.copy_({}) {}.zero_() {}.fill_(0.5) {}.sin_() {}.tanh_()
 {}.clamp_(-1,1) {}.div_(2) {}.add_({},alpha=0.5) {0}.masked_fill_({0}>0,0.25) {}.mul_(2) {}.exp_()
-{}.sigmoid_() {}.relu_() {}.pow_(2) {}.neg_() {}.add_(1) {}.sqrt_() {}.t_() {}.unsqueeze_(0)
-{}.addcmul_({},{}) {}.index_fill_(0,torch.tensor([0]),2) {}.squeeze_() {}.requires_grad_().mul_(2)
-{}.detach().add_(1) {}.lerp_({},0.5) {}.fill_diagonal_(1) {}.transpose_(0,-1)
-""".split()
-WRITES = [
-    w.replace("{},{})", "{1},{1})").replace("{}", "{0}", 1).replace("{}", "{1}") for w in WRITES
+{}.sigmoid_() {}.relu_() {}.pow_(2) {}.neg_() {}.add_(1) {}.sqrt_() {}.addcmul_({},{})
+{}.index_fill_(0,torch.tensor([0]),2) {}.requires_grad_().mul_(2) {}.detach().add_(1)
+{}.lerp_({},0.5)
+""")
 ]
 BLOCKS = ["no_grad()"] * 5 + ["enable_grad()", "set_grad_enabled(False)"]
 HOOKS = [
@@ -540,7 +569,6 @@ SETTINGS = [
     "{}.data = {} * 2",
     "with torch.no_grad():\n    {} -= 0.1 * {}.grad",
     "with torch.no_grad():\n    {}.sub_({}.grad, alpha=0.1)",
-    "del {}",
     "{v} = {}",
     "{v} = {}.detach().requires_grad_()",
     "{v} = {}.detach().clone().requires_grad_()",

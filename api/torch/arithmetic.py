@@ -18,7 +18,7 @@ from .modes import MODE
 from .node import NOT_IMPLEMENTED, Promotion, Row
 from .refusals import check_dtypes
 from .rows import common_shape, first_is_mask, first_two, floating, same
-from .tensors import Tensor, operand, record
+from .tensors import COPY, Tensor, operand, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +283,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
         return record(ROWS["pow"], (input, exponent))
     kind = input.node.info.kind.type.dtype.kind
     if kind == "b" and isinstance(exponent, bool):
-        exponent = int(exponent)
-    elif kind == "b" and isinstance(exponent, int):
+        return record(COPY, (input,)) if exponent else record(ROWS["eq"], (input, input))
+    if kind == "b" and isinstance(exponent, int):
         input = input.to(int64)  # type: ignore[attr-defined,unused-ignore]
     if kind != "f" and not isinstance(exponent, int):
         input = input * 1.0

@@ -29,10 +29,16 @@ class BackwardNode:
         name = type(self).__name__
         return f"torch::autograd::{name}" if name in _QUALIFIED else name
 
+    requires_grad = True
+
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The backward nodes of the operands, and which of their outputs; None without any."""
         return ()
+
+    def _sequence_nr(self) -> int:
+        """The later it was recorded, the greater."""
+        return int(self._place.serial)
 
     @property
     def metadata(self) -> dict[Any, Any]:
@@ -100,6 +106,10 @@ class AccumulateGrad(BackwardNode):
     @property
     def _place(self) -> Any:
         return self._variable.tensor()
+
+    def _sequence_nr(self) -> int:
+        """It comes before all others."""
+        return 2**64 - 1
 
     @property
     def variable(self) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .dtypes import Kind, here
 from .modes import MODE
 from .node import Row
 from .rows import wrap_dim
-from .subscripts import WHOLE, Code, Subscript, decoded, is_mask, plain_code, positions, read
+from .subscripts import Code, Subscript, decoded, is_mask, plain_code, positions, read
 from .tensors import Tensor, record, view_of, wrapped
 from .writing import check_overlap, check_writable
 
@@ -93,7 +94,7 @@ def _write_name(kinds: Any, code: Code) -> str:
     """What writing to some elements, or to all, is called."""
     if any(isinstance(x, tuple) and x[0] == "tensor" for x in code):
         return "IndexPutBackward0"
-    if any(x != WHOLE for x in code):
+    if any(x is None for x in code) or _basic_name(kinds, code) != "AliasBackward0":
         return "CopySlices"
     whole, value = (k.type.shape for k in kinds[:2])
     return "FillBackward3" if whole and not value else "CopyBackwards"
@@ -105,7 +106,7 @@ WRITE = Row("index_put", _written, _write_name)
 def set_item(self: Tensor, index: Any, value: Any) -> None:
     """``tensor[index] = value``, in place."""
     found = read(index, self)
-    moving = bool(found.tensors) or not isinstance(value, Tensor)
+    moving = found.is_whole and not (found.tensors or isinstance(value, Tensor))
     check_writable(self, value, part=not found.is_whole, moving=moving)
     target, code = self, tuple(found.picking if found.tensors else found.view)
     if found.tensors and not found.is_whole:
@@ -117,15 +118,14 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
     tracked = target.node.tracked or (
         given is not None and given.requires_grad and MODE.own.enabled
     )
+    _check_fits(value, target, code, found.tensors)
     if tracked or target.node.kept or memory.is_apart(target):
         result = record(WRITE, (target, value, *found.tensors), (code,))
         memory.replace(target, result.node, result.node.serial)
         return
     target.value()
     places = decoded(code, tuple(x.value() for x in found.tensors))
-    array = np.asarray(value) if given is None else given.value()
-    _check_fits(array, target.node.value[places], bool(found.tensors))
-    memory.write(target, array, places)
+    memory.write(target, value if given is None else given.value(), places)
 
 
 def _check_source(
@@ -145,13 +145,17 @@ def _check_source(
         check_overlap(part, (value,), same=not found.tensors)
 
 
-def _check_fits(value: Any, part: Any, picked: bool) -> None:
+def _check_fits(value: Any, target: Tensor, code: Code, tensors: Sequence[Tensor]) -> None:
     """Whether a value can be written to a part of a tensor.
 
     Raises:
         RuntimeError: torch's.
     """
-    have, want = list(np.shape(value)), list(np.shape(part))
+    have = list(value.shape if isinstance(value, Tensor) else np.shape(value))
+    if not have or MODE.own.levels:
+        return
+    places = decoded(code, tuple(x.value() for x in tensors))
+    want = list(np.broadcast_to(np.False_, target.shape)[places].shape)
     while len(have) > len(want) and have[0] == 1:
         del have[0]
     fits = len(have) <= len(want) and all(
@@ -159,12 +163,12 @@ def _check_fits(value: Any, part: Any, picked: bool) -> None:
     )
     if fits:
         return
-    if picked:
+    if tensors:
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {have} cannot be broadcast to indexing result "
             f"of shape {want}{here()}"
         )
-    wrapped(np.asarray(value).reshape(have)).expand(want)
+    wrapped(np.zeros(have)).expand(want)
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:

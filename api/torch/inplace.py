@@ -18,15 +18,11 @@ from .writing import assign, check_overlap, check_writable
 Method = Callable[..., Any]
 
 
-_TOLERANT = frozenset(("masked_fill_", "index_fill_", "index_put_"))
-"""What torch lets write to elements of which several are one in memory."""
-
-
 def in_place(function: Method, name: str) -> Method:
     """The method that puts a function's result in the place of its first argument."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_writable(self, *args, *kwargs.values(), moving=name in _TOLERANT)
+        check_writable(self, *args, *kwargs.values())
         check_overlap(self, args)
         return assign(self, function(self, *args, **kwargs))
 

@@ -261,11 +261,14 @@ def _left_in(
 def _whole(storage: Storage) -> Operand:
     """What views of the storage are made from."""
     base = storage.base()
-    if base is None:
-        return storage.node
-    if base.operand is None and base.wants_grad:
-        base.operand = Variable(base.node, base)
-    return base.operand or base.node
+    return storage.node if base is None else _operand_of(base)
+
+
+def _operand_of(tensor: Tensor) -> Operand:
+    """How a tensor takes part in operations, wherever its memory is."""
+    if tensor.operand is None and tensor.wants_grad:
+        tensor.operand = Variable(tensor.node, tensor)
+    return tensor.operand or tensor.node
 
 
 def _show_again(view: Tensor, whole: Operand) -> None:
@@ -410,16 +413,32 @@ def _replace_shared(tensor: Tensor, storage: Storage, node: Node, version: int, 
     storage.node = new
     _keep_memory(base, new, any(x.exposed for x in storage.alive()))
     if base_tensor is not None:
+        _move_retained(base_tensor, new)
         base_tensor.take_node(new)
-    whole = _whole(storage)
     sharing = storage.alive()
     seen = _write_detached(tensor, node, sharing) if detached else []
-    for view in sharing:
+    # Views of detached tensors come after these, as they are made from them.
+    for view in sorted(sharing, key=lambda x: len(x.chain)):
         if view is not base_tensor and not any(view is x for x in seen):
-            if view.restricted and whole.tracked:
-                _refuse_from_now_on(view)
-            with recording(MODE.own.enabled or view.node.tracked):
-                view.take_node(read_through(whole, view.chain))
+            _read_again(view, storage, sharing, tensor.counter)
+
+
+def _read_again(
+    view: Tensor, storage: Storage, sharing: Sequence[Tensor], counter: list[int] | None
+) -> None:
+    """Have a tensor show what the whole has become by a write that has been counted there."""
+    whole, chain = _whole(storage), view.chain
+    steps = steps_of(view)
+    hidden = chain[: len(chain) - len(steps)]
+    if hidden and steps:
+        heads = [x for x in sharing if x.chain == hidden and x.counter is view.counter]
+        whole, chain = (_operand_of(heads[0]), steps) if heads else (whole, chain)
+    if view.restricted and whole.tracked and view.counter is counter:
+        _refuse_from_now_on(view)
+    with recording(MODE.own.enabled or view.node.tracked):
+        node = read_through(whole, chain)
+    _move_retained(view, node)
+    view.take_node(node)
 
 
 def _write_detached(tensor: Tensor, node: Node, sharing: Sequence[Tensor]) -> list[Tensor]:
@@ -439,7 +458,7 @@ def _write_detached(tensor: Tensor, node: Node, sharing: Sequence[Tensor]) -> li
     (head, *_) = heads
     made = new_node(_writing(steps), (head.node, node))
     head.take_node(_with_derivatives_of(head.node, made))
-    whole = Variable(head.node, head) if head.wants_grad else head.node
+    whole = _operand_of(head)
     found = [head]
     for view in sharing:
         own = steps_of(view)

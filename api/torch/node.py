@@ -208,7 +208,8 @@ class Node:
 
     def overwritten(self, version: int, since: int) -> None:
         """The memory of its tensor has been written to, by the operations from ``since`` on."""
-        self.modified, self.since = version, since
+        if not MODE.own.mutable:
+            self.modified, self.since = version, since
         session = MODE.own.session
         if session.tracking:
             session.closed = True

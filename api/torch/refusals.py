@@ -93,6 +93,7 @@ REFUSALS: dict[str, tuple[Refusal, ...]] = {
             RuntimeError,
         ),
     ),
+    **_kernel("biu", "softplus"),
     "addcmul": (Refusal("b", "\"addcmul_cpu_out\" not implemented for '{0}'"),),
     "sign": (
         Refusal(

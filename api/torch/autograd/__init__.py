@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,17 +16,21 @@ from ..engine import Pull, check_usable, free, recorded, run
 from ..hooks import FREED, Watch, call_after, call_before, call_tensor_hooks
 from ..levels import OUTSIDE
 from ..modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
-from ..node import Node, Operand, Variable, new_node
+from ..node import Node, Operand, new_node
+from ..node import Variable as Leaf
 from ..planned import run_planned
 from ..sweep import Deliver, Sweep, by_serial, operands_of, passing, reached
 from ..tensors import Tensor, of_node, operand, wrapped
-from . import forward_ad, function, functional, graph
+from . import anomaly_mode, forward_ad, function, functional, grad_mode, graph
 from .function import Function
+from .grad_mode import set_multithreading_enabled
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = [
     "Function",
     "GradcheckError",
+    "Variable",
+    "anomaly_mode",
     "backward",
     "detect_anomaly",
     "enable_grad",
@@ -33,6 +38,7 @@ __all__ = [
     "function",
     "functional",
     "grad",
+    "grad_mode",
     "gradcheck",
     "gradgradcheck",
     "graph",
@@ -40,7 +46,18 @@ __all__ = [
     "no_grad",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_multithreading_enabled",
 ]
+
+
+def Variable(data: Any, requires_grad: bool = False) -> Tensor:
+    """A tensor of the same memory, as older programs ask for it.
+
+    >>> torch.autograd.Variable(torch.ones(2), requires_grad=True)
+    tensor([1., 1.], requires_grad=True)
+    """
+    made: Tensor = data.detach()
+    return made.requires_grad_(requires_grad)
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
@@ -80,11 +97,14 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Ten
 
 def _asked(inputs: Sequence[Tensor]) -> set[Any]:
     """The places of the inputs: nodes; of leaves what tells them."""
+    for t in inputs:
+        if t.broken:
+            raise RuntimeError(f"{t.broken}{here()}")
     return {t.node.standing if t.node.tracked else id(t) for t in inputs}
 
 
 def _is_asked(x: Operand, asked: set[Any]) -> bool:
-    if isinstance(x, Variable):
+    if isinstance(x, Leaf):
         tensor = x.tensor()
         return id(tensor) in asked and not (tensor is None or tensor.nominal)
     return x in asked
@@ -100,7 +120,7 @@ def _leading_to(order: Sequence[Operand], asked: set[Any]) -> set[Operand]:
     reached: set[Any] = set()
     for x in order:
         if _is_asked(x, asked):
-            reached.add(id(x.tensor()) if isinstance(x, Variable) else x)
+            reached.add(id(x.tensor()) if isinstance(x, Leaf) else x)
             found.add(x)
         elif any(y in found for y in operands_of(x)):
             found.add(x)
@@ -129,7 +149,7 @@ def _wanted(order: Sequence[Operand], asked: set[Any] | None) -> list[Operand]:
 
 
 def _wants_grad(x: Operand) -> bool:
-    if isinstance(x, Variable):
+    if isinstance(x, Leaf):
         tensor = x.tensor()
         return tensor is not None and tensor.wants_grad and not tensor.nominal
     return x.retains and x.holder is not None and x.holder() is not None
@@ -196,7 +216,7 @@ def _by_leaf(wanted: Sequence[Operand], found: Sequence[Tensor]) -> list[tuple[O
     """Gradients by place: a leaf that was written to between has several in the record."""
     sums: dict[Any, tuple[Operand, Tensor]] = {}
     for x, ct in zip(wanted, found, strict=True):
-        place = id(x.tensor()) if isinstance(x, Variable) else x
+        place = id(x.tensor()) if isinstance(x, Leaf) else x
         sums[place] = (x, sums[place][1] + ct if place in sums else ct)
     return list(sums.values())
 
@@ -240,7 +260,7 @@ def _stops(roots: Sequence[Operand], nodes: frozenset[Operand]) -> frozenset[Ope
         if x in seen or x in nodes:
             continue
         seen.add(x)
-        if type(x) is Variable:
+        if type(x) is Leaf:
             stops.add(x)
         elif isinstance(x, Node) and x.tracked:
             stack.extend(x.operands)
@@ -254,7 +274,7 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    *,
+    grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
     """Add to ``.grad`` of the leaves the derivatives of the tensors.
@@ -264,6 +284,7 @@ def backward(
         grad_tensors: their cotangents, of their shapes.
         retain_graph: keep what is needed for going through again.
         create_graph: record the gradients, so that they can be differentiated.
+        grad_variables: what ``grad_tensors`` was called once.
         inputs: add to these leaves only.
 
     >>> w = torch.tensor(3.0, requires_grad=True)
@@ -271,6 +292,8 @@ def backward(
     >>> w.grad
     tensor(6.)
     """
+    if grad_variables is not None:
+        grad_tensors = _renamed(grad_tensors, grad_variables)
     if grad_tensors is None and inputs is None and not create_graph and type(tensors) is Tensor:
         planned = run_planned(tensors.node, bool(retain_graph))
         if planned is not None:
@@ -287,18 +310,7 @@ def backward(
         if x.node.tracked:
             x.retain_grad()
 
-    def deliver(x: Operand, ct: Tensor) -> None:
-        tensor = _tensor_of(x)
-        if tensor is None:
-            return
-        watch = tensor.watch if isinstance(x, Variable) else None
-        ct = _through_leaf(watch, ct)
-        _accumulate(tensor, ct)
-        if watch is not None:
-            _call_accumulated(tensor)
-        call_after(watch, (), (ct,))
-
-    sweep(outputs, grad_tensors, asked, retain_graph, create_graph, deliver)
+    sweep(outputs, grad_tensors, asked, retain_graph, create_graph, _deliver)
 
 
 def _call_accumulated(leaf: Tensor) -> None:
@@ -306,8 +318,33 @@ def _call_accumulated(leaf: Tensor) -> None:
         hook(leaf)
 
 
+def _deliver(x: Operand, ct: Tensor) -> None:
+    """Add a gradient to that of its tensor, and call what waits for it."""
+    tensor = _tensor_of(x)
+    if tensor is None:
+        return
+    watch = tensor.watch if isinstance(x, Leaf) else None
+    ct = _through_leaf(watch, ct)
+    _accumulate(tensor, ct)
+    if watch is not None:
+        _call_accumulated(tensor)
+    call_after(watch, (), (ct,))
+
+
+def _renamed(grad_tensors: Any, grad_variables: Any) -> Any:
+    warnings.warn(
+        "`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=3
+    )
+    if grad_tensors is not None:
+        raise RuntimeError(
+            "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+            f"`backward()`. Please only use `grad_tensors`.{here()}"
+        )
+    return grad_variables
+
+
 def _tensor_of(x: Operand) -> Tensor | None:
-    if isinstance(x, Variable):
+    if isinstance(x, Leaf):
         return x.tensor()
     return None if x.holder is None else x.holder()
 
@@ -343,6 +380,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -355,6 +393,7 @@ def grad(
         grad_outputs: cotangents of the outputs.
         retain_graph: keep what is needed for going through again.
         create_graph: record the gradients, so that they can be differentiated.
+        only_inputs: no matter: nothing is added to the gradients of other leaves.
         allow_unused: give None for inputs that the outputs do not depend on.
         is_grads_batched: the cotangents have a leading axis, and so have the results.
         materialize_grads: give zeros for them.
@@ -397,8 +436,8 @@ def _gradients(
     by_node = {t.node.standing: t for t in asked}
 
     def deliver(x: Operand, ct: Tensor) -> None:
-        tensor = x.tensor() if isinstance(x, Variable) else by_node.get(x)
-        if isinstance(x, Variable):
+        tensor = x.tensor() if isinstance(x, Leaf) else by_node.get(x)
+        if isinstance(x, Leaf):
             ct = call_tensor_hooks(None if tensor is None else tensor.watch, ct)
         elif x.retains:
             _accumulate_retained(x, ct)
@@ -433,7 +472,7 @@ def _batched(
     unused: list[int] = []
 
     def one(*cts: Tensor) -> tuple[Tensor, ...]:
-        found = grad(outputs, inputs, cts, True, create_graph, allow_unused)
+        found = grad(outputs, inputs, cts, True, create_graph, allow_unused=allow_unused)
         unused[:] = [i for i, x in enumerate(found) if x is None]
         return tuple(x for x in found if x is not None)
 
