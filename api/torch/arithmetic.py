@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pullback.tracer.numpy.promotion import as_dtype, spread
 from pullback.tracer.primitives import elementwise as rows
 from pullback.tracer.primitives.elementwise import where as choose
 
-from .dtypes import here
-from .node import Promotion, Row
-from .rows import first_is_mask, floating, same
-from .tensors import Tensor, record
+from .dtypes import here, int64, promoted
+from .modes import MODE
+from .node import NOT_IMPLEMENTED, Promotion, Row
+from .refusals import check_dtypes
+from .rows import common_shape, first_is_mask, first_two, floating, same
+from .tensors import COPY, Tensor, operand, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +34,37 @@ class Binary:
     promote: Promotion = same
 
 
+def _by_second(name: str) -> Callable[..., str]:
+    """The name of the backward node where torch has two, for numbers and for tensors."""
+    return lambda kinds: f"{name}Backward{int(not kinds[1].number)}"
+
+
+def _by_third(name: str) -> Callable[..., str]:
+    """The same, told by the third operand."""
+    return lambda kinds: f"{name}Backward{int(not kinds[2].number)}"
+
+
 BINARY = (
     Binary("mul", np.multiply, "MulBackward0", "The product", "tensor([2., 4.])"),
-    Binary("pow", np.power, "PowBackward1", "The power", "tensor([1., 4.])"),
-    Binary("floor_divide", np.floor_divide, None, "The quotient, rounded down", "tensor([0., 1.])"),
+    Binary("pow", np.power, _by_second("Pow"), "The power", "tensor([1., 4.])"),
+    Binary(
+        "floor_divide",
+        np.floor_divide,
+        NOT_IMPLEMENTED,
+        "The quotient, rounded down",
+        "tensor([0., 1.])",
+    ),
     Binary(
         "remainder",
         np.remainder,
-        "RemainderBackward0",
+        _by_second("Remainder"),
         "The rest of the division, of the sign of the divisor",
         "tensor([1., 0.])",
     ),
     Binary(
         "fmod",
         np.fmod,
-        "FmodBackward0",
+        _by_second("Fmod"),
         "The rest of the division, of the sign of the dividend",
         "tensor([1., 0.])",
     ),
@@ -145,18 +165,45 @@ DIV = Row("div", np.true_divide, "DivBackward0", floating)
 RSUB = Row("rsub", lambda x, y: y - x, "RsubBackward1", same)
 RDIV = Row("rdiv", lambda x, y: y / x, "MulBackward0", floating)
 RPOW = Row("rpow", lambda x, y: y**x, "PowBackward2", same)
-ADD_SCALED = Row("add", lambda x, y, scale: x + scale * y, "AddBackward0", same)
-SUB_SCALED = Row("sub", lambda x, y, scale: x - scale * y, "SubBackward0", same)
+ADD_SCALED = Row("add", lambda x, y, scale: x + scale * y, "AddBackward0", first_two)
+SUB_SCALED = Row("sub", lambda x, y, scale: x - scale * y, "SubBackward0", first_two)
 POW_STATIC = Row("pow", lambda x, exponent: x**exponent, "PowBackward0")
 DIV_TRUNC = Row("div", lambda x, y: np.trunc(x / y), "DivBackward2", same)
 DIV_FLOOR = Row("div", np.floor_divide, "DivBackward2", same)
 
 
+_DIVISIONS = frozenset(("floor_divide", "remainder", "fmod"))
+_OF_TENSORS = frozenset(("maximum", "minimum", "atan2", "hypot", "logaddexp"))
+_WHOLE = "biu"
+
+
+def check_divisor(input: Any, other: Any) -> None:
+    """Whole numbers must not be divided by zero, which is seen at once.
+
+    Raises:
+        RuntimeError: torch's.
+    """
+    kinds = [operand(x).info.kind.type.dtype.kind for x in (input, other)]
+    if all(kind in _WHOLE for kind in kinds) and not MODE.own.levels and kinds != ["b", "b"]:
+        value = other.value() if isinstance(other, Tensor) else np.asarray(other)
+        # Nothing is divided if there is nothing to be divided.
+        if not value.all() and 0 not in getattr(input, "shape", ()):
+            raise RuntimeError(f"ZeroDivisionError{here()}")
+
+
 def binary_function(binary: Binary, module: str = "torch") -> Callable[..., Tensor]:
     """The function of a row of a table."""
     row = ROWS.get(binary.name) or Row(binary.name, binary.apply, binary.grad_name, binary.promote)
+    divides, no_numbers = binary.name in _DIVISIONS, binary.name in _OF_TENSORS
 
     def function(input: Any, other: Any) -> Tensor:
+        if no_numbers and not isinstance(other, Tensor):
+            raise TypeError(
+                f"{binary.name}(): argument 'other' (position 2) must be Tensor, not "
+                f"{type(other).__name__}{here()}"
+            )
+        if divides:
+            check_divisor(input, other)
         return record(row, (input, other))
 
     function.__name__ = function.__qualname__ = binary.name
@@ -170,6 +217,25 @@ def binary_function(binary: Binary, module: str = "torch") -> Callable[..., Tens
 FUNCTIONS = {b.name: binary_function(b) for b in BINARY if b.name != "pow"}
 
 
+def scaled(row: Row, input: Any, other: Any, alpha: Any) -> Tensor:
+    """A sum or difference with a factor, which must be of no greater kind of numbers.
+
+    Raises:
+        RuntimeError: torch's.
+    """
+    kind = promoted([operand(x).info.kind for x in (input, other)]).kind
+    if isinstance(alpha, builtins.complex) and kind != "c":
+        raise RuntimeError(
+            f"For non-complex input tensors, argument alpha must not be a complex number.{here()}"
+        )
+    if isinstance(alpha, float) and kind in "biu":
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+            f"{here()}"
+        )
+    return record(row, (input, other, alpha))
+
+
 def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """The sum ``input + alpha * other``.
 
@@ -178,7 +244,7 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """
     if alpha == 1:
         return record(ADD, (input, other))
-    return record(ADD_SCALED, (input, other, alpha))
+    return scaled(ADD_SCALED, input, other, alpha)
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
@@ -189,7 +255,7 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """
     if alpha == 1:
         return record(SUB, (input, other))
-    return record(SUB_SCALED, (input, other, alpha))
+    return scaled(SUB_SCALED, input, other, alpha)
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
@@ -199,6 +265,8 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     tensor([0.5000, 1.5000])
     """
     row = {None: DIV, "floor": DIV_FLOOR, "trunc": DIV_TRUNC}[rounding_mode]
+    if rounding_mode is not None:
+        check_divisor(input, other)
     return record(row, (input, other))
 
 
@@ -208,14 +276,29 @@ def pow(input: Any, exponent: Any) -> Tensor:
     >>> torch.pow(torch.tensor([1.0, 3.0]), 2)
     tensor([1., 9.])
     """
+    _check_exponent(input, exponent)
     if not isinstance(input, Tensor):
         return record(RPOW, (exponent, input))
     if isinstance(exponent, (Tensor, np.ndarray)) or not _is_static(exponent):
         return record(ROWS["pow"], (input, exponent))
-    if input.node.info.kind.type.dtype.kind != "f" and not isinstance(exponent, int):
+    kind = input.node.info.kind.type.dtype.kind
+    if kind == "b" and isinstance(exponent, bool):
+        return record(COPY, (input,)) if exponent else record(ROWS["eq"], (input, input))
+    if kind == "b" and isinstance(exponent, int):
+        input = input.to(int64)  # type: ignore[attr-defined,unused-ignore]
+    if kind != "f" and not isinstance(exponent, int):
         input = input * 1.0
     whole = isinstance(exponent, int) or float(exponent).is_integer()
     return record(POW_STATIC, (input,), (int(exponent) if whole else exponent,))
+
+
+def _check_exponent(input: Any, exponent: Any) -> None:
+    if isinstance(exponent, Tensor):
+        check_dtypes("pow of tensors", [operand(x).info.kind for x in (input, exponent)])
+        return
+    whole = isinstance(exponent, int) and operand(input).info.kind.type.dtype.kind in "iu"
+    if whole and exponent < 0:
+        raise RuntimeError(f"Integers to negative integer powers are not allowed.{here()}")
 
 
 def _is_static(exponent: Any) -> bool:
@@ -267,6 +350,11 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         from .indexing import nonzero
 
         return nonzero(condition, as_tuple=True)
+    if condition.node.info.kind.type.dtype.char not in "?B":
+        raise RuntimeError(
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{condition.dtype.title}{here()}"
+        )
     return record(WHERE, (condition, input, other))
 
 
@@ -276,13 +364,38 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     >>> torch.masked_fill(torch.ones(2), torch.tensor([True, False]), 5)
     tensor([5., 1.])
     """
-    return record(MASKED_FILL, (mask, input, value))
+    check_value(input, value)
+    return record(MASKED_FILL, (input, value, mask))
+
+
+_C_NAMES = {"Long": "int64_t", "Short": "int16_t", "Byte": "uint8_t", "Char": "int8_t"}
+
+
+def check_value(tensor: Tensor, value: Any) -> None:
+    """Whether a number can be an element of the tensor.
+
+    Raises:
+        RuntimeError: torch's.
+    """
+    if isinstance(value, builtins.complex) and not tensor.dtype.is_complex:
+        name = tensor.dtype.title
+        raise RuntimeError(
+            f"value cannot be converted to type {_C_NAMES.get(name, name.lower())} without "
+            f"overflow{here()}"
+        )
+
+
+def _to_be_filled(kinds: Any, tracers: Any) -> Any:
+    """What is filled keeps its dtype."""
+    shape = common_shape([k.type.shape for k in kinds])
+    dtypes = (kinds[0].type.dtype, kinds[0].type.dtype, np.dtype(bool))
+    return [spread(as_dtype(x, d), shape) for x, d in zip(tracers, dtypes, strict=True)]
 
 
 MASKED_FILL = Row(
-    "masked_fill", lambda c, x, y: choose(c, y, x), "MaskedFillBackward0", first_is_mask
+    "masked_fill", lambda x, y, c: choose(c, y, x), "MaskedFillBackward0", _to_be_filled
 )
-LERP = Row("lerp", lambda x, y, w: x + w * (y - x), "LerpBackward0", same)
+LERP = Row("lerp", lambda x, y, w: x + w * (y - x), _by_third("Lerp"), same)
 ADDCMUL = Row("addcmul", lambda x, y, z, s: x + s * y * z, "AddcmulBackward0", same)
 ADDCDIV = Row("addcdiv", lambda x, y, z, s: x + s * y / z, "AddcdivBackward0", same)
 NAN_TO_NUM = Row("nan_to_num", np.nan_to_num, "NanToNumBackward0")
@@ -294,7 +407,26 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     >>> torch.lerp(torch.zeros(2), torch.ones(2), 0.25)
     tensor([0.2500, 0.2500])
     """
+    if not isinstance(end, Tensor):
+        raise TypeError(
+            f"lerp(): argument 'end' (position 2) must be Tensor, not {type(end).__name__}{here()}"
+        )
+    for name, x in (("end", end), ("weight", weight)):
+        if isinstance(x, Tensor) and x.dtype is not input.dtype:
+            raise RuntimeError(
+                f"expected dtype {input.dtype.c_name} for `{name}` but got dtype "
+                f"{x.dtype.c_name}{here()}"
+            )
     return record(LERP, (input, end, weight))
+
+
+def _need_tensors(name: str, *args: Any) -> None:
+    for i, x in enumerate(args, start=1):
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"{name}(): argument 'tensor{i}' (position {i + 1}) must be Tensor, not "
+                f"{type(x).__name__}{here()}"
+            )
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -303,6 +435,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     >>> torch.addcmul(torch.zeros(2), torch.ones(2), torch.ones(2), value=3)
     tensor([3., 3.])
     """
+    _need_tensors("addcmul", tensor1, tensor2)
     return record(ADDCMUL, (input, tensor1, tensor2, value))
 
 
@@ -312,6 +445,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     >>> torch.addcdiv(torch.zeros(2), torch.ones(2), torch.ones(2), value=3)
     tensor([3., 3.])
     """
+    _need_tensors("addcdiv", tensor1, tensor2)
     return record(ADDCDIV, (input, tensor1, tensor2, value))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from .dtypes import cpu_only, here
 from .modes import MODE
 from .tensors import Tensor, wrapped
-from .writing import assign
+from .writing import assign, check_overlap
 
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 
@@ -27,6 +27,7 @@ def flexible(function: Callable[..., Any]) -> Callable[..., Any]:
             out = kwargs.pop("out", None)
             _rename(kwargs)
             if out is not None:
+                check_overlap(out, args)
                 return written(out, function(*args, **kwargs), function.__name__)
         return function(*args, **kwargs)
 

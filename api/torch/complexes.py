@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pullback.tracer.primitives.elementwise import broadcast_scalar, where
 from pullback.tracer.trace import Tracer
 
 from .dtypes import complex_of, here
@@ -57,7 +58,16 @@ AS_COMPLEX = Row(
 JOIN = Row("complex", _joined, "ComplexBackward0", same)
 POLAR = Row("polar", lambda r, t: _joined(r * np.cos(t), r * np.sin(t)), "PolarBackward0", same)
 CONJ = Row("conj", lambda x: np.conj(x), "ConjBackward0")
-ANGLE = Row("angle", lambda x: np.angle(x), "AngleBackward0", float_one)
+
+
+def _angle(x: Any) -> Any:
+    if x.dtype.kind == "c":
+        return np.angle(x)
+    straight = where(x < 0.0, broadcast_scalar(np.pi, x), broadcast_scalar(0.0, x))
+    return where(np.isnan(x), x, straight)
+
+
+ANGLE = Row("angle", _angle, "AngleBackward0", float_one)
 
 
 def is_complex_tensor(input: Tensor) -> bool:

@@ -7,7 +7,7 @@ holds it, is computed by the same call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -22,6 +22,7 @@ from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.primitives.elementwise import stop_gradient
 from pullback.tracer.trace import Trace, Tracer, new_trace
 
+from ..custom import custom_jvp
 from . import stepwise
 from .dtypes import here
 from .errors import LinAlgError
@@ -133,11 +134,16 @@ def parameters_of(inputs: Sequence[Operand], trace: Trace) -> dict[Operand, Grap
 
 
 def add_steps(
-    part: Slice, made: dict[Operand, GraphNode], trace: Trace, forward: bool = False
+    part: Slice,
+    made: dict[Operand, GraphNode],
+    trace: Trace,
+    forward: bool = False,
+    apart: Collection[Operand] = frozenset(),
 ) -> None:
     """Add the slice's operations to the graph, each at the line that recorded it.
 
-    For ``forward`` mode, what was recorded without derivatives has them all the same.
+    For ``forward`` mode, what was recorded without derivatives has them all the same. The results
+    of those to be ``apart`` are nodes that nothing else is, though they may be equal to others.
 
     What derivatives must not pass into, a variable or a result recorded without them, is a node of
     its own: equal computations are shared, and one of them may be tracked.
@@ -156,6 +162,20 @@ def add_steps(
             made[step] = node
         else:
             made[step] = _add_step(step, made, trace, forward)
+            if step in apart:
+                while made[step] in variables or made[step] is made.get(step.operands[0]):
+                    made[step] = _same(Tracer(made[step])).node
+                variables.add(made[step])
+
+
+@custom_jvp
+def _same(x: Any) -> Any:
+    return x
+
+
+@_same.defjvp
+def _same_tangent(primals: Any, tangents: Any) -> Any:
+    return primals[0], tangents[0]
 
 
 def _add_step(step: Node, made: dict[Operand, GraphNode], trace: Trace, forward: bool) -> GraphNode:

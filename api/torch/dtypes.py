@@ -47,12 +47,25 @@ class dtype:
         """Bytes of an element."""
         return self.numpy.itemsize
 
+    @property
+    def c_name(self) -> str:
+        """The type of elements in C++, as messages have it."""
+        return _C_NAMES.get(self.title, self.title.lower())
+
     def __repr__(self) -> str:
         return f"torch.{self.name}"
 
     def __reduce__(self) -> str:
         return self.name
 
+
+_C_NAMES = {
+    "Long": "long int",
+    "Byte": "unsigned char",
+    "Char": "signed char",
+    "ComplexFloat": "c10::complex<float>",
+    "ComplexDouble": "c10::complex<double>",
+}
 
 bool_ = dtype("bool", np.dtype(np.bool_), "Bool")
 uint8 = dtype("uint8", np.dtype(np.uint8), "Byte")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -33,7 +36,7 @@ from .compute import (
 from .dtypes import Kind, here, kind_of, of_numpy
 from .hooks import FREED
 from .modes import MODE
-from .node import Info, Node, Operand, Row, leaf, user_line
+from .node import NOT_IMPLEMENTED, Info, Node, Operand, Row, Variable, leaf, user_line
 from .recent import Recent
 from .session import Session
 
@@ -112,7 +115,7 @@ def gradient_graph(pull: Pull, values: Sequence[Node]) -> Graph:
     with new_trace() as trace:
         trace.fixed_location = True
         made = parameters_of(pull.inputs, trace)
-        add_steps(pull.part, made, trace)
+        add_steps(pull.part, made, trace, apart=set(pull.wanted))
         seeds = [
             (made[x], _one(made[x]) if ct is None else conjugate(Tracer(made[ct])))
             for x, ct in pull.seeds
@@ -171,8 +174,7 @@ def _profile(part: Slice) -> Profile:
         if not isinstance(step, Node) or step not in active:
             continue
         saved = step.info.saved(tuple(x.tracked for x in step.operands))
-        kept = [_memory(step.operands[i]) for i in saved.operands]
-        made.saved += [(numbers[x], numbers[step]) for x in kept if x in numbers]
+        made.saved += [(numbers[step.operands[i]], numbers[step]) for i in saved.operands]
         if saved.result:
             made.saved.append((numbers[step], numbers[step]))
         if saved:
@@ -192,8 +194,10 @@ def _active(part: Slice) -> set[Operand]:
     return active
 
 
-def check_usable(part: Slice) -> list[Operand]:
-    """What derivatives go through, if it is still as it was recorded.
+def check_usable(part: Slice, through: Collection[Operand] | None = None) -> list[Operand]:
+    """What derivatives can get to, if what they go through is still as it was recorded.
+
+    ``through``: what they do go through, if that is not all.
 
     Raises:
         RuntimeError: torch's, for what has been freed or overwritten.
@@ -201,11 +205,15 @@ def check_usable(part: Slice) -> list[Operand]:
     profile = profile_of(part)
     order = list(part.numbers)
     active = [order[i] for i in profile.active]
-    for x in active:
+    for x in active if through is None else [x for x in active if x in through]:
         if x.freed:
             raise RuntimeError(f"{FREED}{here()}")
+        if x.info.row.grad_name is NOT_IMPLEMENTED and x in part.steps:
+            raise RuntimeError(f"derivative for aten::{x.info.row.name} is not implemented{here()}")
     for kept, keeper in profile.saved:
-        source, step = _source(order[kept]), order[keeper]
+        source, step = _source(_memory(order[kept])), order[keeper]
+        if through is not None and step not in through:
+            continue
         # What an operation in place overwrites itself it has kept a copy of.
         if source.modified and (source is step or step.serial < source.since):
             tensor = source.holder() if source.holder is not None else None
@@ -250,33 +258,69 @@ def _hint() -> str:
     )
 
 
-def free(part: Slice) -> None:
-    """What the graph has saved is given up: tensors keep their values, and the name of grad_fn."""
+def free(part: Slice, through: Collection[Operand] | None = None) -> None:
+    """What the graph has saved is given up: tensors keep their values, and the name of grad_fn.
+
+    ``through``: what derivatives have gone through, if that is not all.
+    """
     profile = profile_of(part)
     order = list(part.numbers)
     for number in profile.saving:
-        order[number].freed = True
+        if through is None or order[number] in through:
+            order[number].freed = True
+    leaves = frozenset([id(x.tensor()) for x in order if x.leaf])  # type: ignore[union-attr]
     for number in profile.lost:
-        release(order[number])  # type: ignore[arg-type]
+        if through is None or order[number] in through:
+            release(order[number], leaves)  # type: ignore[arg-type]
 
 
-def release(x: Node) -> None:
-    """Let the tensor hold its value without what it was computed from."""
+def release(x: Node, leaves: frozenset[int] = frozenset()) -> None:
+    """Let the tensor hold its value without what it was computed from.
+
+    ``leaves`` tells to which leaves the way has been cut.
+    """
     tensor = x.holder() if x.holder is not None else None
     if tensor is not None and tensor.node is x and x.value is not None and x.watch is None:
-        stub = Node(x.info, ())
-        stub.value, stub.tracked, stub.freed = x.value, True, True
+        stub = Node(x.info, () if x.freed else _still_known(x.operands))
+        stub.value, stub.tracked, stub.freed = x.value, True, not stub.operands
         stub.holder, stub.where, stub.grad_fn = x.holder, x.where, x.grad_fn
+        stub.output, stub.former = x.output, weakref.ref(x)
+        stub.serial, stub.cut_off = x.serial, leaves
+        if x.origin is not None:
+            stub.origin = _without_operands(x.standing)
         tensor.node = stub
         if tensor.operand is x:
             tensor.operand = stub
 
 
+def _without_operands(x: Node) -> Node:
+    """As much of a node as tells its name."""
+    bare = Node(x.info, ())
+    bare.tracked = bare.freed = True
+    bare.call, bare.output, bare.grad_fn, bare.former = x.call, x.output, x.grad_fn, weakref.ref(x)
+    return bare
+
+
+def _still_known(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
+    """The operands of what has saved nothing, if tensors hold them; none if there are others."""
+    known: list[Operand] = []
+    for x in operands:
+        tensor = x.holder() if isinstance(x, Node) and x.holder is not None else None
+        if isinstance(x, Variable) or not x.tracked:
+            known.append(x)
+        elif tensor is not None and tensor.node.former is not None and tensor.node.standing is x:
+            known.append(tensor.node)
+        else:
+            return ()
+    return tuple(known) if all(_source(x).value is not None for x in known) else ()
+
+
 # -- gradients that are recorded -------------------------------------------------------------
 
-Parts: TypeAlias = list[tuple[Info, tuple[int, ...]]]
-_parts: Recent[Key, Parts] = Recent(1000)
-"""What each output of a graph is, and the numbers of the inputs that it depends on."""
+Part: TypeAlias = tuple[Info, tuple[int, ...], tuple[int, ...]]
+_parts: Recent[Key, list[Part]] = Recent(1000)
+"""What each output of a graph is, and the numbers of the inputs that it depends on, and of those
+that it has a derivative by."""
 
 
 def nodes_of(
@@ -292,28 +336,37 @@ def nodes_of(
         kinds = [x.info.kind for x in inputs]
         parts = _parts[key] = [_part(graph, x, kinds, row) for x in graph.outputs]
     results: list[Node] = []
-    for info, used in parts:
+    for info, used, varying in parts:
         if not used:
             results.append(leaf(np.array(*info.graph.evaluate())))
             continue
         node = Node(info, tuple([inputs[j] for j in used]))
-        node.tracked = info.differentiable and any(x.tracked for x in node.operands)
+        node.tracked = info.differentiable and any(inputs[j].tracked for j in varying)
         node.kept = bool(MODE.own.levels)
         node.where = user_line()
         results.append(node)
     return results
 
 
-def _part(
-    graph: Graph, output: GraphNode, kinds: Sequence[Kind], row: Row
-) -> tuple[Info, tuple[int, ...]]:
+def _part(graph: Graph, output: GraphNode, kinds: Sequence[Kind], row: Row) -> Part:
     needed = reachable([output])
     used = tuple(i for i, x in enumerate(graph.parameters) if x in needed)
     parameters = tuple(graph.parameters[i] for i in used)
     one = Graph(parameters, tuple(x for x in graph.nodes if x in needed), (output,))
     kind = kind_of(output.type.shape, output.type.dtype)
     inexact = is_inexact(kind.type.dtype)
-    return Info(row, kind, one, tuple(kinds[i] for i in used), (), inexact), used
+    info = Info(row, kind, one, tuple(kinds[i] for i in used), (), inexact)
+    return info, used, tuple(i for i, yes in zip(used, _varying(one), strict=True) if yes)
+
+
+def _varying(graph: Graph) -> list[bool]:
+    """By which parameters the output may have a derivative: a bit of a number for each."""
+    bits = {x: 1 << i for i, x in enumerate(graph.parameters) if is_inexact(x.type.dtype)}
+    for node in graph.nodes:
+        if node.primitive.differentiable and is_inexact(node.type.dtype):
+            bits[node] = reduce(or_, [bits.get(x, 0) for x in node.operands], 0)
+    found = bits.get(graph.outputs[0], 0)
+    return [bool(found >> i & 1) for i in range(len(graph.parameters))]
 
 
 GRADIENT = Row("gradient", lambda *xs: None, "GradientBackward0")

@@ -28,6 +28,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",
     "vmap",
@@ -466,3 +467,22 @@ def functionalize(func: Function, *, remove: str = "mutations") -> Function:
     tensor([2.])
     """
     return func
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Have batch normalisations within a module use the statistics of each batch alone.
+
+    Args:
+        root: a module; it is changed, and given back.
+
+    >>> net = torch.func.replace_all_batch_norm_modules_(torch.nn.BatchNorm1d(2))
+    >>> net.running_mean is None
+    True
+    """
+    from .nn.modules.normalisation import _BatchNorm
+
+    for module in root.modules():
+        if isinstance(module, _BatchNorm) and module.track_running_stats:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .tensors import Tensor
 
 
+_QUALIFIED = frozenset(("AccumulateGrad", "CopyBackwards", "CopySlices", "NotImplemented"))
+
+
 class BackwardNode:
     """What backward nodes have in common: notes, hooks, and the nodes that they go on to."""
 
@@ -22,13 +25,20 @@ class BackwardNode:
     """What has the watch: a node of the record, a call, or a leaf."""
 
     def name(self) -> str:
-        """The name of the class."""
-        return type(self).__name__
+        """The name of the class, of some with the place in torch where it is."""
+        name = type(self).__name__
+        return f"torch::autograd::{name}" if name in _QUALIFIED else name
+
+    requires_grad = True
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The backward nodes of the operands, and which of their outputs; None without any."""
         return ()
+
+    def _sequence_nr(self) -> int:
+        """The later it was recorded, the greater."""
+        return int(self._place.serial)
 
     @property
     def metadata(self) -> dict[Any, Any]:
@@ -97,9 +107,9 @@ class AccumulateGrad(BackwardNode):
     def _place(self) -> Any:
         return self._variable.tensor()
 
-    def name(self) -> str:
-        """As torch calls it."""
-        return "torch::autograd::AccumulateGrad"
+    def _sequence_nr(self) -> int:
+        """It comes before all others."""
+        return 2**64 - 1
 
     @property
     def variable(self) -> Tensor | None:
@@ -123,9 +133,27 @@ _TAKE_NUMBERS = {"AddBackward0", "SubBackward0", "MulBackward0", "DivBackward0"}
 def edges(node: Node) -> tuple[Operand, ...]:
     """The operands that a backward node has a place for: numbers are tensors to a few of them."""
     operands = node.operands[: len(node.info.operands)]
-    if node.info.row.grad_name in _TAKE_NUMBERS or node.info.grad_name in _TAKE_NUMBERS:
-        return operands
-    return tuple([x for x in operands if not x.info.kind.number])
+    if node.info.row.grad_name in _TAKE_NUMBERS:
+        return operands[:2]
+    if node.info.row.name == "where":
+        return operands[1:]
+    chooses = node.info.row.name in _CHOOSING
+    return tuple([x for x in operands if not (x.info.kind.number or (chooses and _is_index(x)))])
+
+
+_CHOOSING = frozenset(
+    (
+        *("masked_fill", "masked_select", "masked_scatter", "gather", "take", "take_along_dim"),
+        *("index", "index_put", "index_select", "index_add", "index_copy", "index_fill"),
+        *("index_reduce", "scatter", "scatter_add", "scatter_reduce", "put"),
+    )
+)
+"""Rows with masks or places among their operands."""
+
+
+def _is_index(x: Operand) -> bool:
+    """Whether derivatives cannot go on to an operand: masks and places."""
+    return x.info.kind.type.dtype.kind in "biu" and not x.tracked
 
 
 def next_of(operands: tuple[Operand | None, ...]) -> tuple[tuple[Any, int], ...]:
@@ -147,6 +175,7 @@ def backward_node(x: Operand) -> Any:
     if type(x) is Variable:
         return AccumulateGrad(x)
     assert isinstance(x, Node)
+    x = x.standing
     if x.call is not None:
         return x.call
     known = x.grad_fn() if x.grad_fn is not None else None

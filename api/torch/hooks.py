@@ -123,9 +123,13 @@ class Call(Protocol):
 def watch_of(thing: Any) -> Watch:
     """The watch of a node, call or leaf; of a tensor that is no leaf, its node's."""
     node = getattr(thing, "node", None)
-    place = node if node is not None and node.tracked else thing
+    place = node.standing if node is not None and node.tracked else thing
     if place.watch is None:
         place.watch = Watch()
+        if place is thing and node is not None:
+            operand = place.operand
+            if operand is not None and operand.leaf:
+                operand.kept = place
         if hasattr(place, "look_closer"):
             place.look_closer()
     watch: Watch = place.watch
@@ -173,7 +177,7 @@ PASSING = _Passing()
 def will_be_reached(tensor: Tensor) -> bool:
     """Whether the backward pass under way gets to the tensor."""
     if tensor.node.tracked:
-        return tensor.node in PASSING.nodes
+        return tensor.node.standing in PASSING.nodes
     return id(tensor) in PASSING.leaves
 
 

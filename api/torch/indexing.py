@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -10,24 +11,26 @@ import numpy as np
 from pullback.tracer.trace import Tracer
 
 from . import memory
-from .dtypes import Kind
+from .dtypes import Kind, here
 from .modes import MODE
 from .node import Node, Row, new_node, number
 from .recent import Recent
 from .rows import wrap_dim
-from .subscripts import Code, decoded, plain_code, positions, read
+from .subscripts import Code, Subscript, decoded, is_mask, plain_code, positions, read
 from .tensors import Tensor, operand, record, view_of, wrapped
-from .writing import check_writable
+from .writing import check_overlap, check_writable
 
 
 def _basic_name(kinds: Any, code: Code) -> str:
     """Torch reads an index item by item; the last that does something gives the name."""
+    extents = list(kinds[0].type.shape)
     for x in reversed(code):
         if x is None:
             return "UnsqueezeBackward0"
+        extent = extents.pop()
         if isinstance(x, int):
             return "SelectBackward0"
-        if x is not Ellipsis and x != ("slice", None, None, None):
+        if slice(*x[1:]).indices(extent) != (0, extent, 1):
             return "SliceBackward0"
     return "AliasBackward0"
 
@@ -45,6 +48,10 @@ INDEX = Row("index", _basic, _basic_name, view=True, write=_write_basic)
 GATHER = Row("index", lambda *xs: xs[0][decoded(xs[-1], xs[1:-1])], "IndexBackward0")
 
 
+SLICE = Row("index", _basic, "SliceBackward0", view=True, write=_write_basic)
+"""A slice alone is a slice even if it shows everything."""
+
+
 def get_item(self: Tensor, index: Any) -> Tensor:
     """``tensor[index]``: a view for ints and slices, a copy for tensors and masks."""
     items = index if type(index) is tuple else (index,)
@@ -54,7 +61,7 @@ def get_item(self: Tensor, index: Any) -> Tensor:
         code = _views.get(key)
         if code is None:
             code = _views[key] = tuple(read(index, self).view)
-        return _shown(self, code, items)
+        return _shown(self, code, items, SLICE if type(index) is slice else INDEX)
     found = read(index, self)
     view = tuple(found.view)
     if not found.tensors:
@@ -67,14 +74,16 @@ _views: Recent[tuple[Code, Kind], Code] = Recent(10_000)
 """What plain indices of tensors of some shape come to."""
 
 
-def _shown(self: Tensor, code: Code, items: tuple[Any, ...] | None = None) -> Tensor:
+def _shown(
+    self: Tensor, code: Code, items: tuple[Any, ...] | None = None, row: Row = INDEX
+) -> Tensor:
     """The view that a code stands for; ``items`` is the index if NumPy reads it the same way."""
     node = self.node
     if node.value is None and not self.requires_grad and not node.kept:
         self.value()
     if self.wants_grad and MODE.own.enabled and code and type(code[0]) is int:
-        return view_of(self, INDEX, (code,), recorded=_row_of(self, code))
-    return view_of(self, INDEX, (code,), None if items is None else (*items, ...))
+        return view_of(self, row, (code,), recorded=_row_of(self, code))
+    return view_of(self, row, (code,), None if items is None else (*items, ...))
 
 
 def _picked(x: Any, *rest: Any) -> Any:
@@ -105,20 +114,35 @@ def _written(*xs: Any) -> Any:
     return Tracer(made.node)
 
 
-WRITE = Row("index_put", _written, "CopySlices")
+def _write_name(kinds: Any, code: Code) -> str:
+    """What writing to some elements, or to all, is called."""
+    if any(isinstance(x, tuple) and x[0] == "tensor" for x in code):
+        return "IndexPutBackward0"
+    if any(x is None for x in code) or _basic_name(kinds, code) != "AliasBackward0":
+        return "CopySlices"
+    whole, value = (k.type.shape for k in kinds[:2])
+    return "FillBackward3" if whole and not value else "CopyBackwards"
+
+
+WRITE = Row("index_put", _written, _write_name)
 
 
 def set_item(self: Tensor, index: Any, value: Any) -> None:
     """``tensor[index] = value``, in place."""
-    check_writable(self, through_view=True)
     found = read(index, self)
+    moving = found.is_whole and not (found.tensors or isinstance(value, Tensor))
+    check_writable(self, value, part=not found.is_whole, moving=moving)
     target, code = self, tuple(found.picking if found.tensors else found.view)
     if found.tensors and not found.is_whole:
         target = _shown(self, tuple(found.view))
     given = value if isinstance(value, Tensor) else None
+    if given is not None:
+        masked = isinstance(index, Tensor) and is_mask(index)
+        _check_source(self, found, target, given, masked)
     tracked = target.node.tracked or (
         given is not None and given.requires_grad and MODE.own.enabled
     )
+    _check_fits(value, target, code, found.tensors)
     if tracked or target.node.kept or memory.is_apart(target):
         result = record(WRITE, (target, value, *found.tensors), (code,))
         memory.replace(target, result.node, result.node.serial)
@@ -126,6 +150,49 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
     target.value()
     places = decoded(code, tuple(x.value() for x in found.tensors))
     memory.write(target, value if given is None else given.value(), places)
+
+
+def _check_source(
+    self: Tensor, found: Subscript, target: Tensor, value: Tensor, masked: bool
+) -> None:
+    one = masked and value.numel() == 1
+    if found.tensors and value.dtype is not self.dtype and not one:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{self.dtype.title} for the destination and {value.dtype.title} for the source."
+            f"{here()}"
+        )
+    if value is self and found.tensors and found.is_whole:
+        check_overlap(self, (value,), same=False)
+    if self.sharing is not None and value.sharing is self.sharing:
+        part = target if found.tensors else _shown(self, tuple(found.view))
+        check_overlap(part, (value,), same=not found.tensors)
+
+
+def _check_fits(value: Any, target: Tensor, code: Code, tensors: Sequence[Tensor]) -> None:
+    """Whether a value can be written to a part of a tensor.
+
+    Raises:
+        RuntimeError: torch's.
+    """
+    have = list(value.shape if isinstance(value, Tensor) else np.shape(value))
+    if not have or MODE.own.levels:
+        return
+    places = decoded(code, tuple(x.value() for x in tensors))
+    want = list(np.broadcast_to(np.False_, target.shape)[places].shape)
+    while len(have) > len(want) and have[0] == 1:
+        del have[0]
+    fits = len(have) <= len(want) and all(
+        n in (1, m) for n, m in zip(reversed(have), reversed(want), strict=False)
+    )
+    if fits:
+        return
+    if tensors:
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {have} cannot be broadcast to indexing result "
+            f"of shape {want}{here()}"
+        )
+    wrapped(np.zeros(have)).expand(want)
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:

@@ -11,9 +11,9 @@ import numpy as np
 from . import arithmetic, memory, pairs, pointwise, random
 from .compute import value_of
 from .dtypes import here
-from .node import leaf
-from .tensors import NUMBERS, Tensor
-from .writing import assign, check_writable
+from .node import Row, leaf
+from .tensors import NUMBERS, Tensor, record
+from .writing import assign, check_overlap, check_writable
 
 Method = Callable[..., Any]
 
@@ -22,7 +22,8 @@ def in_place(function: Method, name: str) -> Method:
     """The method that puts a function's result in the place of its first argument."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_writable(self)
+        check_writable(self, *args, *kwargs.values())
+        check_overlap(self, args)
         return assign(self, function(self, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = name
@@ -88,12 +89,12 @@ OPERATORS = {
 }
 
 
-def overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
-    """New values that do not depend on the old ones."""
+def overwrite(self: Tensor, array: np.ndarray[Any, Any], name: str = "ZeroBackward0") -> Tensor:
+    """New values that do not depend on the old ones; ``name`` is that of the backward node."""
     before = self.node
     if before.tracked or memory.is_apart(self):
         constant = leaf(array)
-        memory.replace(self, constant, constant.serial)
+        memory.replace(self, constant, constant.serial, name)
         return self
     if not memory.is_shared(self) and not self.exposed:
         version = memory.bump(self)
@@ -105,44 +106,57 @@ def overwrite(self: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
     return self
 
 
-def _fill(self: Tensor, value: Any) -> Tensor:
+def _fill(self: Tensor, value: Any, name: str = "FillBackward2") -> Tensor:
     type = self.node.info.kind.type
-    return overwrite(self, np.full(type.shape, value, type.dtype))
+    return overwrite(self, np.full(type.shape, value, type.dtype), name)
+
+
+FILL = Row("fill", lambda x, *shape: np.broadcast_to(x, shape), "FillBackward3")
+COPIED = Row("copy", lambda x: x, "CopyBackwards")
 
 
 def zero_(self: Tensor) -> Tensor:
     """Zeros everywhere, in place."""
-    check_writable(self)
+    check_writable(self, moving=True)
     type = self.node.info.kind.type
     return overwrite(self, np.zeros(type.shape, type.dtype))
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """One value everywhere, in place."""
-    check_writable(self)
+    check_writable(self, value, moving=True)
+    arithmetic.check_value(self, value)
     if isinstance(value, Tensor):
-        return assign(self, value.to(self.dtype).expand(self.shape).clone())
+        if value.ndim:
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value.ndim} dimensions.{here()}"
+            )
+        return assign(self, record(FILL, (value.to(self.dtype),), tuple(self.shape)))
     return _fill(self, value)
 
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """The values of another tensor, in place."""
-    check_writable(self)
-    return assign(self, src.to(self.dtype).expand(self.shape).clone())
+    check_writable(self, src)
+    check_overlap(self, (src,))
+    if not isinstance(src, Tensor):
+        return _fill(self, src, "CopyBackwards")
+    return assign(self, record(COPIED, (src.to(self.dtype).expand(self.shape),)))
 
 
 def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = None) -> Tensor:
     """Normally distributed numbers, in place."""
     check_writable(self)
     drawn = random.source(generator).standard_normal(self.shape)
-    return overwrite(self, (mean + std * drawn).astype(self.dtype.numpy))
+    return overwrite(self, (mean + std * drawn).astype(self.dtype.numpy), "NormalBackward0")
 
 
 def uniform_(self: Tensor, a: float = 0, b: float = 1, *, generator: Any = None) -> Tensor:
     """Numbers spread evenly over an interval, in place."""
     check_writable(self)
     drawn = random.source(generator).random(self.shape)
-    return overwrite(self, (a + (b - a) * drawn).astype(self.dtype.numpy))
+    return overwrite(self, (a + (b - a) * drawn).astype(self.dtype.numpy), "UniformBackward0")
 
 
 def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from .dtypes import Kind, here, promoted
 from .node import Promotion, Row
 from .rows import wrap_dim
 from .shapes import unsqueeze
-from .tensors import Tensor, record
+from .tensors import Tensor, record, view_of
 
 
 def _one_dtype(kinds: Sequence[Kind], tracers: Sequence[Any]) -> list[Any]:
@@ -83,17 +84,69 @@ def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
     >>> [len(part) for part in torch.split(torch.arange(5), 2)]
     [2, 2, 1]
     """
+    if not input.ndim:
+        raise RuntimeError(f"split expects at least a 1-dimensional tensor{here()}")
     axis = wrap_dim(dim, input.ndim)
     extent = input.shape[axis]
+    _check_sizes(split_size, extent, axis)
     if isinstance(split_size, int):
-        sizes = [min(split_size, extent - i) for i in range(0, extent, split_size)]
+        row = SPLIT
+        sizes = [min(split_size, extent - i) for i in range(0, extent, split_size or 1)] or [0]
     else:
-        sizes = list(split_size)
-    parts, start = [], 0
-    for size in sizes:
-        parts.append(narrow(input, axis, start, size))
-        start += size
-    return tuple(parts)
+        row, sizes = SPLIT_WITH_SIZES, list(split_size)
+    starts = itertools.accumulate(sizes, initial=0)
+    return _parts(input, row, [(axis, i, i + n) for i, n in zip(starts, sizes, strict=False)])
+
+
+def _check_sizes(split_size: Any, extent: int, axis: int) -> None:
+    if isinstance(split_size, int):
+        if split_size < 0:
+            raise RuntimeError(
+                f"split expects split_size be non-negative, but got split_size={split_size}{here()}"
+            )
+        if not split_size and extent:
+            raise RuntimeError(
+                "split_size can only be 0 if dimension size is 0, but got dimension size of "
+                f"{extent}{here()}"
+            )
+    elif sum(split_size) != extent:
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes to sum exactly to {extent} (input tensor's size "
+            f"at dimension {axis}), but got split_sizes={list(split_size)}{here()}"
+        )
+
+
+def _part(x: Any, axis: int, start: int, stop: int) -> Any:
+    return x[(*(slice(None),) * axis, slice(start, stop))]
+
+
+def _at(x: Any, axis: int, index: int) -> Any:
+    place = (*(slice(None),) * axis, index)
+    return x[(*place, ...)] if isinstance(x, np.ndarray) else x[place]
+
+
+SPLIT = Row("split", _part, "SplitBackward0", view=True)
+SPLIT_WITH_SIZES = Row("split", _part, "SplitWithSizesBackward0", view=True)
+NARROW = Row("narrow", _part, "SliceBackward0", view=True)
+SELECT = Row("select", _at, "SelectBackward0", view=True)
+UNBIND = Row("unbind", _at, "UnbindBackward0", view=True)
+
+
+def _seen(input: Tensor, row: Row, params: tuple[int, ...]) -> Tensor:
+    """A part of a tensor, which is computed first if no derivatives are recorded."""
+    if not input.requires_grad and not input.node.kept:
+        input.value()
+    return view_of(input, row, params)
+
+
+def _parts(input: Tensor, row: Row, params: Sequence[Any]) -> tuple[Tensor, ...]:
+    """Views that are the results of one operation: none of them can be written to alone."""
+    made = tuple([_seen(input, row, p) for p in params])
+    for i, x in enumerate(made):
+        x.restricted = "multiple"
+        if x.node.tracked:
+            x.node.output = i
+    return made
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -102,7 +155,13 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     >>> [len(part) for part in torch.chunk(torch.arange(5), 2)]
     [3, 2]
     """
+    if not input.ndim:
+        raise RuntimeError(f"chunk expects at least a 1-dimensional tensor{here()}")
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}{here()}")
     extent = input.shape[wrap_dim(dim, input.ndim)]
+    if not extent:
+        return split(input, [0] * chunks, dim)
     return split(input, max(-(-extent // chunks), 1), dim)
 
 
@@ -112,8 +171,10 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     >>> torch.unbind(torch.arange(2))
     (tensor(0), tensor(1))
     """
+    if not input.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions{here()}")
     axis = wrap_dim(dim, input.ndim)
-    return tuple(select(input, axis, i) for i in range(input.shape[axis]))
+    return _parts(input, UNBIND, [(axis, i) for i in range(input.shape[axis])])
 
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -123,7 +184,18 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     tensor([1, 2, 3])
     """
     axis = wrap_dim(dim, input.ndim)
-    return input[(*(slice(None),) * axis, slice(start, start + length))]
+    extent = input.shape[axis]
+    if not -extent <= start <= extent:
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-extent}, {extent}], but got "
+            f"{start}){here()}"
+        )
+    start %= max(extent, 1) if start < 0 else extent + 1
+    if start + length > extent:
+        raise RuntimeError(
+            f"start ({start}) + length ({length}) exceeds dimension size ({extent}).{here()}"
+        )
+    return _seen(input, NARROW, (axis, start, start + length))
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -135,4 +207,9 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     if not input.ndim:
         raise IndexError(f"select() cannot be applied to a 0-dim tensor.{here()}")
     axis = wrap_dim(dim, input.ndim)
-    return input[(*(slice(None),) * axis, index)]
+    if not -input.shape[axis] <= index < input.shape[axis]:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at "
+            f"dimension {axis}{here()}"
+        )
+    return _seen(input, SELECT, (axis, index))

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from pullback.tracer.primitives.elementwise import stop_gradient, where
+from pullback.tracer.primitives.elementwise import where
 from pullback.tracer.primitives.structure import broadcast
 from pullback.tracer.trace import Tracer, literal
 from pullback.tracer.types import BOOL
 
+from ..custom import custom_jvp
 from .compute import force, store, value_of
 from .modes import MODE
 from .node import DETACH, Node, Operand, Row, Variable, leaf, new_node
@@ -38,23 +39,27 @@ _ROOM = 16
 class Storage:
     """What tensors share: the node of the whole, the version, the tensors that are alive.
 
-    ``concrete``: they are views of one NumPy array; else each is computed from the whole.
+    ``concrete``: they are views of one NumPy array; else each is computed from the whole. ``nodes``
+    are those whose values are in that memory: what is recorded may refer to them longer than any
+    tensor does.
     """
 
     def __init__(self, tensor: Tensor) -> None:
         self.node = tensor.node
         self.version = tensor.own_version
-        reference = weakref.ref(tensor)
-        self.base: Callable[[], Tensor | None] = reference
-        self.tensors = [reference]
+        self.base: Callable[[], Tensor | None] = weakref.ref(tensor)
+        self.tensors: list[weakref.ref[Tensor]] = [weakref.ref(tensor)]
         self.concrete = tensor.node.value is not None
+        self.nodes = [weakref.ref(tensor.node)]
         self.room = _ROOM
 
     def add(self, tensor: Tensor) -> None:
-        """One tensor more; those that are gone are forgotten when there are many."""
+        """One tensor more shares it; those that are gone are forgotten from time to time."""
         self.tensors.append(weakref.ref(tensor))
-        if len(self.tensors) > self.room:
-            self.room = 2 * len(self.alive()) + _ROOM
+        self.nodes.append(weakref.ref(tensor.node))
+        if len(self.nodes) > self.room:
+            self.nodes = [x for x in self.nodes if x() is not None]
+            self.room = _ROOM + 2 * max(len(self.nodes), len(self.alive()))
 
     def alive(self) -> list[Tensor]:
         """The tensors that share it, those that are gone forgotten."""
@@ -66,14 +71,19 @@ class Storage:
 
 def share(source: Tensor, view: Tensor, step: Step) -> None:
     """Make ``view`` a view of the source's memory, by one step."""
-    storage = source.sharing
-    if storage is None:
-        storage = source.sharing = Storage(source)
-    view.sharing = storage
+    storage = storage_of(source)
+    view.sharing, view.counter, view.own_steps = storage, source.counter, source.own_steps
     view.chain = (*source.chain, step)
     storage.add(view)
     if not storage.concrete and storage.base() is source and source.node.value is not None:
         storage.concrete = len(storage.alive()) == len((source, view))
+
+
+def storage_of(tensor: Tensor) -> Storage:
+    """The tensor's storage, made if nothing has shared it so far."""
+    if tensor.sharing is None:
+        tensor.sharing = Storage(tensor)
+    return tensor.sharing
 
 
 def settle(tensor: Tensor) -> None:
@@ -89,23 +99,75 @@ def settle(tensor: Tensor) -> None:
     for view in storage.alive():
         store(view.node, _shown(whole, view.chain))
     storage.concrete = True
+    storage.nodes = [weakref.ref(x.node) for x in storage.alive()]
 
 
 def show(tensor: Tensor, node: Node, step: Step) -> None:
-    """Have a tensor show its memory by one more step; the others show what they did."""
-    version = bump(tensor)
-    storage = tensor.sharing
+    """Have a tensor show its memory by one more step; the others show what they did.
+
+    It is a view of another only if it was one before.
+    """
+    version, old = bump(tensor), tensor.node
+    storage, counter = tensor.sharing, tensor.counter
+    old.overwritten(version, node.serial)
+    _move_retained(tensor, node)
     if storage is None or not is_shared(tensor):
         take_alone(tensor, node, version)
         return
+    for x in storage.alive():
+        if x is not tensor and x.counter is counter and x.node.tracked and steps_of(x):
+            _show_again(x, _whole(storage))
     if storage.base() is tensor:
         storage.base = _nobody
+    if not steps_of(tensor):
+        tensor.own_steps = len(tensor.chain) + 1
     tensor.chain = (*tensor.chain, step)
     tensor.take_node(node)
 
 
 def _nobody() -> None:
     """No tensor shows the whole as it is."""
+
+
+def join(tensor: Tensor, other: Tensor, version: int) -> None:
+    """Make a tensor share another's memory, writes to it being counted apart from this version."""
+    storage = storage_of(other)
+    tensor.sharing, tensor.chain, tensor.counter = storage, other.chain, [version]
+    storage.add(tensor)
+
+
+def with_place_of(old: Node, new: Node) -> Node:
+    """A value for a tensor that keeps its place in the backward graph, if it has one."""
+    return _unnoticed(old, new) if old.tracked and old.info.kind is new.info.kind else new
+
+
+def steps_of(tensor: Tensor) -> tuple[Step, ...]:
+    """How the tensor is a view of another, which derivatives go on to; nothing if it is none."""
+    steps = tensor.chain
+    for i, (row, _) in enumerate(reversed(steps[tensor.own_steps :])):
+        if row.grad_name is None:
+            return steps[len(steps) - i :]
+    return steps[tensor.own_steps :]
+
+
+def views_of(tensor: Tensor) -> list[Tensor]:
+    """The views of a tensor that is none itself."""
+    if tensor.sharing is None or steps_of(tensor):
+        return []
+    return [
+        x
+        for x in tensor.sharing.alive()
+        if steps_of(x)
+        and x.chain[: len(tensor.chain)] == tensor.chain
+        and len(steps_of(x)) == len(x.chain) - len(tensor.chain)
+    ]
+
+
+def version_of(tensor: Tensor) -> int:
+    """How many writes have been counted."""
+    if tensor.counter is not None:
+        return tensor.counter[0]
+    return tensor.own_version if tensor.sharing is None else tensor.sharing.version
 
 
 def is_shared(tensor: Tensor) -> bool:
@@ -133,29 +195,18 @@ def is_exposed(node: Node, variables: int = 0) -> bool:
         holder = [base]
         del base
         return _count(holder) > _ALONE + 1
-    return _count([node.value]) > _ALONE + 1 + variables
+    twins = 0 if node.origin is None else node.operands[1].value is node.value  # type: ignore[union-attr]
+    return _count([node.value]) > _ALONE + 1 + variables + twins
 
 
-def _fresh(node: Node) -> Node:
-    """A node for the same memory that nothing recorded refers to."""
-    if not node.tracked:
-        return leaf(node.value)
-    made = Node(node.info, node.operands)
-    made.value, made.tracked, made.freed, made.where = node.value, True, node.freed, node.where
-    return made
+def _fresh(node: Node, array: Array) -> Node:
+    """A node for this memory, of a value like the node's, that nothing recorded refers to."""
+    return _unnoticed(node, leaf(array)) if node.tracked else leaf(array)
 
 
 def snapshot(node: Node) -> Node:
-    """A node of the same value in memory of its own.
-
-    What was written through NumPy is not in the record: derivatives go where they went before.
-    """
-    copied = leaf(node.value.copy())
-    if not node.tracked:
-        return copied
-    made = _with_derivatives_of(node, copied, unnoticed=True)
-    made.value = copied.value
-    return made
+    """A node of the same value in memory of its own."""
+    return _fresh(node, node.value.copy())
 
 
 def prepare_write(tensor: Tensor) -> None:
@@ -168,17 +219,68 @@ def part_from_readers(tensor: Tensor, version: int = 0) -> None:
     storage = tensor.sharing
     sharing = [tensor] if storage is None else storage.alive()
     force([x.node for x in sharing if x.node.value is None])
-    left = [(weakref.ref(x.node), x.node.value) for x in sharing]
-    base = None if storage is None else storage.base()
-    if storage is not None and base is None and storage.node.value is not None:
-        left.append((weakref.ref(storage.node), storage.node.value))
-        storage.node = _fresh(storage.node)
+    # What has been written to, as far as it is counted, is shown again by views.
+    counts = [version if x.counter is tensor.counter else 0 for x in sharing]
+    left = [(weakref.ref(x.node), x.node.value, n) for x, n in zip(sharing, counts, strict=True)]
+    again = [
+        x for x, n in zip(sharing, counts, strict=True) if n and x.node.tracked and steps_of(x)
+    ]
+    if storage is not None:
+        left += _left_in(storage, sharing, 0 if tensor.counter is not None else version)
     for x in sharing:
-        x.take_node(_fresh(x.node))
-    if storage is not None and base is not None:
-        storage.node = base.node
-    for reference, array in left:
-        _keep_reader(reference(), array, version)
+        if not any(x is y for y in again):
+            x.take_node(_fresh(x.node, x.node.value))
+    if storage is not None:
+        base = storage.base()
+        if base is not None:
+            storage.node = base.node
+        elif storage.node.value is not None:
+            storage.node = _fresh(storage.node, storage.node.value)
+        for x in again:
+            _show_again(x, _whole(storage))
+        storage.nodes = [weakref.ref(x.node) for x in sharing]
+    for reference, array, seen in left:
+        _keep_reader(reference(), array, seen)
+
+
+def _left_in(
+    storage: Storage, sharing: Sequence[Tensor], version: int
+) -> list[tuple[weakref.ref[Node], Array, int]]:
+    """Nodes with values in the memory that no tensor has any more."""
+    held = {x.node for x in sharing}
+    found = [
+        (reference, node.value, 0)
+        for reference in (storage.nodes if storage.concrete else ())
+        if (node := reference()) is not None and node.value is not None and node not in held
+    ]
+    if storage.base() is None and storage.node.value is not None:
+        found.append((weakref.ref(storage.node), storage.node.value, version))
+    return found
+
+
+def _whole(storage: Storage) -> Operand:
+    """What views of the storage are made from."""
+    base = storage.base()
+    return storage.node if base is None else _operand_of(base)
+
+
+def _operand_of(tensor: Tensor) -> Operand:
+    """How a tensor takes part in operations, wherever its memory is."""
+    if tensor.operand is None and tensor.wants_grad:
+        tensor.operand = Variable(tensor.node, tensor)
+    return tensor.operand or tensor.node
+
+
+def _show_again(view: Tensor, whole: Operand) -> None:
+    """A view whose memory has been written to is made from the whole again."""
+    value = view.node.value
+    with recording(True):
+        node = read_through(whole, view.chain)
+    if node.tracked:
+        node.value = value
+        view.take_node(node)
+    else:
+        view.take_node(_fresh(view.node, value))
 
 
 def _keep_reader(node: Node | None, array: Array, version: int) -> None:
@@ -186,7 +288,9 @@ def _keep_reader(node: Node | None, array: Array, version: int) -> None:
     if node is not None:
         if version:
             node.overwritten(version, sys.maxsize)
-        node.value = array.copy()
+        node.value = copied = array.copy()
+        if node.origin is not None and node.operands[1].value is array:  # type: ignore[union-attr]
+            node.operands[1].value = copied  # type: ignore[union-attr]
 
 
 def write(tensor: Tensor, value: Any, index: Any = ...) -> None:
@@ -198,6 +302,13 @@ def write(tensor: Tensor, value: Any, index: Any = ...) -> None:
 def bump(tensor: Tensor) -> int:
     """Count a write; gives the new version."""
     storage = tensor.sharing
+    if tensor.counter is not None:
+        tensor.counter[0] += 1
+        return tensor.counter[0]
+    if storage is not None:
+        for x in storage.alive():
+            if x.restricted and (x.node.tracked or x.nominal) and x is not tensor:
+                _refuse_from_now_on(x)
     if storage is not None:
         storage.version += 1
         return storage.version
@@ -205,16 +316,18 @@ def bump(tensor: Tensor) -> int:
     return tensor.own_version
 
 
-def replace(tensor: Tensor, node: Node, since: int) -> None:
+def replace(tensor: Tensor, node: Node, since: int, name: str = "ZeroBackward0") -> None:
     """The tensor's value is that of a recorded operation from now on, as all that share it see.
 
-    ``since`` is the first number of what was recorded for this.
+    ``since`` is the first number of what was recorded for this; ``name`` is that of the backward
+    node if the value has no derivatives.
     """
     version = bump(tensor)
     storage = tensor.sharing
     old = tensor.node
-    node = _with_derivatives_of(old, node)
+    node = _with_derivatives_of(old, node, name)
     old.overwritten(version, since)
+    _move_retained(tensor, node)
     if storage is not None and is_shared(tensor):
         _replace_shared(tensor, storage, node, version, since)
         return
@@ -229,65 +342,170 @@ def replace_twins(tensor: Tensor, node: Node) -> bool:
     """
     storage = tensor.sharing
     alive = [] if storage is None else storage.alive()
-    if not alive or any(x.exposed or any(row is not DETACH for row, _ in x.chain) for x in alive):
+    if not alive or not all(_is_twin(x) for x in alive):
         return False
     assert storage is not None
     version = bump(tensor)
     base = storage.base()
     # The node is held by the tensor that takes it last.
     for x in sorted(alive, key=lambda x: x is base):
-        x.node.overwritten(version, node.serial)
+        if x.counter is tensor.counter:
+            x.node.overwritten(version, node.serial)
         x.take_node(node)
     storage.node, storage.concrete = node, False
     return True
 
 
+def _is_twin(x: Tensor) -> bool:
+    """Whether a tensor is its storage's whole, and only the value of its node is to change."""
+    return not (x.exposed or x.node.tracked) and all(row is DETACH for row, _ in x.chain)
+
+
 def take_alone(tensor: Tensor, node: Node, version: int) -> None:
     """Have another value, in memory that no other tensor sees."""
     tensor.take_node(node)
-    tensor.sharing, tensor.chain, tensor.own_version = None, (), version
+    tensor.sharing, tensor.chain, tensor.own_version, tensor.own_steps = None, (), version, 0
 
 
-def _with_derivatives_of(old: Node, new: Node, unnoticed: bool = False) -> Node:
+def _move_retained(tensor: Tensor, node: Node) -> None:
+    """If the tensor's gradient is kept, it is that of its new node from now on."""
+    old = tensor.node.standing
+    if tensor.retains and old is not node.standing:
+        old.retains, node.standing.retains = False, node.tracked
+
+
+def _with_derivatives_of(
+    old: Node, new: Node, name: str = "ZeroBackward0", unnoticed: bool = False
+) -> Node:
     """A value that has no derivatives, in the place of one that has.
 
     Written while nothing was recorded, derivatives go where they went before; else they are zero.
     """
     if new.tracked or not old.tracked:
         return new
-    row = OVERWRITTEN if MODE.own.enabled and not unnoticed else _unnoticed(old.info.grad_name)
-    node = new_node(row, (old, new))
+    if not MODE.own.enabled or unnoticed:
+        return _unnoticed(old, new)
+    node = new_node(_overwriting(name), (old, new))
     node.track(True)
+    return node
+
+
+def _unnoticed(old: Node, new: Node) -> Node:
+    """A value changed without derivatives: they go where they went before."""
+    node = new_node(UNNOTICED, (old.standing, new))
+    node.track(True)
+    node.value, node.origin, node.where = new.value, old.standing, old.where
     return node
 
 
 def _replace_shared(tensor: Tensor, storage: Storage, node: Node, version: int, since: int) -> None:
     base, base_tensor = storage.node, storage.base()
-    base.overwritten(version, since)
+    if tensor.counter is None:
+        base.overwritten(version, since)
     storage.concrete = False
     # What is written through a detached view reaches the others as values only.
     detached = any(row.grad_name is None for row, _ in tensor.chain)
     new = node
     if tensor.chain:
-        with _recording(MODE.own.enabled and not detached):
+        with recording(MODE.own.enabled and not detached):
             new = new_node(_writing(tensor.chain), (base, node))
         new = _with_derivatives_of(base, new, unnoticed=detached)
     storage.node = new
     _keep_memory(base, new, any(x.exposed for x in storage.alive()))
-    whole: Operand = new
     if base_tensor is not None:
+        _move_retained(base_tensor, new)
         base_tensor.take_node(new)
-        whole = Variable(new, base_tensor) if base_tensor.wants_grad else new
-    for view in storage.alive():
-        if view is tensor and detached:
-            view.take_node(node)
-        elif view is not base_tensor:
-            with _recording(MODE.own.enabled or view.node.tracked):
-                view.take_node(read_through(whole, view.chain))
+    sharing = storage.alive()
+    seen = _write_detached(tensor, node, sharing) if detached else []
+    # Views of detached tensors come after these, as they are made from them.
+    for view in sorted(sharing, key=lambda x: len(x.chain)):
+        if view is not base_tensor and not any(view is x for x in seen):
+            _read_again(view, storage, sharing, tensor.counter)
+
+
+def _read_again(
+    view: Tensor, storage: Storage, sharing: Sequence[Tensor], counter: list[int] | None
+) -> None:
+    """Have a tensor show what the whole has become by a write that has been counted there."""
+    whole, chain = _whole(storage), view.chain
+    steps = steps_of(view)
+    hidden = chain[: len(chain) - len(steps)]
+    if hidden and steps:
+        heads = [x for x in sharing if x.chain == hidden and x.counter is view.counter]
+        whole, chain = (_operand_of(heads[0]), steps) if heads else (whole, chain)
+    if view.restricted and whole.tracked and view.counter is counter:
+        _refuse_from_now_on(view)
+    with recording(MODE.own.enabled or view.node.tracked):
+        node = read_through(whole, chain)
+    _move_retained(view, node)
+    view.take_node(node)
+
+
+def _write_detached(tensor: Tensor, node: Node, sharing: Sequence[Tensor]) -> list[Tensor]:
+    """Write to a detached tensor, or to a view of one: derivatives are those of it and its views.
+
+    Gives the tensors that have been taken care of.
+    """
+    steps = steps_of(tensor)
+    if not steps:
+        tensor.take_node(node)
+        return [tensor]
+    hidden = tensor.chain[: len(tensor.chain) - len(steps)]
+    heads = [x for x in sharing if x.chain == hidden and x.counter is tensor.counter]
+    if not heads:
+        tensor.take_node(node)
+        return [tensor]
+    (head, *_) = heads
+    made = new_node(_writing(steps), (head.node, node))
+    head.take_node(_with_derivatives_of(head.node, made))
+    whole = _operand_of(head)
+    found = [head]
+    for view in sharing:
+        own = steps_of(view)
+        if own and view.chain[: len(view.chain) - len(own)] == hidden:
+            view.take_node(read_through(whole, own))
+            found.append(view)
+    return found
+
+
+_NO_MORE = {
+    "multiple": " This view is the output of a function that returns multiple views. Such "
+    "functions do not allow the output views to be modified inplace. You should replace the "
+    "inplace operation by an out-of-place one.",
+    **{
+        mode: " Given that this use case is ambiguous and error-prone, it is forbidden. You can "
+        "clarify your code by moving both the view and the inplace either both inside the "
+        f"{mode} block (if you don't want the inplace to be tracked) or both outside (if you want "
+        "the inplace to be tracked)."
+        for mode in ("no_grad", "inference_mode")
+    },
+}
+
+
+def misuse(view: Tensor, what: str) -> str:
+    """Torch's words for writing to a view that is not to be written to."""
+    node = view.node
+    if node.tracked:
+        name = node.grad_name.removesuffix("0").removesuffix("Backward")
+        text = f"Output {node.output} of {name} is a view and {what} modified inplace."
+    elif view.restricted == "inference_mode":
+        text = f"A view was created in inference mode and {what} modified inplace in normal mode."
+    else:
+        text = (
+            f"A view was created in no_grad mode and {what} modified inplace with grad mode "
+            "enabled."
+        )
+    return text + _NO_MORE[view.restricted]
+
+
+def _refuse_from_now_on(view: Tensor) -> None:
+    """A restricted view of what has been written to has no derivatives any more."""
+    view.broken = view.broken or misuse(view, "its base or another view of its base has been")
+    view.operand = None
 
 
 @contextmanager
-def _recording(enabled: bool) -> Generator[None]:
+def recording(enabled: bool) -> Generator[None]:
     before, MODE.own.enabled = MODE.own.enabled, enabled
     try:
         yield
@@ -300,8 +518,14 @@ def is_apart(tensor: Tensor) -> bool:
     return is_shared(tensor) and tensor.sharing is not None and not tensor.sharing.concrete
 
 
-def _changed(old: Tracer, new: Tracer) -> Tracer:
-    return new + (old - stop_gradient(old))
+@custom_jvp
+def _changed(old: Any, new: Any) -> Any:
+    return new
+
+
+@_changed.defjvp
+def _go_on_from_old(primals: Any, tangents: Any) -> Any:
+    return primals[1], tangents[0]
 
 
 def _overwritten(old: Tracer, new: Tracer) -> Tracer:
@@ -309,13 +533,13 @@ def _overwritten(old: Tracer, new: Tracer) -> Tracer:
     return where(never, old, new)
 
 
-OVERWRITTEN = Row("overwritten", _overwritten, "ZeroBackward0")
-
-
 @cache
-def _unnoticed(name: str) -> Row:
-    """The row of a value changed without derivatives: they go where they went before."""
-    return Row("unnoticed", _changed, name)
+def _overwriting(name: str) -> Row:
+    """The row of a value in the place of another, whose derivatives are zero then."""
+    return Row("overwritten", _overwritten, name)
+
+
+UNNOTICED = Row("unnoticed", _changed, "AliasBackward0")
 
 
 def _keep_memory(old: Node, new: Node, exposed: bool) -> None:
@@ -352,23 +576,28 @@ def _writing(chain: tuple[Step, ...]) -> Row:
 
 
 def _written(base: Tracer, value: Tracer, chain: tuple[Step, ...]) -> Tracer:
-    """The whole with a new value of the part that a chain of views shows.
+    """The whole with a new value of the part that a chain of views shows."""
+    if any(row.name == "expand" for row, _ in chain):
+        return _put(Tracer(base.node), value, chain)
+    parts = [base]
+    for step, params in chain[:-1]:
+        parts.append(step.apply(Tracer(parts[-1].node), *params))
+    for (step, params), part in zip(reversed(chain), reversed(parts), strict=True):
+        whole = Tracer(part.node)
+        if step.write is not None:
+            step.write(whole, value, *params)
+        else:
+            step.apply(whole, *params).assign(value)
+        value = Tracer(whole.node)
+    return value
 
-    What assignment does not reach, behind a step that writes in a way of its own, is written to
-    that step's view first.
-    """
-    cut = max((i for i in range(1, len(chain)) if chain[i - 1][0].write), default=0)
-    if cut:
-        value = _written(_shown(base, chain[:cut]), value, chain[cut:])
-        return _written(base, value, chain[:cut])
-    whole = Tracer(base.node)
-    part = _shown(whole, chain[:-1])
-    step, params = chain[-1]
-    if step.write is not None:
-        step.write(part, value, *params)
-    else:
-        step.apply(part, *params).assign(value)
-    return Tracer(whole.node)
+
+def _put(whole: Tracer, value: Tracer, chain: Sequence[Step]) -> Tracer:
+    """The value written to places that are found by looking where elements come from."""
+    places = _shown(np.arange(whole.size).reshape(whole.shape), chain)
+    flat = Tracer(np.reshape(whole, -1).node)
+    flat[places] = value
+    return np.reshape(flat, whole.shape)  # type: ignore[no-any-return,call-overload]
 
 
 def _shown(whole: Any, chain: Sequence[Step]) -> Any:

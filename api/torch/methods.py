@@ -201,7 +201,7 @@ MORE: dict[str, Any] = {
     "__lshift__": operators.binary(pairs.FUNCTIONS["bitwise_left_shift"]),
     "__rshift__": operators.binary(pairs.FUNCTIONS["bitwise_right_shift"]),
     "__invert__": pointwise.FUNCTIONS["bitwise_not"],
-    "__pos__": _same,
+    "__pos__": pointwise.FUNCTIONS["positive"],
 }
 
 

@@ -17,16 +17,19 @@ class Mode:
 
     ``levels`` are the transforms of `torch.func` and levels of `forward_ad` around, from outside
     inwards; ``saving`` are pairs of functions that pack what is kept for the backward pass, and
-    unpack it; ``session`` is what is being recorded.
+    unpack it, and ``no_packing`` tells why there must be none; ``mutable``: what is kept may be
+    written to. ``session`` is what is being recorded.
     """
 
-    __slots__ = ("enabled", "inference", "levels", "saving", "session")
+    __slots__ = ("enabled", "inference", "levels", "mutable", "no_packing", "saving", "session")
 
     def __init__(self) -> None:
         self.enabled = True
         self.inference = False
         self.levels: tuple[Any, ...] = ()
         self.saving: tuple[Any, ...] = ()
+        self.mutable = False
+        self.no_packing: str | None = None
         self.session = Session()
 
 

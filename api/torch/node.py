@@ -27,6 +27,7 @@ from pullback.tracer.types import is_inexact
 from .dtypes import NUMBER_KINDS, ON_DEFAULT_CHANGED, Kind, kind_of
 from .modes import MODE, Mode
 from .recent import Recent
+from .refusals import check_dtypes
 from .session import FORMS, Form, Session, remember
 
 if TYPE_CHECKING:
@@ -97,8 +98,15 @@ class Info:
         """Whose values differentiating by these operands needs."""
         found = self._saved.get(tracked)
         if found is None:
-            found = self._saved[tracked] = _saved_values(self.graph, tracked)
+            known = _saved_values(self.graph, tracked)
+            kept = tuple(i for i in known.operands if not self._is_plain(i))
+            found = self._saved[tracked] = Saved(known.result, kept)
         return found
+
+    def _is_plain(self, place: int) -> bool:
+        """Whether an operand is a number to torch, too, which is not among what can be freed."""
+        factor = self.row.grad_name in ("MulBackward0", "DivBackward0") and place < 2
+        return place < len(self.operands) and self.operands[place].number and not factor
 
 
 def _saved_values(graph: Graph, tracked: tuple[bool, ...]) -> Saved:
@@ -119,6 +127,9 @@ def _saved_values(graph: Graph, tracked: tuple[bool, ...]) -> Saved:
     return Saved(result in seen, used)
 
 
+NOT_IMPLEMENTED = "NotImplemented"
+"""The backward node of operations that torch has no derivative of."""
+
 _serial = itertools.count()
 
 
@@ -138,7 +149,10 @@ class Node:
     ``output`` of a call whose derivative is Python code. ``packed``: where its value is, if the
     user's functions keep it for the backward pass. ``dual``: it has a tangent of its own.
     ``primal_of``: the level whose tangents it is without. ``checked``: the limits that its values
-    have been found within.
+    have been found within. ``origin``: the node of the same place in
+    the backward graph, whose value has been changed since without being recorded. ``former``: what
+    it has taken the place of, so that memory is freed; ``cut_off`` tells leaves to which there was
+    a way.
     """
 
     __slots__ = (
@@ -168,6 +182,9 @@ class Node:
     output = 0
     packed: Node | None = None
     grad_fn: Any = None
+    origin: Node | None = None
+    former: Callable[[], Node | None] | None = None
+    cut_off: frozenset[int] = frozenset()
     leaf = False
 
     def __init__(self, info: Info, operands: tuple[Operand, ...]) -> None:
@@ -192,14 +209,25 @@ class Node:
 
     def overwritten(self, version: int, since: int) -> None:
         """The memory of its tensor has been written to, by the operations from ``since`` on."""
-        self.modified, self.since = version, since
+        if not MODE.own.mutable:
+            self.modified, self.since = version, since
         session = MODE.own.session
         if session.tracking:
             session.closed = True
 
     @property
+    def standing(self) -> Node:
+        """The node that gradients and hooks belong to."""
+        if self.origin is not None:
+            return self.origin.standing
+        former = None if self.former is None else self.former()
+        return self if former is None else former
+
+    @property
     def grad_name(self) -> str:
         """The name of the backward node."""
+        if self.origin is not None:
+            return self.origin.grad_name
         return self.info.grad_name if self.call is None else self.call.name()
 
     @property
@@ -219,6 +247,7 @@ class Variable:
         "__weakref__",
         "form",
         "info",
+        "kept",
         "operands",
         "serial",
         "session",
@@ -233,6 +262,8 @@ class Variable:
         self.source = source
         self.operands = (source,)
         self.tensor = weakref.ref(tensor)
+        # What has hooks is wanted even if nobody else has it.
+        self.kept = None if tensor.watch is None else tensor
         self.info = source.info
         self.serial = next(_serial)
         self.session: Session | None = None
@@ -294,6 +325,7 @@ ON_DEFAULT_CHANGED.extend((_infos.clear, FORMS.clear))
 def info_of(row: Row, operands: Sequence[Operand], params: tuple[Any, ...]) -> Info:
     """The row's info for these operands; errors of shape or dtype are raised here."""
     kinds = tuple([x.info.kind for x in operands])
+    check_dtypes(row.name, kinds)
     with new_trace() as trace:
         parameters = [trace.builder.parameter(k.type) for k in kinds]
         tracers: Sequence[Tracer] = [Tracer(p) for p in parameters]

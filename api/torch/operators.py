@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import ADD, DIV, RDIV, ROWS, RPOW, RSUB, SUB, pow
+from .arithmetic import ADD, DIV, FUNCTIONS, RDIV, ROWS, RPOW, RSUB, SUB, pow
 from .node import Row
 from .tensors import NUMBERS, Tensor, record
 
@@ -23,26 +23,19 @@ def _operator(row: Row, taken: tuple[type, ...] = OPERANDS) -> Callable[[Tensor,
     return operator
 
 
-def _reflected(row: Row) -> Callable[[Tensor, Any], Any]:
-    def operator(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, OPERANDS):
-            return NotImplemented
-        return record(row, (other, self))
-
-    return operator
-
-
-def binary(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
+def binary(
+    function: Callable[..., Tensor], taken: tuple[type, ...] = OPERANDS
+) -> Callable[[Tensor, Any], Any]:
     """The operator of a function of two operands."""
 
     def operator(self: Tensor, other: Any) -> Any:
-        return function(self, other) if isinstance(other, OPERANDS) else NotImplemented
+        return function(self, other) if isinstance(other, taken) else NotImplemented
 
     return operator
 
 
 def reflected(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Any]:
-    """The operator of a function of two operands, for what stands on its right side."""
+    """The operator of a function of two operands, the tensor being the second."""
 
     def operator(self: Tensor, other: Any) -> Any:
         return function(other, self) if isinstance(other, OPERANDS) else NotImplemented
@@ -69,10 +62,10 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "__rdiv__": _operator(RDIV),
     "__truediv__": _operator(DIV, ON_THE_RIGHT),
     "__rtruediv__": _operator(RDIV, ON_THE_RIGHT),
-    "__floordiv__": _operator(ROWS["floor_divide"], ON_THE_RIGHT),
-    "__rfloordiv__": _reflected(ROWS["floor_divide"]),
-    "__mod__": _operator(ROWS["remainder"], ON_THE_RIGHT),
-    "__rmod__": _reflected(ROWS["remainder"]),
+    "__floordiv__": binary(FUNCTIONS["floor_divide"], ON_THE_RIGHT),
+    "__rfloordiv__": reflected(FUNCTIONS["floor_divide"]),
+    "__mod__": binary(FUNCTIONS["remainder"], ON_THE_RIGHT),
+    "__rmod__": reflected(FUNCTIONS["remainder"]),
     "__pow__": _pow,
     "__rpow__": _rpow,
     "__and__": _operator(ROWS["bitwise_and"]),

@@ -70,8 +70,8 @@ def run_planned(
 
 
 def _is_watched(leaf: Tensor) -> bool:
-    """Whether somebody is to be called with the gradient before it has arrived."""
-    return leaf.watch is not None and leaf.watch.on_the_way
+    """Whether the gradient is not just to arrive: somebody is called first, or it goes nowhere."""
+    return leaf.nominal or (leaf.watch is not None and leaf.watch.on_the_way)
 
 
 def _plan(

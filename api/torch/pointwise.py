@@ -12,6 +12,7 @@ from pullback.tracer.primitives import elementwise as rows
 from pullback.tracer.primitives.elementwise import broadcast_scalar, where
 
 from .node import Promotion, Row
+from .refusals import check_dtypes
 from .rows import floating, same
 from .tensors import Tensor, record
 
@@ -34,7 +35,7 @@ class Unary:
 
 def _relu(x: Any) -> Any:
     zero = broadcast_scalar(0, x)
-    return where(x > zero, x, zero)
+    return where(x <= zero, zero, x)
 
 
 def _rsqrt(x: Any) -> Any:
@@ -48,6 +49,14 @@ def sigmoid(x: Any) -> Any:
 
 def _logit(x: Any) -> Any:
     return np.log(x / (1.0 - x))
+
+
+def _sign(x: Any) -> Any:
+    return x if x.dtype.kind == "b" else np.sign(x)
+
+
+def _square(x: Any) -> Any:
+    return np.square(x.astype(np.int64) if x.dtype.kind == "b" else x)
 
 
 def _frac(x: Any) -> Any:
@@ -79,7 +88,7 @@ UNARY = (
     ),
     Unary(
         "sign",
-        np.sign,
+        _sign,
         "SignBackward0",
         "-1, 0 or 1, by the sign",
         "tensor([-1.,  0.])",
@@ -131,18 +140,7 @@ UNARY = (
         "[-1.0, 2.0]",
         same,
     ),
-    Unary(
-        "square", np.square, "PowBackward0", "The square", "tensor([1., 4.])", "[-1.0, 2.0]", same
-    ),
-    Unary(
-        "positive",
-        lambda x: +x,
-        "AliasBackward0",
-        "The value itself",
-        "tensor([-1.,  2.])",
-        "[-1.0, 2.0]",
-        same,
-    ),
+    Unary("square", _square, "PowBackward0", "The square", "tensor([1., 4.])", "[-1.0, 2.0]", same),
     Unary(
         "sgn",
         np.sign,
@@ -330,7 +328,18 @@ def unary_function(unary: Unary, module: str = "torch") -> Callable[[Tensor], Te
     return function
 
 
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself; a tensor of bools has no sign.
+
+    >>> torch.positive(torch.tensor([-1.0, 2.0]))
+    tensor([-1.,  2.])
+    """
+    check_dtypes("positive", [input.node.info.kind])
+    return input
+
+
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {u.name: unary_function(u) for u in UNARY}
+FUNCTIONS["positive"] = positive
 
 ALIASES = {
     "absolute": "abs",

@@ -166,6 +166,11 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
         raise RuntimeError(
             f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors{here()}"
         )
+    if input.dtype is not tensor.dtype:
+        raise RuntimeError(
+            "dot : expected both vectors to have same dtype, but found "
+            f"{input.dtype.title} and {tensor.dtype.title}{here()}"
+        )
     return matmul(input, tensor)
 
 
@@ -194,6 +199,14 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     tensor([[3, 4],
             [6, 8]])
     """
+    if not isinstance(vec2, Tensor):
+        raise TypeError(
+            f"outer(): argument 'vec2' (position 2) must be Tensor, not {type(vec2).__name__}"
+            f"{here()}"
+        )
+    for name, x in (("self", input), ("vec2", vec2)):
+        if x.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x.ndim}-D{here()}")
     return record(OUTER, (input, vec2))
 
 

@@ -13,6 +13,7 @@ from pullback.tracer.primitives.elementwise import where as choose
 
 from .dtypes import here
 from .node import Row
+from .refusals import check_dtypes
 from .return_types import recorded
 from .rows import float_one, on_lines, wrap_dim, wrap_dims
 from .tensors import Tensor, record
@@ -40,8 +41,8 @@ MAX = Row("max", lambda x: np.max(x), "MaxBackward1")
 MIN = Row("min", lambda x: np.min(x), "MinBackward1")
 ANY = Row("any", lambda x, d, k: np.any(x, d, keepdims=k), None)
 ALL = Row("all", lambda x, d, k: np.all(x, d, keepdims=k), None)
-ARGMAX = Row("argmax", on_lines(lambda x, d, k: np.argmax(x, d, keepdims=k)), None)
-ARGMIN = Row("argmin", on_lines(lambda x, d, k: np.argmin(x, d, keepdims=k)), None)
+ARGMAX = Row("place_of_max", on_lines(lambda x, d, k: np.argmax(x, d, keepdims=k)), None)
+ARGMIN = Row("place_of_min", on_lines(lambda x, d, k: np.argmin(x, d, keepdims=k)), None)
 VAR = Row("var", lambda x, d, c, k: np.var(x, d, ddof=c, keepdims=k), "VarBackward0")
 STD = Row("std", lambda x, d, c, k: np.std(x, d, ddof=c, keepdims=k), "StdBackward0")
 CUMSUM = Row("cumsum", on_lines(lambda x, d: np.cumsum(x, d)), "CumsumBackward0")
@@ -145,6 +146,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     >>> torch.argmax(torch.tensor([1.0, 5.0, 2.0]))
     tensor(1)
     """
+    check_dtypes("argmax", [input.node.info.kind])
     return record(ARGMAX, (input,), (None if dim is None else wrap_dim(dim, input.ndim), keepdim))
 
 
@@ -154,6 +156,7 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     >>> torch.argmin(torch.tensor([1.0, 5.0, 2.0]))
     tensor(0)
     """
+    check_dtypes("argmin", [input.node.info.kind])
     return record(ARGMIN, (input,), (None if dim is None else wrap_dim(dim, input.ndim), keepdim))
 
 
@@ -225,7 +228,6 @@ def spread_of(
     row: Row, input: Tensor, dim: Any, unbiased: bool, keepdim: bool, correction: float | None
 ) -> Tensor:
     """A spread along dimensions, divided by ``n - correction``."""
-    _require_float(input, row.name)
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     correction = int(unbiased) if correction is None else correction
@@ -276,16 +278,21 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 # -- norms -----------------------------------------------------------------------------------
 
 
+def _squares(x: Any) -> Any:
+    """The squares of absolute values."""
+    return x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
+
+
 def _norm(x: Any, p: float, dims: Dims, keepdim: bool) -> Any:
     if p == math.inf:
         return np.max(np.abs(x), dims, keepdims=keepdim)
     if p == -math.inf:
         return np.min(np.abs(x), dims, keepdims=keepdim)
     if p == 0:
-        return np.sum((x != 0.0).astype(x.dtype), dims, keepdims=keepdim)
+        return np.sum((x != 0.0).astype(np.abs(x).dtype), dims, keepdims=keepdim)
     if p == 1:
         return np.sum(np.abs(x), dims, keepdims=keepdim)
-    powers = x * x if p == 2 else _power(x, p)
+    powers = _squares(x) if p == 2 else _power(x, p)
     total: Any = np.sum(powers, dims, keepdims=keepdim)
     # At zero the root has no derivative; torch takes 0.
     zero, one = broadcast_scalar(0.0, total), broadcast_scalar(1.0, total)
@@ -372,6 +379,8 @@ def log_softmax_of(x: Any, dim: int) -> Any:
 
 
 def _logsumexp(x: Any, dims: Sequence[int], keepdim: bool) -> Any:
+    if not x.size:
+        return np.log(np.sum(np.exp(x), dims, keepdims=keepdim))
     shift = _shift(x, dims)
     result = np.log(np.sum(np.exp(x - shift), dims, keepdims=True)) + shift
     return result if keepdim else np.squeeze(result, dims)

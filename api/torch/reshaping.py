@@ -9,6 +9,7 @@ from typing import Any
 
 from . import memory
 from .dtypes import here
+from .modes import MODE
 from .node import Row
 from .rows import wrap_dim, wrap_dims
 from .shapes import SQUEEZE, SQUEEZE_DIM, SWAP, UNSQUEEZE, T
@@ -26,13 +27,15 @@ def _in_place(row: Row, name: str) -> Row:
 def _shown(self: Tensor, row: Row, params: tuple[Any, ...], name: str) -> Tensor:
     """The tensor, which shows its memory by one more step."""
     row = _in_place(row, name)
-    memory.show(self, node_of_view(self, row, params), (row, params))
+    with memory.recording(MODE.own.enabled or self.node.tracked):
+        node = node_of_view(self, row, params)
+    memory.show(self, node, (row, params))
     return self
 
 
 def t_(self: Tensor) -> Tensor:
     """A matrix transposed, in place."""
-    check_writable(self)
+    check_writable(self, moving=True)
     if self.ndim > 2:
         raise RuntimeError(
             f"t_() expects a tensor with <= 2 dimensions, but self is {self.ndim}D{here()}"
@@ -43,7 +46,7 @@ def t_(self: Tensor) -> Tensor:
 
 def transpose_(self: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions swapped, in place."""
-    check_writable(self)
+    check_writable(self, moving=True)
     if not self.ndim:
         return self
     memory.settle(self)
@@ -53,13 +56,13 @@ def transpose_(self: Tensor, dim0: int, dim1: int) -> Tensor:
 
 def unsqueeze_(self: Tensor, dim: int) -> Tensor:
     """A new dimension of extent 1, in place."""
-    check_writable(self)
+    check_writable(self, moving=True)
     return _shown(self, UNSQUEEZE, (wrap_dim(dim, self.ndim + 1),), "UnsqueezeBackward1")
 
 
 def squeeze_(self: Tensor, dim: Any = None) -> Tensor:
     """Without the dimensions of extent 1, or without those named if they are, in place."""
-    check_writable(self)
+    check_writable(self, moving=True)
     if dim is None:
         return _shown(self, SQUEEZE, (), "SqueezeBackward3")
     axes = tuple(n for n in wrap_dims(dim, self.ndim) or () if self.shape[n] == 1)
@@ -68,7 +71,7 @@ def squeeze_(self: Tensor, dim: Any = None) -> Tensor:
 
 def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """The elements of the storage by strides, in place."""
-    check_writable(self)
+    check_writable(self, moving=True)
     if self.chain:
         raise NotImplementedError(
             f"as_strided_ of a view is not supported; as_strided gives another tensor{here()}"

@@ -53,6 +53,13 @@ def same(kinds: Sequence[Kind], tracers: Sequence[Tracer]) -> list[Tracer]:
     return in_dtype(kinds, tracers, promoted(kinds))
 
 
+def first_two(kinds: Sequence[Kind], tracers: Sequence[Tracer]) -> list[Tracer]:
+    """All as the first two are promoted: a factor does not change what is added."""
+    shape = common_shape([k.type.shape for k in kinds])
+    dtype = promoted(kinds[:2])
+    return [spread(as_dtype(x, dtype), shape) for x in tracers]
+
+
 def floating(kinds: Sequence[Kind], tracers: Sequence[Tracer]) -> list[Tracer]:
     """The same; integers become the default dtype."""
     return in_dtype(kinds, tracers, float_dtype(promoted(kinds)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .dtypes import here
 from .hooks import Watch
 from .modes import MODE
 from .node import Node, Operand, Variable, leaf_info, next_serial
@@ -134,6 +135,8 @@ class saved_tensors_hooks:
         self._hooks = pack_hook, unpack_hook
 
     def __enter__(self) -> None:
+        if MODE.own.no_packing is not None:
+            raise RuntimeError(f"{MODE.own.no_packing}{here()}")
         MODE.saving = (*MODE.saving, self._hooks)
 
     def __exit__(self, *exception: object) -> None:

@@ -6,6 +6,7 @@ import builtins
 import math
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +29,8 @@ VIEW = Row(
     view=True,
     write=lambda x, value, shape: operator.setitem(x, ..., np.reshape(value, x.shape)),
 )
+RESHAPE_ALIAS = replace(VIEW, grad_name="ReshapeAliasBackward0")
+"""A view in another shape of what does not lie in order."""
 T = Row("t", lambda x: np.transpose(x), "TBackward0", view=True)
 PERMUTE = Row("permute", lambda x, axes: np.transpose(x, axes), "PermuteBackward0", view=True)
 SWAP = Row("transpose", lambda x, i, j: np.swapaxes(x, i, j), "TransposeBackward0", view=True)
@@ -125,8 +128,9 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
             [2, 3]])
     """
     wanted = _completed(shape_argument(shape), input.numel())
-    if _viewable(input, wanted):
-        return view_of(input, VIEW, (wanted,))
+    if not input.numel() or _viewable(input, wanted):
+        straight = not input.chain or input.is_contiguous()
+        return view_of(input, VIEW if straight else RESHAPE_ALIAS, (wanted,))
     return record(RESHAPED, (clone(input),), (wanted,))
 
 
@@ -357,7 +361,13 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 
 def repeat(input: Tensor, *sizes: Any) -> Tensor:
     """Copies side by side, so many along each dimension."""
-    return record(REPEAT, (input,), (shape_argument(sizes),))
+    counts = shape_argument(sizes)
+    if len(counts) < input.ndim:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            f"tensor{here()}"
+        )
+    return record(REPEAT, (input,), (counts,))
 
 
 def tile(input: Tensor, dims: Any) -> Tensor:
@@ -369,6 +379,11 @@ def tile(input: Tensor, dims: Any) -> Tensor:
     return record(REPEAT, (input,), (shape_argument((dims,)),))
 
 
+def _need_matrix(name: str, input: Tensor) -> None:
+    if input.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions{here()}")
+
+
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle, zeros elsewhere.
 
@@ -376,6 +391,7 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 0.],
             [1., 1.]])
     """
+    _need_matrix("tril", input)
     return record(TRIL, (input,), (diagonal,))
 
 
@@ -386,6 +402,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 1.],
             [0., 1.]])
     """
+    _need_matrix("triu", input)
     return record(TRIU, (input,), (diagonal,))
 
 

@@ -50,6 +50,8 @@ def root_of(array: Array) -> Array:
 def stride(self: Tensor, dim: int | None = None) -> Any:
     """How many elements apart in memory neighbours along each dimension are."""
     array, _ = laid_out(self)
+    if not array.size:
+        array = np.zeros([max(n, 1) for n in array.shape], array.dtype)
     steps = tuple(n // array.itemsize for n in array.strides)
     return steps if dim is None else steps[wrap_dim(dim, self.ndim)]
 
@@ -98,20 +100,33 @@ def base_of(self: Tensor) -> Tensor | None:
     storage = self.sharing
     if storage is None or not self.chain or not is_view(self):
         return None
+    hidden = self.chain[: len(self.chain) - len(memory.steps_of(self))]
+    if hidden:
+        return _detached(self, storage, hidden)
     base = storage.base()
     if base is None:
         base = of_node(storage.node)
         base.sharing = storage
         reference = weakref.ref(base)
         storage.base = reference
-        storage.tensors.append(reference)
+        storage.add(base)
     return base
 
 
+def _detached(tensor: Tensor, storage: memory.Storage, chain: tuple[memory.Step, ...]) -> Tensor:
+    """The tensor without derivatives that another is a view of."""
+    for x in storage.alive():
+        if x.chain == chain and x.counter is tensor.counter:
+            return x
+    made = of_node(memory.read_through(storage.node, chain))
+    made.sharing, made.chain, made.counter = storage, chain, tensor.counter
+    storage.add(made)
+    return made
+
+
 def is_view(self: Tensor) -> bool:
-    """Whether it is a view of another; a detached tensor is none of what it shows."""
-    names = [row.grad_name for row, _ in self.chain]
-    return bool(names) and names[-1] is not None
+    """Whether it is a view of another."""
+    return bool(memory.steps_of(self))
 
 
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
@@ -166,8 +181,8 @@ def set_(self: Tensor, source: Tensor | None = None, *rest: Any) -> Tensor:
         raise NotImplementedError(f"set_ takes a tensor here, no storage{here()}")
     if source.dtype is not self.dtype:
         raise RuntimeError(
-            f"Could not set tensor of type {_c_name(source)} to a tensor of type {_c_name(self)}"
-            f"{here()}"
+            f"Could not set tensor of type {source.dtype.c_name} to a tensor of type "
+            f"{self.dtype.c_name}{here()}"
         )
     self.data = source
     return self

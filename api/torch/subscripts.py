@@ -140,7 +140,7 @@ def _slice_code(item: slice) -> Code:
     bounds = [None if x is None else _whole_number(x) for x in (item.start, item.stop, item.step)]
     if bounds[2] is not None and bounds[2] <= 0:
         raise ValueError(f"step must be greater than zero{here()}")
-    return ("slice", *bounds)
+    return ("slice", *bounds[:2], None if bounds[2] == 1 else bounds[2])
 
 
 def _whole_number(x: Any) -> int:

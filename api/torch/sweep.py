@@ -27,7 +27,7 @@ from .tensors import Tensor, of_node, operand, wrapped
 
 Deliver: TypeAlias = Callable[[Operand, Tensor], None]
 Station: TypeAlias = Any
-_by_serial = attrgetter("serial")
+by_serial = attrgetter("serial")
 
 
 def operands_of(x: Operand) -> tuple[Operand, ...]:
@@ -49,7 +49,7 @@ def reached(roots: Sequence[Operand], ends: Collection[Operand] = frozenset()) -
             if y not in seen:
                 seen.add(y)
                 stack.append(y)
-    return sorted(seen, key=_by_serial)
+    return sorted(seen, key=by_serial)
 
 
 class Sweep:
@@ -62,7 +62,9 @@ class Sweep:
         create: bool,
         deliver: Deliver,
         ends: Collection[Operand] = frozenset(),
+        partial: bool = False,
     ) -> None:
+        """``partial``: derivatives need not get to all leaves."""
         self.wanted = set(wanted)
         self.ends = ends
         self.needed: set[Operand] = set(wanted)
@@ -74,8 +76,12 @@ class Sweep:
         self.pending: dict[Operand, list[Tensor | None]] = {}
         self.parts: list[Slice] = []
         self.calls: list[Call] = []
-        self._check_freed(order)
+        self._check_freed(order, partial)
         self.order = [x for x in order if x in self.needed]
+        self.leaves: dict[int, list[Variable]] = {}
+        for x in self.order:
+            if isinstance(x, Variable):
+                self.leaves.setdefault(id(x.tensor), []).append(x)
         self.last_use: dict[Operand, int] = {}
         for x in reversed(self.order):
             for y in self._after(x):
@@ -85,13 +91,15 @@ class Sweep:
         """What derivatives go on to."""
         return () if x in self.ends else operands_of(x)
 
-    def _check_freed(self, order: Sequence[Operand]) -> None:
+    def _check_freed(self, order: Sequence[Operand], partial: bool) -> None:
         """What is gone through must not have been freed; what it was made of may be unknown now."""
         for x in order:
             freed = x.freed or (isinstance(x, Node) and x.call is not None and x.call.freed)
             after = self._after(x)
-            if freed and (any(y in self.needed for y in after) or not (after or x in self.wanted)):
+            unknown = not (after or partial or x in self.wanted)
+            if freed and (unknown or any(y in self.needed for y in after)):
                 raise RuntimeError(f"{FREED}{here()}")
+        self.through = {x for x in order if any(y in self.needed for y in self._after(x))}
 
     def run(self, seeds: Sequence[tuple[Operand, Tensor | None]]) -> None:
         """Bring the cotangents of the seeds to what is wanted."""
@@ -109,7 +117,7 @@ class Sweep:
     def finish(self) -> None:
         """Give up what the graph has saved."""
         for part in self.parts:
-            free(part)
+            free(part, self.through)
         for call in self.calls:
             call.freed = True
             call.free()
@@ -131,7 +139,7 @@ class Sweep:
                 found[x] = None
             if x.call is not None and x not in self.ends:
                 found[x.call] = None
-        return sorted(found, key=_by_serial, reverse=True)
+        return sorted(found, key=by_serial, reverse=True)
 
     # -- cotangents on their way ---------------------------------------------------------------
 
@@ -198,7 +206,7 @@ class Sweep:
         ends: Collection[Operand],
     ) -> list[Tensor]:
         part = self._slice(given, frozenset(ends))
-        check_usable(part)
+        check_usable(part, self.through)
         self.parts.append(part)
         nodes = [(x, None if ct is None else operand(ct)) for x, ct in given]
         pull = Pull(part, nodes, list(wanted))
@@ -250,7 +258,7 @@ class Sweep:
             self.deliver(x, ct)
         hooked = x.watch is not None and (x.watch.before or x.watch.after)
         alone = hooked or x.packed is not None or anomaly.ANOMALY.enabled
-        if x.call is None and self._after(x) and alone:
+        if x.call is None and x in self.through and alone:
             self._one_step(x, ct)
 
     def _one_step(self, x: Node, ct: Tensor) -> None:
@@ -267,7 +275,7 @@ class Sweep:
     def _step_back(self, x: Node, ct: Tensor, places: Sequence[Operand]) -> list[Tensor | None]:
         """The cotangents of one operation's operands, each by itself."""
         part = slice_of([x], True, frozenset(x.operands))
-        check_usable(part)
+        check_usable(part, self.through)
         self.parts.append(part)
         wrt = tuple(i for i, y in enumerate(x.operands) if y in self.needed)
 
@@ -301,17 +309,16 @@ class Sweep:
                 self._add(y, ct)
 
     def _deliver_leaves(self, limit: int) -> None:
-        """Leaves that nothing more will come to."""
-        done = [
-            x
-            for x in self.pending
-            if isinstance(x, Variable) and self.last_use.get(x, limit + 1) > limit
-        ]
-        for x in done:
-            ct = self._sum(x)
-            del self.pending[x]
-            if ct is not None:
-                self.deliver(x, ct)
+        """Leaves that nothing more will come to, with all that came to them in the record."""
+        for group in self.leaves.values():
+            here = [x for x in group if x in self.pending]
+            if here and all(self.last_use.get(x, limit + 1) > limit for x in group):
+                total: Any = None
+                for x in here:
+                    ct = self._sum(x)
+                    del self.pending[x]
+                    total = ct if total is None else total + ct
+                self.deliver(here[0], total)
 
 
 def _forget(kept: Sequence[Node]) -> None:

@@ -21,12 +21,19 @@ from .hooks import (
     check_gradient,
     watch_of,
 )
-from .modes import MODE
+from .modes import MODE, Mode
 from .node import DETACH, Node, Operand, Row, Variable, leaf, new_node, number, write_down
 from .typed import Methods
 
 Array = np.ndarray[Any, Any]
 
+_ONLY_OF_LEAVES = NOT_CHANGEABLE.partition(" If ")[0]
+_NO_DETACHING = (
+    "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel "
+    "(DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP "
+    "buckets, and hence detach_() cannot be called on these gradients. To fix this error, please "
+    "refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
+)
 NUMBERS = (float, int, complex, np.number, np.bool_)
 
 
@@ -45,10 +52,20 @@ class Tensor(Methods):
     node: Node
     operand: Operand | None
     wants_grad = False
+    nominal = False
+    """Requires grad as the base of the view does: no gradient comes to it."""
     gradient: Tensor | None = None
     sharing: memory.Storage | None = None
     chain: tuple[memory.Step, ...] = ()
     own_version = 0
+    own_steps = 0
+    """How many of the steps of the chain make the tensor itself what it is: it is no view then."""
+    counter: list[int] | None = None
+    """Counts the writes of a tensor made by ``.data``, and of its views, apart from others."""
+    restricted = ""
+    """Why a view cannot be written to while that is recorded: how it was made."""
+    broken = ""
+    """Said of a restricted view since its base has been written to."""
     exposed = False
     retains = False
     watch: Watch | None = None
@@ -67,7 +84,7 @@ class Tensor(Methods):
     def take_node(self, node: Node) -> None:
         """Have this node from now on."""
         self.node = node
-        self.operand = None if self.wants_grad or self.exposed else node
+        self.operand = None if self.wants_grad or self.exposed or self.broken else node
         holder: weakref.ref[Tensor] = weakref.ref(self)
         node.holder = holder
         if node.session is not None:
@@ -102,11 +119,15 @@ class Tensor(Methods):
     @property
     def is_leaf(self) -> bool:
         """Whether it was made by the user, not by a recorded operation."""
+        if self.broken:
+            raise RuntimeError(f"{self.broken}{here()}")
         return not self.node.tracked
 
     @property
     def grad_fn(self) -> Any:
         """The backward node, None for leaves."""
+        if self.broken:
+            raise RuntimeError(f"{self.broken}{here()}")
         return backward_node(self.node)
 
     @property
@@ -116,6 +137,8 @@ class Tensor(Methods):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
+        if self.node.tracked:
+            raise RuntimeError(f"{NOT_CHANGEABLE if not wanted else _ONLY_OF_LEAVES}{here()}")
         self.requires_grad_(wanted)
 
     @property
@@ -133,7 +156,9 @@ class Tensor(Methods):
 
     @property
     def _version(self) -> int:
-        return self.own_version if self.sharing is None else self.sharing.version
+        if self.inference:
+            raise RuntimeError(f"Inference tensors do not track version counter.{here()}")
+        return memory.version_of(self)
 
     def dim(self) -> int:
         """Number of axes."""
@@ -183,15 +208,19 @@ class Tensor(Methods):
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not "
                 f"allowed.{here()}"
             )
-        self.wants_grad = requires_grad
+        self.wants_grad = requires_grad or self.nominal
         self.operand = None
+        for view in memory.views_of(self):
+            if not view.node.tracked:
+                view.wants_grad = view.nominal = requires_grad
+                view.operand = None
         return self
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor, too, though it is not a leaf."""
         if not self.requires_grad:
             raise RuntimeError(f"can't retain_grad on Tensor that has requires_grad=False{here()}")
-        self.retains = self.node.retains = self.node.tracked
+        self.retains = self.node.standing.retains = self.node.tracked
         self.node.look_closer()
 
     @property
@@ -237,6 +266,8 @@ class Tensor(Methods):
 
     def detach_(self) -> Tensor:
         """Forget what it was computed from."""
+        if memory.steps_of(self):
+            raise RuntimeError(f"{_NO_DETACHING}{here()}")
         if self.node.tracked:
             self.take_node(new_node(DETACH, (self.node,)))
         self.wants_grad, self.operand = False, None
@@ -244,16 +275,18 @@ class Tensor(Methods):
 
     @property
     def data(self) -> Tensor:
-        """The same memory, without derivatives."""
-        return self.detach()
+        """The same memory, without derivatives; writes to it are not counted here."""
+        made = self.detach()
+        made.counter = [0]
+        return made
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if value.node.tracked:
-            value = value.detach()
-        self.sharing, self.chain = None, ()
-        node = value.node
-        self.take_node(leaf(node.value) if node.value is not None else new_node(DETACH, (node,)))
+        old, version = self.node, memory.version_of(self)
+        shown = value.detach()
+        self.inference = value.inference
+        memory.join(self, shown, version)
+        self.take_node(memory.with_place_of(old, shown.node))
 
     # -- values --------------------------------------------------------------------------------
 
@@ -399,6 +432,8 @@ def of_node(node: Node) -> Tensor:
     node.holder = holder = weakref.ref(made)
     if node.session is not None:
         node.session.holders.append(holder)
+    if MODE.own.inference:
+        made.inference = True
     return made
 
 
@@ -426,6 +461,12 @@ def _operand_of(tensor: Tensor) -> Operand:
             return Variable(copied, tensor) if tensor.wants_grad else copied
         tensor.exposed = False
     made: Operand = Variable(node, tensor) if tensor.wants_grad else node
+    if tensor.inference:
+        return node
+    if tensor.broken:
+        if MODE.own.enabled:
+            raise RuntimeError(f"{tensor.broken}{here()}")
+        return node
     tensor.operand = made
     return made
 
@@ -455,7 +496,7 @@ def record(row: Row, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) ->
     return of_node(write_down(mode, tuple(structure), tuple(nodes)))
 
 
-COPY = Row("clone", lambda x: +x, "CloneBackward0")
+COPY = Row("clone", lambda x: x, "CloneBackward0")
 CAST = Row("to", lambda x, dtype: x.astype(dtype), "ToCopyBackward0")
 
 
@@ -472,15 +513,28 @@ def view_of(
     are computed, if not by the row.
     """
     value = source.node.value
+    own = MODE.own
     untracked = value is not None and not source.node.tracked
     if source.exposed and untracked and not memory.is_exposed(source.node, variables=1):
         source.exposed = False
     made = of_node(node_of_view(source, row, params, places, recorded))
+    made.inference = source.inference
     if value is None or _is_view(made.node.value, value):
         memory.share(source, made, (row, params))
+    if row is not DETACH and (source.restricted or not own.enabled):
+        _restrict(made, source, own)
     if source.exposed:
         made.exposed, made.operand = True, None
     return made
+
+
+def _restrict(view: Tensor, source: Tensor, own: Mode) -> None:
+    """A view that cannot be written to while that is recorded."""
+    view.restricted = source.restricted or ("inference_mode" if own.inference else "no_grad")
+    # What is made without being recorded, of what requires grad, is a leaf by name.
+    by_base = source.nominal or source.node.tracked or not memory.steps_of(source)
+    if by_base and source.requires_grad and not (view.node.tracked or source.inference):
+        view.wants_grad, view.nominal, view.operand = True, True, None
 
 
 def node_of_view(
@@ -493,9 +547,11 @@ def node_of_view(
     """The node of a view, in the same memory if that is there."""
     value = source.node.value
     tracked = source.requires_grad and MODE.own.enabled and row.grad_name is not None
+    tracked = tracked and not source.inference
     if value is not None and not tracked and not source.node.kept:
         return leaf(row.apply(value, *params) if places is None else value[places])
-    node = recorded or new_node(row, (operand(source),), params)
+    given = source.node if row is DETACH else operand(source)
+    node = recorded or new_node(row, (given,), params)
     if value is not None:
         node.value = row.apply(value, *params)
     return node

@@ -75,7 +75,7 @@ METHODS: dict[str, Any] = {
     "is_sparse": _constant(False, "Whether only some elements are stored: never."),
     "is_quantized": _constant(False, "Whether elements are rounded to few levels: never."),
     "is_meta": _constant(False, "Whether there are no values: never."),
-    "output_nr": _constant(0, "Which result of its operation it is."),
+    "output_nr": property(lambda self: self.node.standing.output),
     "layout": _constant(strided, "How elements are stored: each in its place."),
     "itemsize": property(Tensor.element_size),
     "nbytes": property(lambda self: self.numel() * self.element_size()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,17 +16,21 @@ from ..engine import Pull, check_usable, free, recorded, run
 from ..hooks import FREED, Watch, call_after, call_before, call_tensor_hooks
 from ..levels import OUTSIDE
 from ..modes import MODE, enable_grad, inference_mode, no_grad, set_grad_enabled
-from ..node import Node, Operand, Variable, new_node
+from ..node import Node, Operand, new_node
+from ..node import Variable as Leaf
 from ..planned import run_planned
-from ..sweep import Deliver, Sweep, passing, reached
+from ..sweep import Deliver, Sweep, by_serial, operands_of, passing, reached
 from ..tensors import Tensor, of_node, operand, wrapped
-from . import forward_ad, function, functional, graph
+from . import anomaly_mode, forward_ad, function, functional, grad_mode, graph
 from .function import Function
+from .grad_mode import set_multithreading_enabled
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = [
     "Function",
     "GradcheckError",
+    "Variable",
+    "anomaly_mode",
     "backward",
     "detect_anomaly",
     "enable_grad",
@@ -33,6 +38,7 @@ __all__ = [
     "function",
     "functional",
     "grad",
+    "grad_mode",
     "gradcheck",
     "gradgradcheck",
     "graph",
@@ -40,7 +46,18 @@ __all__ = [
     "no_grad",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_multithreading_enabled",
 ]
+
+
+def Variable(data: Any, requires_grad: bool = False) -> Tensor:
+    """A tensor of the same memory, as older programs ask for it.
+
+    >>> torch.autograd.Variable(torch.ones(2), requires_grad=True)
+    tensor([1., 1.], requires_grad=True)
+    """
+    made: Tensor = data.detach()
+    return made.requires_grad_(requires_grad)
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
@@ -78,18 +95,63 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Ten
     return seeds
 
 
-def _wanted(order: Sequence[Operand], inputs: Sequence[Tensor] | None) -> list[Operand]:
-    """Where gradients are to be kept: of what is asked for, else of leaves and retained ones."""
-    if inputs is None:
+def _asked(inputs: Sequence[Tensor]) -> set[Any]:
+    """The places of the inputs: nodes; of leaves what tells them."""
+    for t in inputs:
+        if t.broken:
+            raise RuntimeError(f"{t.broken}{here()}")
+    return {t.node.standing if t.node.tracked else id(t) for t in inputs}
+
+
+def _is_asked(x: Operand, asked: set[Any]) -> bool:
+    if isinstance(x, Leaf):
+        tensor = x.tensor()
+        return id(tensor) in asked and not (tensor is None or tensor.nominal)
+    return x in asked
+
+
+def _leading_to(order: Sequence[Operand], asked: set[Any]) -> set[Operand]:
+    """What has to be gone through to get to the inputs, and these, in order of recording.
+
+    Raises:
+        RuntimeError: torch's, if the way to one of them has been freed.
+    """
+    found: set[Operand] = set()
+    reached: set[Any] = set()
+    for x in order:
+        if _is_asked(x, asked):
+            reached.add(id(x.tensor()) if isinstance(x, Leaf) else x)
+            found.add(x)
+        elif any(y in found for y in operands_of(x)):
+            found.add(x)
+    missing = {x for x in asked - reached if isinstance(x, Node)}
+    for x in order:
+        if isinstance(x, Node) and x.freed and not x.operands and _led_to(x, asked, missing):
+            raise RuntimeError(f"{FREED}{here()}")
+    return found
+
+
+def _led_to(x: Node, asked: set[Any], missing: set[Node]) -> bool:
+    """Whether there was a way to one of the inputs before it was freed."""
+    return not x.cut_off.isdisjoint(asked) or any(y.serial < x.serial for y in missing)
+
+
+def _through(needed: set[Operand] | None) -> set[Operand] | None:
+    """Of what leads to the inputs, what derivatives go on from."""
+    return needed and {x for x in needed if any(y in needed for y in operands_of(x))}
+
+
+def _wanted(order: Sequence[Operand], asked: set[Any] | None) -> list[Operand]:
+    """Where gradients are to be kept: of what is asked for, else of leaves; of retained ones."""
+    if asked is None:
         return [x for x in order if _wants_grad(x)]
-    asked = {t.node if t.node.tracked else id(t) for t in inputs}
-    return [x for x in order if (id(x.tensor()) if isinstance(x, Variable) else x) in asked]
+    return [x for x in order if _is_asked(x, asked) or (not x.leaf and _wants_grad(x))]
 
 
 def _wants_grad(x: Operand) -> bool:
-    if isinstance(x, Variable):
+    if isinstance(x, Leaf):
         tensor = x.tensor()
-        return tensor is not None and tensor.wants_grad
+        return tensor is not None and tensor.wants_grad and not tensor.nominal
     return x.retains and x.holder is not None and x.holder() is not None
 
 
@@ -121,17 +183,21 @@ def sweep(
     create = create_graph or bool(MODE.levels)
     retain = create_graph if retain_graph is None else retain_graph
     pending = [ct.node for _, ct in seeds if ct is not None and ct.node.value is None]
+    within = frozenset(t.node.standing for t in inputs or () if t.node.tracked) - set(roots)
+    pending += [] if create else [x for x in within if x.value is None]
     if pending and not create:
         force(pending)
-    within = frozenset(t.node for t in inputs or () if t.node.tracked) - set(roots)
     stops = _stops(roots, within) if create else frozenset[Operand](within)
     part = slice_of(roots, True, stops)
+    asked = None if inputs is None else _asked(inputs)
     dual = create and any(isinstance(x, Node) and x.dual for x in part.steps)
     if dual or (within and len(inputs or ()) > 1) or _has_stations(list(part.numbers)):
-        _in_stretches(seeds, inputs, create_graph, retain, deliver)
+        _in_stretches(seeds, asked, create_graph, retain, deliver)
         return
-    active = check_usable(part)
-    wanted = _wanted(active, inputs)
+    needed = None if asked is None else _leading_to(sorted(part.numbers, key=by_serial), asked)
+    through = _through(needed)
+    active = check_usable(part, through)
+    wanted = _wanted(active if needed is None else [x for x in active if x in needed], asked)
     given = [(x, None if ct is None else operand(ct)) for x, ct in seeds]
     pull = Pull(part, given, wanted)
     with passing(active):
@@ -140,10 +206,19 @@ def sweep(
         else:
             found = [wrapped(x) for x in run(pull)] if wanted else []
         MODE.enabled = create_graph
-        for x, ct in zip(wanted, found, strict=True):
+        for x, ct in _by_leaf(wanted, found):
             deliver(x, _unrecorded(ct) if create and not create_graph else ct)
     if not retain:
-        free(part)
+        free(part, through)
+
+
+def _by_leaf(wanted: Sequence[Operand], found: Sequence[Tensor]) -> list[tuple[Operand, Tensor]]:
+    """Gradients by place: a leaf that was written to between has several in the record."""
+    sums: dict[Any, tuple[Operand, Tensor]] = {}
+    for x, ct in zip(wanted, found, strict=True):
+        place = id(x.tensor()) if isinstance(x, Leaf) else x
+        sums[place] = (x, sums[place][1] + ct if place in sums else ct)
+    return list(sums.values())
 
 
 def _unrecorded(ct: Tensor) -> Tensor:
@@ -154,13 +229,14 @@ def _unrecorded(ct: Tensor) -> Tensor:
 
 def _in_stretches(
     seeds: Sequence[tuple[Operand, Tensor | None]],
-    inputs: Sequence[Tensor] | None,
+    asked: set[Any] | None,
     create_graph: bool,
     retain: bool,
     deliver: Deliver,
 ) -> None:
     order = reached([x for x, _ in seeds])
-    wanted = _wanted(order, inputs)
+    needed = order if asked is None else _leading_to(order, asked)
+    wanted = _wanted([x for x in order if x in needed], asked)
     with passing(order):
         MODE.enabled = create_graph
         create = create_graph or bool(MODE.levels)
@@ -168,7 +244,7 @@ def _in_stretches(
         def given(x: Operand, ct: Tensor) -> None:
             deliver(x, _unrecorded(ct) if create and not create_graph else ct)
 
-        work = Sweep(order, wanted, create, given)
+        work = Sweep(order, wanted, create, given, partial=asked is not None)
         work.run(seeds)
     if not retain:
         work.finish()
@@ -184,7 +260,7 @@ def _stops(roots: Sequence[Operand], nodes: frozenset[Operand]) -> frozenset[Ope
         if x in seen or x in nodes:
             continue
         seen.add(x)
-        if type(x) is Variable:
+        if type(x) is Leaf:
             stops.add(x)
         elif isinstance(x, Node) and x.tracked:
             stack.extend(x.operands)
@@ -198,7 +274,7 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    *,
+    grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
     """Add to ``.grad`` of the leaves the derivatives of the tensors.
@@ -208,6 +284,7 @@ def backward(
         grad_tensors: their cotangents, of their shapes.
         retain_graph: keep what is needed for going through again.
         create_graph: record the gradients, so that they can be differentiated.
+        grad_variables: what ``grad_tensors`` was called once.
         inputs: add to these leaves only.
 
     >>> w = torch.tensor(3.0, requires_grad=True)
@@ -215,6 +292,8 @@ def backward(
     >>> w.grad
     tensor(6.)
     """
+    if grad_variables is not None:
+        grad_tensors = _renamed(grad_tensors, grad_variables)
     if grad_tensors is None and inputs is None and not create_graph and type(tensors) is Tensor:
         planned = run_planned(tensors.node, bool(retain_graph))
         if planned is not None:
@@ -227,19 +306,11 @@ def backward(
     asked = None if inputs is None else _as_tuple(inputs)
     if asked is not None and not asked:
         raise RuntimeError(f"`inputs` argument to `backward()` cannot be empty.{here()}")
+    for x in asked or ():
+        if x.node.tracked:
+            x.retain_grad()
 
-    def deliver(x: Operand, ct: Tensor) -> None:
-        tensor = _tensor_of(x)
-        if tensor is None:
-            return
-        watch = tensor.watch if isinstance(x, Variable) else None
-        ct = _through_leaf(watch, ct)
-        _accumulate(tensor, ct)
-        if watch is not None:
-            _call_accumulated(tensor)
-        call_after(watch, (), (ct,))
-
-    sweep(outputs, grad_tensors, asked, retain_graph, create_graph, deliver)
+    sweep(outputs, grad_tensors, asked, retain_graph, create_graph, _deliver)
 
 
 def _call_accumulated(leaf: Tensor) -> None:
@@ -247,8 +318,33 @@ def _call_accumulated(leaf: Tensor) -> None:
         hook(leaf)
 
 
+def _deliver(x: Operand, ct: Tensor) -> None:
+    """Add a gradient to that of its tensor, and call what waits for it."""
+    tensor = _tensor_of(x)
+    if tensor is None:
+        return
+    watch = tensor.watch if isinstance(x, Leaf) else None
+    ct = _through_leaf(watch, ct)
+    _accumulate(tensor, ct)
+    if watch is not None:
+        _call_accumulated(tensor)
+    call_after(watch, (), (ct,))
+
+
+def _renamed(grad_tensors: Any, grad_variables: Any) -> Any:
+    warnings.warn(
+        "`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=3
+    )
+    if grad_tensors is not None:
+        raise RuntimeError(
+            "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+            f"`backward()`. Please only use `grad_tensors`.{here()}"
+        )
+    return grad_variables
+
+
 def _tensor_of(x: Operand) -> Tensor | None:
-    if isinstance(x, Variable):
+    if isinstance(x, Leaf):
         return x.tensor()
     return None if x.holder is None else x.holder()
 
@@ -259,11 +355,17 @@ def _through_leaf(watch: Watch | None, ct: Tensor) -> Tensor:
     return ct
 
 
+def _accumulate_retained(x: Node, ct: Tensor) -> None:
+    tensor = _tensor_of(x)
+    if tensor is not None:
+        _accumulate(tensor, ct)
+
+
 def _accumulate(tensor: Tensor, ct: Tensor) -> None:
     before = tensor.gradient
     if before is None:
         tensor.gradient = ct
-    elif MODE.enabled and ct.requires_grad:
+    elif tensor.node.tracked or (MODE.enabled and ct.requires_grad):
         tensor.gradient = before + ct
     else:
         before.value()
@@ -278,6 +380,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -290,6 +393,7 @@ def grad(
         grad_outputs: cotangents of the outputs.
         retain_graph: keep what is needed for going through again.
         create_graph: record the gradients, so that they can be differentiated.
+        only_inputs: no matter: nothing is added to the gradients of other leaves.
         allow_unused: give None for inputs that the outputs do not depend on.
         is_grads_batched: the cotangents have a leading axis, and so have the results.
         materialize_grads: give zeros for them.
@@ -308,31 +412,49 @@ def grad(
     if is_grads_batched:
         return _batched(outputs, asked, grad_outputs, retain_graph, create_graph, allow_unused)
     if grad_outputs is None and not create_graph:
-        root = outputs if isinstance(outputs, Tensor) else _only(outputs)
-        planned = None if root is None else run_planned(root.node, bool(retain_graph), asked)
+        planned = _planned(outputs, asked, bool(retain_graph))
         if planned is not None:
-            return tuple(wrapped(value) for _, value in planned)
+            return planned
     if not all(t.requires_grad for t in asked):
         raise RuntimeError(f"One of the differentiated Tensors does not require grad{here()}")
+    found = _gradients(_as_tuple(outputs), asked, grad_outputs, retain_graph, create_graph)
+    for t in asked if materialize_grads else ():
+        if id(t) not in found:
+            found[id(t)] = wrapped(np.zeros(t.shape, t.dtype.numpy), create_graph)
+    return tuple(_result(found, t, i, allow_unused) for i, t in enumerate(asked))
+
+
+def _gradients(
+    outputs: Sequence[Tensor],
+    asked: tuple[Tensor, ...],
+    cotangents: Any,
+    retain_graph: bool | None,
+    create_graph: bool,
+) -> dict[int, Tensor]:
+    """The gradients that there are, by what tells the tensors."""
     found: dict[int, Tensor] = {}
-    by_node = {t.node: t for t in asked}
+    by_node = {t.node.standing: t for t in asked}
 
     def deliver(x: Operand, ct: Tensor) -> None:
-        tensor = x.tensor() if isinstance(x, Variable) else by_node[x]
+        tensor = x.tensor() if isinstance(x, Leaf) else by_node.get(x)
+        if isinstance(x, Leaf):
+            ct = call_tensor_hooks(None if tensor is None else tensor.watch, ct)
+        elif x.retains:
+            _accumulate_retained(x, ct)
         if tensor is None:
             return
-        if isinstance(x, Variable):
-            ct = call_tensor_hooks(tensor.watch, ct)
         known = found.get(id(tensor))
         found[id(tensor)] = ct if known is None else known + ct
 
-    sweep(_as_tuple(outputs), grad_outputs, asked, retain_graph, create_graph, deliver)
-    zeros = materialize_grads
-    return tuple(_result(found, t, i, allow_unused, zeros) for i, t in enumerate(asked))
+    sweep(outputs, cotangents, asked, retain_graph, create_graph, deliver)
+    return found
 
 
-def _only(outputs: Sequence[Tensor]) -> Tensor | None:
-    return outputs[0] if len(outputs) == 1 else None
+def _planned(outputs: Any, asked: Sequence[Tensor], keep: bool) -> tuple[Tensor, ...] | None:
+    """The gradients, if a look-up tells how."""
+    roots = _as_tuple(outputs)
+    found = run_planned(roots[0].node, keep, asked) if len(roots) == 1 else None
+    return None if found is None else tuple([wrapped(value) for _, value in found])
 
 
 def _batched(
@@ -350,7 +472,7 @@ def _batched(
     unused: list[int] = []
 
     def one(*cts: Tensor) -> tuple[Tensor, ...]:
-        found = grad(outputs, inputs, cts, True, create_graph, allow_unused)
+        found = grad(outputs, inputs, cts, True, create_graph, allow_unused=allow_unused)
         unused[:] = [i for i, x in enumerate(found) if x is None]
         return tuple(x for x in found if x is not None)
 
@@ -364,16 +486,12 @@ def _batched(
 
 
 def _result(
-    found: dict[int, Tensor], tensor: Tensor, place: int, allow_unused: bool | None, zeros: bool
+    found: dict[int, Tensor], tensor: Tensor, place: int, allow_unused: bool | None
 ) -> Tensor | None:
     ct = found.get(id(tensor))
-    if ct is not None:
-        return ct
-    if zeros:
-        return wrapped(np.zeros(tensor.shape, tensor.dtype.numpy))
-    if not allow_unused:
+    if ct is None and not allow_unused:
         raise RuntimeError(
             f"The differentiated Tensor at index {place} appears to not have been used in the "
             f"graph. Set allow_unused=True if this is the desired behavior.{here()}"
         )
-    return None
+    return ct

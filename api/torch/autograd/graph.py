@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..dtypes import here
 from ..grad_fn import BackwardNode, backward_node
 from ..hooks import PASSING, RemovableHandle, will_be_reached
 from ..memory import bump
+from ..modes import MODE
 from ..saving import saved_tensors_hooks
 from ..tensors import Tensor, operand
 
 __all__ = [
     "GradientEdge",
     "Node",
+    "allow_mutation_on_saved_tensors",
+    "disable_saved_tensors_hooks",
     "get_gradient_edge",
     "increment_version",
     "register_multi_grad_hook",
@@ -147,3 +151,55 @@ class save_on_cpu(saved_tensors_hooks):
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cpu") -> None:
         super().__init__(lambda x: x, lambda x: x)
+
+
+@contextmanager
+def disable_saved_tensors_hooks(error_message: str) -> Generator[None]:
+    """Within the block, hooks for what is saved are refused, with this message.
+
+    Raises:
+        RuntimeError: when `saved_tensors_hooks` is used within.
+
+    >>> with torch.autograd.graph.disable_saved_tensors_hooks("not here"):
+    ...     y = torch.ones(1, requires_grad=True) * 2
+    """
+    own = MODE.own
+    if own.saving:
+        raise RuntimeError(f"{error_message}{here()}")
+    before, own.no_packing = own.no_packing, error_message
+    try:
+        yield
+    finally:
+        own.no_packing = before
+
+
+class _Saved:
+    """What is kept of what has been written to."""
+
+    def clear(self) -> None:
+        """Nothing: it goes with the graphs that need it."""
+
+
+@contextmanager
+def allow_mutation_on_saved_tensors() -> Generator[_Saved]:
+    """Within the block, what is saved for the backward pass may be written to.
+
+    Gradients are those of the values that were saved.
+
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> with torch.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     y = x * 1
+    ...     z = (y * y).sum()
+    ...     y = y.zero_()
+    ...     z.backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    own = MODE.own
+    if own.mutable:
+        raise RuntimeError(f"allow_mutation_on_saved_tensors contexts cannot be nested{here()}")
+    own.mutable = True
+    try:
+        yield _Saved()
+    finally:
+        own.mutable = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..autograd.function import PythonCall
@@ -13,7 +14,12 @@ from ..random import source
 from ..sweep import Sweep, operands_of, passing, reached
 from ..tensors import Tensor, of_node, operand
 
-__all__ = ["checkpoint", "checkpoint_sequential"]
+__all__ = [
+    "checkpoint",
+    "checkpoint_sequential",
+    "set_checkpoint_debug_enabled",
+    "set_checkpoint_early_stop",
+]
 
 
 class _Checkpointed(PythonCall):
@@ -76,6 +82,7 @@ def checkpoint(
     context_fn: Any = None,
     determinism_check: str = "default",
     debug: bool = False,
+    early_stop: bool = True,
     **kwargs: Any,
 ) -> Any:
     """Call a function, and call it again in the backward pass rather than keep what it computes.
@@ -89,6 +96,7 @@ def checkpoint(
         context_fn: not supported.
         determinism_check: no matter.
         debug: no matter.
+        early_stop: no matter: of the second call, what is not needed is not computed.
         kwargs: its arguments by name.
 
     >>> x = torch.ones(2, requires_grad=True)
@@ -166,3 +174,23 @@ def checkpoint_sequential(
         input = checkpoint(part, input, use_reentrant=use_reentrant, **kwargs)
     # The last segment is about to be needed: it is not computed again.
     return run((segments - 1) * size, len(steps))(input)
+
+
+@contextmanager
+def set_checkpoint_early_stop(enable: bool) -> Generator[None]:
+    """Whether the second call stops when nothing more is needed: that is no matter here.
+
+    >>> with torch.utils.checkpoint.set_checkpoint_early_stop(False):
+    ...     pass
+    """
+    yield
+
+
+@contextmanager
+def set_checkpoint_debug_enabled(enabled: bool | None) -> Generator[None]:
+    """Whether to look for differences between the calls: there is nothing to be set here.
+
+    >>> with torch.utils.checkpoint.set_checkpoint_debug_enabled(True):
+    ...     pass
+    """
+    yield
