@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ import numpy as np
 from pullback.tracer.numpy.promotion import as_dtype, spread
 from pullback.tracer.primitives import elementwise as rows
 from pullback.tracer.primitives.elementwise import where as choose
+from pullback.tracer.trace import Tracer
 
-from .dtypes import here, int64, promoted
+from .dtypes import Kind, here, int64, promoted
 from .modes import MODE
 from .node import NOT_IMPLEMENTED, Promotion, Row
 from .refusals import check_dtypes
@@ -165,8 +166,25 @@ DIV = Row("div", np.true_divide, "DivBackward0", floating)
 RSUB = Row("rsub", lambda x, y: y - x, "RsubBackward1", same)
 RDIV = Row("rdiv", lambda x, y: y / x, "MulBackward0", floating)
 RPOW = Row("rpow", lambda x, y: y**x, "PowBackward2", same)
-ADD_SCALED = Row("add", lambda x, y, scale: x + scale * y, "AddBackward0", first_two)
-SUB_SCALED = Row("sub", lambda x, y, scale: x - scale * y, "SubBackward0", first_two)
+
+
+def _with_factor(kinds: Sequence[Kind], tracers: Sequence[Tracer]) -> Sequence[Tracer]:
+    """The operands promoted; a factor of the second must be of no greater kind of numbers."""
+    kind, factor = promoted(kinds[:2]).kind, kinds[2].type.dtype.kind
+    if factor == "c" and kind != "c":
+        raise RuntimeError(
+            f"For non-complex input tensors, argument alpha must not be a complex number.{here()}"
+        )
+    if factor == "f" and kind in "biu":
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+            f"{here()}"
+        )
+    return first_two(kinds, tracers)
+
+
+ADD_SCALED = Row("add", lambda x, y, scale: x + scale * y, "AddBackward0", _with_factor)
+SUB_SCALED = Row("sub", lambda x, y, scale: x - scale * y, "SubBackward0", _with_factor)
 POW_STATIC = Row("pow", lambda x, exponent: x**exponent, "PowBackward0")
 DIV_TRUNC = Row("div", lambda x, y: np.trunc(x / y), "DivBackward2", same)
 DIV_FLOOR = Row("div", np.floor_divide, "DivBackward2", same)
@@ -217,25 +235,6 @@ def binary_function(binary: Binary, module: str = "torch") -> Callable[..., Tens
 FUNCTIONS = {b.name: binary_function(b) for b in BINARY if b.name != "pow"}
 
 
-def scaled(row: Row, input: Any, other: Any, alpha: Any) -> Tensor:
-    """A sum or difference with a factor, which must be of no greater kind of numbers.
-
-    Raises:
-        RuntimeError: torch's.
-    """
-    kind = promoted([operand(x).info.kind for x in (input, other)]).kind
-    if isinstance(alpha, builtins.complex) and kind != "c":
-        raise RuntimeError(
-            f"For non-complex input tensors, argument alpha must not be a complex number.{here()}"
-        )
-    if isinstance(alpha, float) and kind in "biu":
-        raise RuntimeError(
-            "For integral input tensors, argument alpha must not be a floating point number."
-            f"{here()}"
-        )
-    return record(row, (input, other, alpha))
-
-
 def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """The sum ``input + alpha * other``.
 
@@ -244,7 +243,7 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """
     if alpha == 1:
         return record(ADD, (input, other))
-    return scaled(ADD_SCALED, input, other, alpha)
+    return record(ADD_SCALED, (input, other, alpha))
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
@@ -255,7 +254,7 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """
     if alpha == 1:
         return record(SUB, (input, other))
-    return scaled(SUB_SCALED, input, other, alpha)
+    return record(SUB_SCALED, (input, other, alpha))
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:

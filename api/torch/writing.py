@@ -82,12 +82,14 @@ def check_overlap(tensor: Tensor, others: Sequence[Any], same: bool = True) -> N
     Raises:
         RuntimeError: torch's.
     """
-    from .storage import laid_out
-
     if not same and any(x is tensor for x in others) and tensor.numel():
         raise RuntimeError(f"{_OVERLAP}{here()}")
     storage = getattr(tensor, "sharing", None)
-    for x in others if storage is not None else ():
+    if storage is None:
+        return
+    from .storage import laid_out
+
+    for x in others:
         if not isinstance(x, Tensor) or x.sharing is not storage or x is tensor:
             continue
         if not (x.numel() and tensor.numel()):
