@@ -27,6 +27,7 @@ RANDOM = """
     bernoulli cauchy dropout empty empty_like empty_permuted empty_strided exponential geometric
     log_normal multinomial new_empty new_empty_strided normal rand rand_like randint randint_like
     randn randn_like uniform nn.functional.alpha_dropout nn.functional.dropout
+    nn.functional.multi_head_attention_forward
     nn.functional.dropout2d nn.functional.dropout3d nn.functional.feature_alpha_dropout
     nn.functional.rrelu nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d
 """

@@ -1,4 +1,4 @@
-"""The loss of sequences whose labels are not aligned with them (Graves et al., 2006)."""
+"""The loss of labels that are aligned with longer sequences: temporal classification."""
 
 from __future__ import annotations
 
@@ -6,42 +6,60 @@ from typing import Any
 
 import numpy as np
 
+from pullback.tracer.control.loops import scan
+from pullback.tracer.primitives.elementwise import broadcast_scalar, stop_gradient
+from pullback.tracer.primitives.elementwise import where as choose
+
 from ...dtypes import here
 from ...node import Row
+from ...rows import counted
 from ...tensors import Tensor, record, wrapped
+from .reducing import weighted
+
+Array = np.ndarray[Any, Any]
 
 _NEVER = -1e30
-"""The logarithm of what cannot be; not infinite, so that derivatives are numbers."""
+"""The logarithm of a probability that counts as 0, whose differences are numbers still."""
 
 
-def _losses(logs: Any, labels: Any, jumps: Any, last: Any, lengths: Any, again: bool) -> Any:
-    """Minus the logarithms of the labels' probabilities, by the forward recursion.
+def _losses(x: Any, labels: Any, times: Any, lengths: Any, skips: Any) -> Any:
+    """The logarithms, negated, of the probabilities of all alignments of each sequence.
 
-    Works on logs (T, N, C); labels with blanks between (N, L); where a blank may be jumped over;
-    (N, L) what the sequence may end in; and the lengths (N).
+    A. Graves et al., "Connectionist temporal classification" (2006): labels with blanks between
+    are gone through from left to right; a blank between different labels may be skipped.
     """
-    steps, count, _ = logs.shape
-    first = np.arange(labels.shape[1]) < 2
+    read: Any = np.take_along_axis(x, np.broadcast_to(labels, (len(x), *labels.shape)), 2)
+    never = broadcast_scalar(_NEVER, read[0])
+    begins: Any = np.broadcast_to(counted(labels.shape[-1]) < 2, never.shape)
 
-    def emitted(t: int) -> Any:
-        return np.take_along_axis(logs[t], labels, 1)
+    def step(alpha: Any, item: Any) -> tuple[Any, Any]:
+        now, number = item
+        before: Any = np.pad(alpha, ((0, 0), (2, 0)), constant_values=_NEVER)
+        skipped = choose(skips, before[:, :-2], never)
+        reached: Any = np.logaddexp(np.logaddexp(alpha, before[:, 1:-1]), skipped) + now
+        goes_on: Any = np.broadcast_to((number < times)[:, None], alpha.shape)
+        return choose(goes_on, reached, alpha), number
 
-    def shifted(alpha: Any, by: int) -> Any:
-        front = np.full((count, by), _NEVER)
-        return np.concatenate([front.astype(logs.dtype), alpha[:, :-by]], 1)
+    steps = counted(len(x) - 1) + 1
+    alpha, _ = scan(step, choose(begins, read[0], never), (read[1:], steps))
+    ends = np.stack([2 * lengths, np.maximum(2 * lengths - 1, 0)], 1)
+    last: Any = np.take_along_axis(alpha, ends, 1)
+    some: Any = choose(lengths > 0, last[:, 1], never[:, 0])
+    found: Any = -np.logaddexp(last[:, 0], some)
+    impossible: Any = found > -_NEVER / 2
+    loss: Any = choose(impossible, broadcast_scalar(np.inf, found), found)
+    return loss + _normalised(x, times)
 
-    alpha = np.where(first, emitted(0), _NEVER)
-    for t in range(1, steps):
-        near = np.logaddexp(alpha, shifted(alpha, 1)) if labels.shape[1] > 1 else alpha
-        if labels.shape[1] > 2:
-            far = np.where(jumps, shifted(alpha, 2), _NEVER)
-            near = np.logaddexp(near, far)
-        moved = np.maximum(near + emitted(t), _NEVER)
-        alpha = np.where((t < lengths)[:, None], moved, alpha)
-    ends = np.where(last, alpha, _NEVER)
-    top = np.max(ends, 1)
-    found = -(top + np.log(np.sum(np.exp(ends - top[:, None]), 1)))
-    return np.where(found > -_NEVER / 2, 0.0 if again else np.inf, found)
+
+def _normalised(x: Any, times: Any) -> Any:
+    """Zeros, whose derivatives are those of the sums of probabilities.
+
+    Torch's derivatives are by numbers whose exponentials add up to 1 at each step, and stay so.
+    """
+    sums: Any = np.sum(np.exp(x), -1)
+    seen: Any = counted(len(x))[:, None] < times[None, :]
+    kept = choose(seen, sums - stop_gradient(sums), broadcast_scalar(0.0, sums))
+    return np.sum(kept, 0)
 
 
 CTC = Row("ctc_loss", _losses, "CtcLossBackward0")
@@ -56,74 +74,59 @@ def ctc_loss(
     reduction: str = "mean",
     zero_infinity: bool = False,
 ) -> Tensor:
-    """How unlikely the labels are, in any alignment: connectionist temporal classification.
+    """How improbable labels are, however they are aligned with a longer sequence.
 
     Args:
-        log_probs: (T, N, C), or (T, C): logarithms of probabilities.
-        targets: (N, S), or all labels one after the other.
-        input_lengths: how many of the T steps each sequence has.
+        log_probs: logarithms of the probabilities of the labels, (T, N, C) or (T, C).
+        targets: labels, (N, S), or those of all sequences one after another.
+        input_lengths: how many of the T each sequence has.
         target_lengths: how many labels each has.
-        blank: the class that stands between labels.
-        reduction: "none", "sum", or "mean" of the losses over the numbers of labels.
-        zero_infinity: labels that are too many for their sequence give 0, not infinity.
+        blank: the label that stands for none.
+        reduction: "none", "sum", or "mean" over sequences of the losses for a label.
+        zero_infinity: losses of sequences that are too short for their labels count as 0.
 
-    The gradient is the derivative by ``log_probs``; torch's is that by what `log_softmax` was made
-    of, which comes out the same where that is what gave them.
-
-    >>> logs = torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()
-    >>> torch.nn.functional.ctc_loss(logs, torch.tensor([1]), (2,), (1,)).exp()
-    tensor(1.3333)
+    >>> x = torch.zeros(2, 1, 2).log_softmax(-1)
+    >>> torch.nn.functional.ctc_loss(x, torch.tensor([[1]]), (2,), (1,))
+    tensor(0.2877)
     """
     if reduction not in ("none", "sum", "mean"):
         raise ValueError(f"{reduction} is not a valid value for reduction{here()}")
-    batched = log_probs.ndim == 3
-    logs = log_probs if batched else log_probs.unsqueeze(1)
-    lengths, counts = (_numbers(x) for x in (input_lengths, target_lengths))
-    _check(logs, lengths, counts)
-    labels, jumps, last = _with_blanks(_numbers(targets), counts, blank)
-    losses = record(
-        CTC,
-        (logs, wrapped(labels), wrapped(jumps), wrapped(last), wrapped(lengths)),
-        (zero_infinity,),
-    )
-    result: Tensor
-    if reduction == "none":
-        result = losses if batched else losses.squeeze(0)
-    elif reduction == "sum":
-        result = losses.sum()
-    else:
-        shares = np.maximum(counts, 1).astype(log_probs.dtype.numpy)
-        result = (losses / wrapped(shares)).mean()
-    return result
-
-
-def _numbers(x: Any) -> Any:
-    array = x.detach().value() if isinstance(x, Tensor) else np.asarray(x)
-    return np.array(array, np.int64) if array.ndim else np.array([array], np.int64)
-
-
-def _check(logs: Tensor, lengths: Any, counts: Any) -> None:
-    steps, batch, _ = logs.shape
-    if len(lengths) != batch or len(counts) != batch:
-        what = "input_lengths" if len(lengths) != batch else "target_lengths"
-        raise RuntimeError(f"{what} must be of size batch_size{here()}")
-    if lengths.max(initial=0) > steps:
+    single = log_probs.ndim == 2
+    x: Any = log_probs.unsqueeze(1) if single else log_probs
+    times, lengths = (_lengths(n) for n in (input_lengths, target_lengths))
+    for name, sizes in (("input_lengths", times), ("target_lengths", lengths)):
+        if len(sizes) != x.shape[1]:
+            raise RuntimeError(f"{name} must be of size batch_size{here()}")
+    if times.max(initial=0) > x.shape[0]:
         raise RuntimeError(
-            f"Expected input_lengths to have value at most {steps}, but got value "
-            f"{int(lengths.max())} (while checking arguments for ctc_loss_allocate_outputs){here()}"
+            f"Expected input_lengths to have value at most {x.shape[0]}, but got value "
+            f"{times.max()} (while checking arguments for ctc_loss_allocate_outputs){here()}"
         )
+    labels = _extended(targets.value(), lengths, blank)
+    skips = np.zeros(labels.shape, bool)
+    skips[:, 2:] = (labels[:, 2:] != blank) & (labels[:, 2:] != labels[:, :-2])
+    given = (x, *(wrapped(a) for a in (labels, times, lengths, skips)))
+    loss: Any = record(CTC, given)
+    if zero_infinity:
+        loss = loss.masked_fill(loss == float("inf"), 0.0)
+    if reduction == "mean":
+        return (loss / wrapped(np.maximum(lengths, 1).astype(x.dtype.numpy))).mean()  # type: ignore[no-any-return]
+    return weighted(loss[0] if single and reduction == "none" else loss, None, reduction)
 
 
-def _with_blanks(targets: Any, counts: Any, blank: int) -> tuple[Any, Any, Any]:
-    """Labels with a blank before, between and after; what may be jumped over; possible ends."""
-    most = int(counts.max(initial=0))
-    labels = np.full((len(counts), 2 * most + 1), blank)
-    starts = np.cumsum(counts) - counts
-    for i, n in enumerate(counts):
-        row = targets[i] if targets.ndim == 2 else targets[starts[i] :]
-        labels[i, 1 : 2 * n : 2] = row[:n]
-    jumps = np.zeros(labels.shape, bool)
-    jumps[:, 2:] = (labels[:, 2:] != blank) & (labels[:, 2:] != labels[:, :-2])
-    places = np.arange(labels.shape[1])
-    last = (places == 2 * counts[:, None]) | (places == 2 * counts[:, None] - 1)
-    return labels, jumps, last
+def _lengths(given: Any) -> Array:
+    value = given.value() if isinstance(given, Tensor) else np.array(given)
+    return value.reshape(-1).astype(np.int64)
+
+
+def _extended(targets: Array, lengths: Array, blank: int) -> Array:
+    """The labels of each sequence with blanks between and around; blanks fill it up."""
+    count = max(int(lengths.max(initial=0)), 1)
+    labels = np.full((len(lengths), 2 * count + 1), blank, np.int64)
+    if targets.ndim == 1:
+        lines = np.split(targets, np.cumsum(lengths)[:-1])
+    else:
+        lines = list(targets)
+    for row, line, n in zip(labels, lines, lengths, strict=True):
+        row[1 : 2 * n : 2] = line[:n]
+    return labels
