@@ -78,7 +78,8 @@ class _Switch:
 
     def __call__(self, function: F) -> F:
         if inspect.isgeneratorfunction(function):
-            return self._generating(function)
+            generating: F = self._generating(function)
+            return generating
 
         @functools.wraps(function)
         def within(*args: Any, **kwargs: Any) -> Any:
