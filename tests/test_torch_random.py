@@ -28,7 +28,7 @@ def torch() -> Iterator[ModuleType]:
 @settings(max_examples=settings().max_examples // 5)
 @given(rng=st.randoms(use_true_random=False), steps=st.integers(5, 24), watch=st.booleans())
 def test_random_program(torch: ModuleType, rng: random.Random, steps: int, watch: bool) -> None:
-    program = Grower(torch, rng.randrange).grow(steps)
+    program = Grower(torch, lambda n: rng.randrange(n)).grow(steps)
     torch.set_grad_enabled(True)
     note("\n".join(program))
     assert compare(program, ours, torch, watch) is None

@@ -10,19 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-
-
-class Choose(Protocol):
-    """Where choices come from."""
-
-    def __call__(self, n: int) -> int:
-        """A number below n."""
-        ...
 
 
 def data(seed: int, *shape: int) -> Array:
@@ -221,7 +213,7 @@ def _news(runs: Sequence[Run], tolerance: float) -> str | None:
 class Grower:
     """Grows one program, statement by statement."""
 
-    def __init__(self, torch: ModuleType, choose: Choose) -> None:
+    def __init__(self, torch: ModuleType, choose: Callable[[int], int]) -> None:
         self.run = Run(torch)
         self.torch = torch
         self.choose = choose
@@ -346,9 +338,8 @@ class Grower:
         index = self.index(t)
         wide = (2, *[3 if n == 1 and self.choose(2) else n for n in t.shape])
         other = self.pick([(t.numel(),), (-1,), (*t.shape, 1), tuple(reversed(t.shape)), (2, -1)])
-        other = str(other).replace(",)", ")")
-        wide = str(wide)
-        return found.replace("{}", x).format(d=d, e=e, i=index, wide=wide, other=other)
+        shape = str(other).replace(",)", ")")
+        return found.replace("{}", x).format(d=d, e=e, i=index, wide=str(wide), other=shape)
 
     def index(self, t: Any) -> str:
         """A basic index."""
@@ -506,7 +497,7 @@ VIEWS = [
     (0, "{}.data"),
     (0, "{}.flatten()"),
     (0, "{}.view_as({})"),
-    (0, "{}.alias()" if False else "{}[...]"),
+    (0, "{}[...]"),
     (1, "{}.unbind({d})[0]"),
     (1, "{}.chunk(2, {d})[0]"),
     (1, "{}.split(1, {d})[-1]"),

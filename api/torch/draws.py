@@ -9,7 +9,7 @@ import numpy as np
 from .calling import factory
 from .dtypes import as_numpy, here
 from .inplace import overwrite
-from .random import Generator, source
+from .random import Generator, per_item, source
 from .tensors import Tensor, wrapped
 from .writing import check_writable
 
@@ -74,6 +74,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
 
 
 @factory
+@per_item
 def randint_like(
     input: Tensor,
     low: int,

@@ -64,6 +64,11 @@ class GradFn(BackwardNode):
         self._place = self._node = node
 
     @property
+    def node(self) -> Node:
+        """The operation in the record."""
+        return self._node
+
+    @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The backward nodes of the operands, and which of their outputs; None without any."""
         return next_of(edges(self._node))

@@ -136,7 +136,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     return _fill(self, value)
 
 
-def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """The values of another tensor, in place."""
     check_writable(self, src)
     check_overlap(self, (src,))

@@ -121,7 +121,7 @@ def _part(x: Any, axis: int, start: int, stop: int) -> Any:
 
 
 def _at(x: Any, axis: int, index: int) -> Any:
-    place = (*(slice(None),) * axis, index)
+    place: tuple[Any, ...] = (*(slice(None),) * axis, index)
     return x[(*place, ...)] if isinstance(x, np.ndarray) else x[place]
 
 

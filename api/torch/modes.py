@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -76,12 +77,39 @@ class _Switch:
         own.enabled, own.inference = self._before.pop()
 
     def __call__(self, function: F) -> F:
+        if inspect.isgeneratorfunction(function):
+            generating: F = self._generating(function)
+            return generating
+
         @functools.wraps(function)
         def within(*args: Any, **kwargs: Any) -> Any:
             with self._fresh():
                 return function(*args, **kwargs)
 
         return within  # type: ignore[return-value]
+
+    def _generating(self, function: Any) -> Any:
+        """A generator's code runs in the mode, what it yields to does not."""
+
+        @functools.wraps(function)
+        def within(*args: Any, **kwargs: Any) -> Any:
+            running = function(*args, **kwargs)
+            step, given = running.send, None
+            while True:
+                try:
+                    with self._fresh():
+                        found = step(given)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    step, given = running.send, (yield found)
+                except GeneratorExit:
+                    running.close()
+                    raise
+                except Exception as error:  # noqa: BLE001
+                    step, given = running.throw, error
+
+        return within
 
     def _fresh(self) -> _Switch:
         return type(self)()
@@ -149,7 +177,7 @@ class inference_mode(_Switch):
     def __enter__(self) -> None:
         super().__enter__()
         if not self.inference:
-            MODE.enabled, MODE.inference = self._before[-1][0], False
+            MODE.enabled, MODE.inference = True, False
 
     def _fresh(self) -> _Switch:
         made: _Switch = inference_mode(self.inference)

@@ -192,7 +192,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return record(BMM, (input, mat2))
 
 
-def outer(input: Tensor, vec2: Tensor) -> Tensor:
+def outer(input: Tensor, vec2: Any) -> Tensor:
     """All products of the elements of two vectors.
 
     >>> torch.outer(torch.tensor([1, 2]), torch.tensor([3, 4]))

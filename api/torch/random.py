@@ -6,7 +6,9 @@ for the same seed.
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -123,6 +125,25 @@ def source(generator: Generator | None = None) -> np.random.Generator:
     return (generator or _default).numpy
 
 
+def per_item(draw: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """What draws a tensor; within a `vmap` whose items are to differ, one for each of them."""
+
+    @functools.wraps(draw)
+    def function(*args: Any, **kwargs: Any) -> Tensor:
+        levels = [x for x in MODE.own.levels if x.kind == "vmap" and x.randomness == "different"]
+        if not levels:
+            return draw(*args, **kwargs)
+        from .joining import stack
+        from .levels import enter_batched
+
+        level = levels[-1]
+        with level.outside():
+            items = stack([function(*args, **kwargs) for _ in range(level.size)])
+        return enter_batched(level, items, 0)
+
+    return function
+
+
 def _drawn(draw: str, shape: Any, dtype: Any, generator: Generator | None) -> np.ndarray[Any, Any]:
     """Numbers of a floating dtype; complex ones of two parts, which share the variance."""
     wanted, numbers = as_numpy(dtype), source(generator)
@@ -136,6 +157,7 @@ def _drawn(draw: str, shape: Any, dtype: Any, generator: Generator | None) -> np
     return drawn
 
 
+@per_item
 @factory
 def rand(
     *size: Any,
@@ -151,6 +173,7 @@ def rand(
     return wrapped(_drawn("random", shape_argument(size), dtype, generator), requires_grad)
 
 
+@per_item
 @factory
 def randn(
     *size: Any,
@@ -166,6 +189,7 @@ def randn(
     return wrapped(_drawn("standard_normal", shape_argument(size), dtype, generator), requires_grad)
 
 
+@per_item
 @factory
 def randint(
     low: int,
@@ -187,6 +211,7 @@ def randint(
     return wrapped(numbers.astype(np.int64 if dtype is None else as_numpy(dtype)), requires_grad)
 
 
+@per_item
 @factory
 def randperm(
     n: int,
@@ -229,6 +254,7 @@ def normal(
     return wrapped(np.asarray(drawn).astype(wanted), requires_grad)
 
 
+@per_item
 @factory
 def rand_like(
     input: Tensor,
@@ -250,6 +276,7 @@ def rand_like(
     )
 
 
+@per_item
 @factory
 def randn_like(
     input: Tensor,

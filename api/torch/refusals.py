@@ -18,7 +18,7 @@ class Refusal(NamedTuple):
 
 def _kernel(kinds: str, names: str, form: str = "{}_cpu") -> dict[str, tuple[Refusal, ...]]:
     """Operations whose kernel torch says not to be there; those of another name as ``ours=its``."""
-    found = {}
+    found: dict[str, tuple[Refusal, ...]] = {}
     for name in names.split():
         ours, _, theirs = name.partition("=")
         text = f"\"{form.format(theirs or ours)}\" not implemented for '{{0}}'"

@@ -392,7 +392,9 @@ class Tensor(Methods):
         if self.node.tracked:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                f"protocol at the moment.{here()}"
+                "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
+                "because of a torch.nn.utils.weight_norm usage, see "
+                f"https://github.com/pytorch/pytorch/pull/103001{here()}"
             )
         return wrapped(self.value().copy()).requires_grad_(self.wants_grad)
 

@@ -45,10 +45,6 @@ def vmap(
             "Only allowed values for randomness are 'error', 'different', or 'same'. Got "
             f"{randomness}{here()}"
         )
-    if randomness == "different":
-        raise NotImplementedError(
-            f"vmap: random numbers that differ from item to item are not supported{here()}"
-        )
     if chunk_size is not None and chunk_size <= 0:
         raise ValueError(
             f"vmap: chunk_size should be None or greater than 0. (got {chunk_size}){here()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -64,6 +65,22 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
     return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
 
 
+def _places(value: Any) -> tuple[Tensor, ...]:
+    """Tensors for what derivatives are asked of or by: tensors, or edges of the graph.
+
+    Raises:
+        RuntimeError: torch's, for anything else.
+    """
+    given = (value,) if isinstance(value, (Tensor, graph.GradientEdge)) else tuple(value)
+    for x in given:
+        if not isinstance(x, (Tensor, graph.GradientEdge)):
+            raise RuntimeError(
+                f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}"
+                f"{here()}"
+            )
+    return tuple([graph.tensor_at(x) if isinstance(x, graph.GradientEdge) else x for x in given])
+
+
 def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Tensor | None]]:
     """The outputs' nodes with their cotangents, checked."""
     given = _as_tuple(gradients) if gradients is not None else (None,) * len(outputs)
@@ -75,8 +92,6 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Ten
             raise RuntimeError(
                 f"element {i} of tensors does not require grad and does not have a grad_fn{here()}"
             )
-        if output.node.freed and not output.node.operands:
-            raise RuntimeError(f"{FREED}{here()}")
         if ct is None and output.numel() != 1:
             raise RuntimeError(f"grad can be implicitly created only for scalar outputs{here()}")
         if ct is None and output.dtype.is_complex:
@@ -89,6 +104,8 @@ def _seeds(outputs: Sequence[Tensor], gradients: Any) -> list[tuple[Operand, Ten
                 f"Mismatch in shape: grad_output[{i}] has a shape of {ct.shape} and output[{i}] "
                 f"has a shape of {output.shape}.{here()}"
             )
+        if output.node.freed and not output.node.operands:
+            raise RuntimeError(f"{FREED}{here()}")
         if ct is not None and ct.dtype is not output.dtype:
             ct = ct.to(output.dtype)
         seeds.append((operand(output), ct))
@@ -302,8 +319,8 @@ def backward(
                     _accumulate(leaf, wrapped(value))
                     _call_accumulated(leaf)
             return
-    outputs = _as_tuple(tensors)
-    asked = None if inputs is None else _as_tuple(inputs)
+    outputs = _places(tensors)
+    asked = None if inputs is None else _places(inputs)
     if asked is not None and not asked:
         raise RuntimeError(f"`inputs` argument to `backward()` cannot be empty.{here()}")
     for x in asked or ():
@@ -361,7 +378,16 @@ def _accumulate_retained(x: Node, ct: Tensor) -> None:
         _accumulate(tensor, ct)
 
 
+_adding = threading.RLock()
+
+
 def _accumulate(tensor: Tensor, ct: Tensor) -> None:
+    """Add to a gradient, one thread at a time."""
+    with _adding:
+        _add(tensor, ct)
+
+
+def _add(tensor: Tensor, ct: Tensor) -> None:
     before = tensor.gradient
     if before is None:
         tensor.gradient = ct
@@ -403,7 +429,9 @@ def grad(
     >>> torch.autograd.grad(first, x)
     (tensor(12.),)
     """
-    asked = _as_tuple(inputs)
+    outputs, asked = _places(outputs), _places(inputs)
+    if not asked:
+        raise RuntimeError(f"`inputs` argument to `grad()` cannot be empty.{here()}")
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
@@ -417,7 +445,7 @@ def grad(
             return planned
     if not all(t.requires_grad for t in asked):
         raise RuntimeError(f"One of the differentiated Tensors does not require grad{here()}")
-    found = _gradients(_as_tuple(outputs), asked, grad_outputs, retain_graph, create_graph)
+    found = _gradients(outputs, asked, grad_outputs, retain_graph, create_graph)
     for t in asked if materialize_grads else ():
         if id(t) not in found:
             found[id(t)] = wrapped(np.zeros(t.shape, t.dtype.numpy), create_graph)
@@ -450,10 +478,11 @@ def _gradients(
     return found
 
 
-def _planned(outputs: Any, asked: Sequence[Tensor], keep: bool) -> tuple[Tensor, ...] | None:
+def _planned(
+    outputs: Sequence[Tensor], asked: Sequence[Tensor], keep: bool
+) -> tuple[Tensor, ...] | None:
     """The gradients, if a look-up tells how."""
-    roots = _as_tuple(outputs)
-    found = run_planned(roots[0].node, keep, asked) if len(roots) == 1 else None
+    found = run_planned(outputs[0].node, keep, asked) if len(outputs) == 1 else None
     return None if found is None else tuple([wrapped(value) for _, value in found])
 
 

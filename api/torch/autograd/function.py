@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -319,8 +320,12 @@ class Function:
         Returns:
             What ``forward`` gives, with the derivative attached.
         """
-        if kwargs:
+        if kwargs and cls.setup_context is Function.setup_context:
             raise TypeError(f"{cls.__name__}.apply() takes no keyword arguments{here()}")
+        if kwargs:
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args = bound.args
         if MODE.levels:
             from ..custom_func import apply_in_levels
 

@@ -58,15 +58,26 @@ class _Check:
         return [x.detach().value().copy() for x in floating]
 
     def numerical(self, place: int) -> list[Array]:
-        """The Jacobian of each output by an input, by central differences: a row an element."""
+        """The Jacobian of each output by an input, by central differences: a row an element.
+
+        It is of the real parts of outputs; by a complex number, the imaginary part of a row is the
+        derivative by that of the number.
+        """
         x = self.inputs[place].detach().value()
+        found = self._differences(place, x, self.eps)
+        if x.dtype.kind != "c":
+            return found
+        across = self._differences(place, x, 1j * self.eps)
+        return [a + 1j * b for a, b in zip(found, across, strict=True)]
+
+    def _differences(self, place: int, x: Array, step: complex) -> list[Array]:
         columns: list[list[Array]] = []
         for index in np.ndindex(x.shape):
             low, high = x.copy(), x.copy()
-            low[index] -= self.eps
-            high[index] += self.eps
+            low[index] -= step
+            high[index] += step
             pairs = zip(self.values(place, high), self.values(place, low), strict=True)
-            columns.append([((b - a) / (2 * self.eps)).reshape(-1) for b, a in pairs])
+            columns.append([((b - a).real / (2 * self.eps)).reshape(-1) for b, a in pairs])
         count = len(columns[0]) if columns else len(self.outputs())
         return [
             np.stack([c[i] for c in columns]) if columns else np.zeros((0, 0)) for i in range(count)
@@ -240,6 +251,10 @@ def gradcheck(
     >>> torch.autograd.gradcheck(lambda x: x.sin() * x, x)
     True
     """
+    if not (check_forward_ad or check_backward_ad):
+        raise AssertionError(
+            f"Expected at least one of check_forward_ad or check_backward_ad to be True{here()}"
+        )
     given = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     _check_inputs(given, eps)
     check = _Check(func, given, eps, atol, rtol)

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..dtypes import here
-from ..grad_fn import BackwardNode, backward_node
+from ..grad_fn import AccumulateGrad, BackwardNode, GradFn, backward_node
 from ..hooks import PASSING, RemovableHandle, will_be_reached
 from ..memory import bump
 from ..modes import MODE
-from ..saving import saved_tensors_hooks
+from ..saving import saved_tensors_hooks, tensor_of
 from ..tensors import Tensor, operand
 
 __all__ = [
@@ -54,6 +54,21 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
             f"gradients{here()}"
         )
     return GradientEdge(backward_node(operand(tensor)), tensor.node.output)
+
+
+def tensor_at(edge: GradientEdge) -> Tensor:
+    """A tensor that stands for a place in the backward graph."""
+    node = edge.node
+    if isinstance(node, AccumulateGrad):
+        found = node.variable
+    elif isinstance(node, GradFn):
+        found = tensor_of(node.node)
+    else:
+        output = node.outputs.get(edge.output_nr, lambda: None)()
+        found = None if output is None else tensor_of(output)
+    if found is None:
+        raise RuntimeError(f"the tensor at this place of the graph is gone{here()}")
+    return found
 
 
 def increment_version(tensor: Any) -> None:

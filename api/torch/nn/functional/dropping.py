@@ -29,10 +29,15 @@ def _kept(shape: Any, p: float) -> Any:
     return random.source().random(tuple(shape), dtype=np.float32) >= p
 
 
-def _scaled(input: Tensor, shape: Any, p: float, inplace: bool) -> Tensor:
+@random.per_item
+def _factors(shape: Any, p: float, dtype: Any) -> Tensor:
+    """What keeps and scales up, or is zero."""
     kept = _kept(shape, p)
-    factors = (kept / (1.0 - p) if p < 1 else kept * 0.0).astype(input.dtype.numpy)
-    result = record(ROWS["mul"], (input, wrapped(factors)))
+    return wrapped((kept / (1.0 - p) if p < 1 else kept * 0.0).astype(dtype))
+
+
+def _scaled(input: Tensor, shape: Any, p: float, inplace: bool) -> Tensor:
+    result = record(ROWS["mul"], (input, _factors(shape, p, input.dtype.numpy)))
     return assign(input, result) if inplace else result
 
 
