@@ -32,8 +32,6 @@ WHY = """
   not of those that are kept.
 - `linalg.norm (subgradients_at_zero)`, `masked.logaddexp`: second derivatives at 0, and at
   infinity, are NaN in PyTorch and 0 here.
-- `nn.functional.ctc_loss`: PyTorch's gradient is that by what `log_softmax` was given, here it is
-  the derivative by the argument; behind `log_softmax` they are the same.
 - `special.bessel_j0`, `special.bessel_y1`: PyTorch's values are off by up to 1e-6."""
 ROW = re.compile(r"^\| `([^`]+)`([^|]*)\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
