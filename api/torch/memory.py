@@ -191,10 +191,10 @@ def is_exposed(node: Node, variables: int = 0) -> bool:
     """
     base = node.value.base
     if base.__class__ is np.ndarray:
-        del variables
         holder = [base]
         del base
-        return _count(holder) > _ALONE + 1
+        if _count(holder) > _ALONE + 1:
+            return True
     twins = 0 if node.origin is None else node.operands[1].value is node.value  # type: ignore[union-attr]
     return _count([node.value]) > _ALONE + 1 + variables + twins
 

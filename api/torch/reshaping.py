@@ -27,6 +27,8 @@ def _in_place(row: Row, name: str) -> Row:
 def _shown(self: Tensor, row: Row, params: tuple[Any, ...], name: str) -> Tensor:
     """The tensor, which shows its memory by one more step."""
     row = _in_place(row, name)
+    if self.node.value is not None:
+        memory.part_from_readers(self)
     with memory.recording(MODE.own.enabled or self.node.tracked):
         node = node_of_view(self, row, params)
     memory.show(self, node, (row, params))
