@@ -268,7 +268,7 @@ def free(part: Slice, through: Collection[Operand] | None = None) -> None:
     for number in profile.saving:
         if through is None or order[number] in through:
             order[number].freed = True
-    leaves = frozenset([id(x.tensor()) for x in order if x.leaf])  # type: ignore[union-attr]
+    leaves = frozenset([id(x.tensor() if isinstance(x, Variable) else x) for x in order])
     for number in profile.lost:
         if through is None or order[number] in through:
             release(order[number], leaves)  # type: ignore[arg-type]
@@ -277,7 +277,7 @@ def free(part: Slice, through: Collection[Operand] | None = None) -> None:
 def release(x: Node, leaves: frozenset[int] = frozenset()) -> None:
     """Let the tensor hold its value without what it was computed from.
 
-    ``leaves`` tells to which leaves the way has been cut.
+    ``leaves`` tells to which leaves and nodes the way has been cut.
     """
     tensor = x.holder() if x.holder is not None else None
     if tensor is not None and tensor.node is x and x.value is not None and x.watch is None:

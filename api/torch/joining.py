@@ -121,8 +121,8 @@ def _part(x: Any, axis: int, start: int, stop: int) -> Any:
 
 
 def _at(x: Any, axis: int, index: int) -> Any:
-    place: tuple[Any, ...] = (*(slice(None),) * axis, index)
-    return x[(*place, ...)] if isinstance(x, np.ndarray) else x[place]
+    # With the dots what has no dimensions left is a view, too.
+    return x[(*(slice(None),) * axis, index, ...)]
 
 
 SPLIT = Row("split", _part, "SplitBackward0", view=True)

@@ -150,7 +150,9 @@ def _leading_to(order: Sequence[Operand], asked: set[Any]) -> set[Operand]:
 
 def _led_to(x: Node, asked: set[Any], missing: set[Node]) -> bool:
     """Whether there was a way to one of the inputs before it was freed."""
-    return not x.cut_off.isdisjoint(asked) or any(y.serial < x.serial for y in missing)
+    return not x.cut_off.isdisjoint(asked) or any(
+        id(y) in x.cut_off and y.serial < x.serial for y in missing
+    )
 
 
 def _through(needed: set[Operand] | None) -> set[Operand] | None:
