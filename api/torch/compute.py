@@ -312,9 +312,9 @@ def force(targets: Sequence[Node]) -> None:
     wanted = _wanted(part, targets)
     if wanted:
         function = _forward_function(part, wanted)
-        if function is None:
-            results = stepwise.values_of(part, wanted)
-        else:
+        results = stepwise.values_of(part, wanted) if function is None else None
+        if results is None:
+            function = function or _compile_forward(part, wanted)
             results = function(arguments_of(part.inputs))
         for node, value in zip(wanted, results, strict=True):
             store(node, value)

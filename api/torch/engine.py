@@ -80,9 +80,9 @@ def run(pull: Pull) -> list[np.ndarray[Any, Any]]:
     waiting = held(pull.part.steps)
     function, numbers = function_of(pull, waiting)
     MODE.own.session = Session()
-    if function is None:
-        results = stepwise.gradients_of(pull, waiting)
-    else:
+    results = stepwise.gradients_of(pull, waiting) if function is None else None
+    if results is None:
+        function = function or _compile(pull, waiting)
         results = function(arguments_of(pull.inputs))
     for node in waiting:
         store(node, results[numbers.index(pull.part.numbers[node])])
@@ -104,10 +104,13 @@ def function_of(
     if numbers not in functions:
         if not to_compile(pull.part, (*key, None, *numbers), planning):
             return None, numbers
-        graph = gradient_graph(pull, waiting)
-        functions[numbers] = compiled(graph, argument_kinds(pull.inputs))
+        functions[numbers] = _compile(pull, waiting)
         _backward[key] = functions
     return functions[numbers], numbers
+
+
+def _compile(pull: Pull, waiting: list[Node]) -> Compiled:
+    return compiled(gradient_graph(pull, waiting), argument_kinds(pull.inputs))
 
 
 def gradient_graph(pull: Pull, values: Sequence[Node]) -> Graph:

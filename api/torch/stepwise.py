@@ -67,18 +67,27 @@ def can_go(part: Slice) -> bool:
     return not any(x.info.graph.effects for x in part.steps if not isinstance(x, Variable))
 
 
-def values_of(part: Slice, wanted: Sequence[Operand]) -> list[Array]:
-    """The values of steps, in memory of their own."""
-    with np.errstate(all="ignore"):
-        values = _forward(part)
+def values_of(part: Slice, wanted: Sequence[Operand]) -> list[Array] | None:
+    """The values of steps, in memory of their own.
+
+    None where NumPy refuses: compiled code does it all the same, or says at which line it fails.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            values = _forward(part)
+    except Exception:  # noqa: BLE001
+        return None
     return [_own(values[x]) for x in wanted]
 
 
-def gradients_of(pull: Pull, waiting: Sequence[Operand]) -> list[Array]:
-    """The values of steps and the wanted cotangents, in memory of their own."""
-    with np.errstate(all="ignore"):
-        values = _forward(pull.part)
-        cotangents = _backward(pull, values)
+def gradients_of(pull: Pull, waiting: Sequence[Operand]) -> list[Array] | None:
+    """The values of steps and the wanted cotangents, in memory of their own; None as above."""
+    try:
+        with np.errstate(all="ignore"):
+            values = _forward(pull.part)
+            cotangents = _backward(pull, values)
+    except Exception:  # noqa: BLE001
+        return None
     zeros = (np.zeros(x.info.kind.type.shape, x.info.kind.type.dtype) for x in pull.wanted)
     found = [cotangents.get(x, zero) for x, zero in zip(pull.wanted, zeros, strict=True)]
     return [_own(x) for x in (*(values[x] for x in waiting), *found)]
