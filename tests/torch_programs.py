@@ -7,6 +7,9 @@ runs it: so shapes and dtypes of what there is are known.
 
 from __future__ import annotations
 
+import random
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -205,6 +208,15 @@ def _news(runs: Sequence[Run], tolerance: float) -> str | None:
     for notes in (theirs, mine):
         notes.clear()
     return found
+
+
+def grown(torch: ModuleType, seed: int) -> tuple[list[str], bool]:
+    """The program of a seed, and whether it is looked at after every statement."""
+    rng = random.Random(seed)
+    steps, watch = 5 + rng.randrange(20), rng.random() < 0.5
+    program = Grower(torch, rng.randrange).grow(steps)
+    torch.set_grad_enabled(True)
+    return program, watch
 
 
 # -- growing ---------------------------------------------------------------------------------
@@ -589,3 +601,21 @@ KINDS = [
     Grower.a_setting,
     Grower.a_leaf,
 ]
+
+
+def main() -> None:
+    """Run the programs of all seeds in a range, and print those that differ."""
+    import torch
+
+    import pullback.torch as ours
+
+    warnings.simplefilter("ignore")
+    for seed in range(int(sys.argv[1]), int(sys.argv[2])):
+        program, watch = grown(torch, seed)
+        found = compare(program, ours, torch, watch)
+        if found is not None:
+            print(f"seed {seed}: {found}", *program, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
