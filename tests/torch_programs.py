@@ -614,7 +614,7 @@ def main() -> None:
         program, watch = grown(torch, seed)
         found = compare(program, ours, torch, watch)
         if found is not None:
-            print(f"seed {seed}: {found}", *program, sep="\n")
+            sys.stdout.write("\n".join((f"seed {seed}: {found}", *program, "")))
 
 
 if __name__ == "__main__":

@@ -10,29 +10,19 @@ import sys
 import weakref
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace as replaced
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from pullback.tracer.primitives.elementwise import where
-from pullback.tracer.primitives.structure import broadcast
-from pullback.tracer.trace import Tracer, literal
-from pullback.tracer.types import BOOL
-
-from ..custom import custom_jvp
+from .chains import UNNOTICED, Step, overwriting, read_through, shown, writing
 from .compute import force, store, value_of
 from .modes import MODE
-from .node import DETACH, Node, Operand, Row, Variable, leaf, new_node
+from .node import DETACH, Node, Operand, Variable, leaf, new_node
 
 if TYPE_CHECKING:
     from .tensors import Tensor
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
-Step: TypeAlias = tuple[Row, tuple[Any, ...]]
-
-
 _ROOM = 16
 
 
@@ -97,7 +87,7 @@ def settle(tensor: Tensor) -> None:
         return
     whole = value_of(storage.node)
     for view in storage.alive():
-        store(view.node, _shown(whole, view.chain))
+        store(view.node, shown(whole, view.chain))
     storage.concrete = True
     storage.nodes = [weakref.ref(x.node) for x in storage.alive()]
 
@@ -385,7 +375,7 @@ def _with_derivatives_of(
         return new
     if not MODE.own.enabled or unnoticed:
         return _unnoticed(old, new)
-    node = new_node(_overwriting(name), (old, new))
+    node = new_node(overwriting(name), (old, new))
     node.track(True)
     return node
 
@@ -408,7 +398,7 @@ def _replace_shared(tensor: Tensor, storage: Storage, node: Node, version: int, 
     new = node
     if tensor.chain:
         with recording(MODE.own.enabled and not detached):
-            new = new_node(_writing(tensor.chain), (base, node))
+            new = new_node(writing(tensor.chain), (base, node))
         new = _with_derivatives_of(base, new, unnoticed=detached)
     storage.node = new
     _keep_memory(base, new, any(x.exposed for x in storage.alive()))
@@ -456,7 +446,7 @@ def _write_detached(tensor: Tensor, node: Node, sharing: Sequence[Tensor]) -> li
         tensor.take_node(node)
         return [tensor]
     (head, *_) = heads
-    made = new_node(_writing(steps), (head.node, node))
+    made = new_node(writing(steps), (head.node, node))
     head.take_node(_with_derivatives_of(head.node, made))
     whole = _operand_of(head)
     found = [head]
@@ -518,30 +508,6 @@ def is_apart(tensor: Tensor) -> bool:
     return is_shared(tensor) and tensor.sharing is not None and not tensor.sharing.concrete
 
 
-@custom_jvp
-def _changed(old: Any, new: Any) -> Any:
-    return new
-
-
-@_changed.defjvp
-def _go_on_from_old(primals: Any, tangents: Any) -> Any:
-    return primals[1], tangents[0]
-
-
-def _overwritten(old: Tracer, new: Tracer) -> Tracer:
-    never = broadcast(literal(False, BOOL), shape=old.shape, axes=())
-    return where(never, old, new)
-
-
-@cache
-def _overwriting(name: str) -> Row:
-    """The row of a value in the place of another, whose derivatives are zero then."""
-    return Row("overwritten", _overwritten, name)
-
-
-UNNOTICED = Row("unnoticed", _changed, "AliasBackward0")
-
-
 def _keep_memory(old: Node, new: Node, exposed: bool) -> None:
     """If a NumPy array outside has the old memory, the new value is written there."""
     array = old.value
@@ -552,57 +518,3 @@ def _keep_memory(old: Node, new: Node, exposed: bool) -> None:
         old.value = array.copy()
         array[...] = value
         new.value = array
-
-
-def read_through(whole: Operand, chain: Sequence[Step]) -> Node:
-    """What a view shows of the whole."""
-    first, *rest = chain
-    node = new_node(_reading(first[0]), (whole,), first[1])
-    for row, params in rest:
-        node = new_node(_reading(row), (node,), params)
-    return node
-
-
-@cache
-def _reading(row: Row) -> Row:
-    """The row as torch names it when a view is made again."""
-    return row if row.grad_name is None else replaced(row, grad_name="AsStridedBackward0")
-
-
-@cache
-def _writing(chain: tuple[Step, ...]) -> Row:
-    """The row that puts a new value of a view into the whole."""
-    return Row("copy_slices", lambda base, value: _written(base, value, chain), "CopySlices")
-
-
-def _written(base: Tracer, value: Tracer, chain: tuple[Step, ...]) -> Tracer:
-    """The whole with a new value of the part that a chain of views shows."""
-    if any(row.name == "expand" for row, _ in chain):
-        return _put(Tracer(base.node), value, chain)
-    parts = [base]
-    for step, params in chain[:-1]:
-        parts.append(step.apply(Tracer(parts[-1].node), *params))
-    for (step, params), part in zip(reversed(chain), reversed(parts), strict=True):
-        whole = Tracer(part.node)
-        if step.write is not None:
-            step.write(whole, value, *params)
-        else:
-            step.apply(whole, *params).assign(value)
-        value = Tracer(whole.node)
-    return value
-
-
-def _put(whole: Tracer, value: Tracer, chain: Sequence[Step]) -> Tracer:
-    """The value written to places that are found by looking where elements come from."""
-    places = _shown(np.arange(whole.size).reshape(whole.shape), chain)
-    in_line: Any = np.reshape
-    flat = Tracer(in_line(whole, -1).node)
-    flat[places] = value
-    put: Tracer = in_line(flat, whole.shape)
-    return put
-
-
-def _shown(whole: Any, chain: Sequence[Step]) -> Any:
-    for row, params in chain:
-        whole = row.apply(whole, *params)
-    return whole

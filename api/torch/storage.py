@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import memory
+from .chains import Step, read_through
 from .dtypes import here
 from .node import leaf
 from .rows import wrap_dim
@@ -113,12 +114,12 @@ def base_of(self: Tensor) -> Tensor | None:
     return base
 
 
-def _detached(tensor: Tensor, storage: memory.Storage, chain: tuple[memory.Step, ...]) -> Tensor:
+def _detached(tensor: Tensor, storage: memory.Storage, chain: tuple[Step, ...]) -> Tensor:
     """The tensor without derivatives that another is a view of."""
     for x in storage.alive():
         if x.chain == chain and x.counter is tensor.counter:
             return x
-    made = of_node(memory.read_through(storage.node, chain))
+    made = of_node(read_through(storage.node, chain))
     made.sharing, made.chain, made.counter = storage, chain, tensor.counter
     storage.add(made)
     return made

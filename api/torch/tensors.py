@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import memory
+from .chains import Step
 from .compute import value_of
 from .dtypes import Size, device, dtype, here
 from .grad_fn import backward_node
@@ -56,7 +57,7 @@ class Tensor(Methods):
     """Requires grad as the base of the view does: no gradient comes to it."""
     gradient: Tensor | None = None
     sharing: memory.Storage | None = None
-    chain: tuple[memory.Step, ...] = ()
+    chain: tuple[Step, ...] = ()
     own_version = 0
     own_steps = 0
     """How many of the steps of the chain make the tensor itself what it is: it is no view then."""
