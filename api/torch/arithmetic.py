@@ -400,7 +400,7 @@ ADDCDIV = Row("addcdiv", lambda x, y, z, s: x + s * y / z, "AddcdivBackward0", s
 NAN_TO_NUM = Row("nan_to_num", np.nan_to_num, "NanToNumBackward0")
 
 
-def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+def lerp(input: Tensor, end: Any, weight: Any) -> Tensor:
     """``input + weight * (end - input)``.
 
     >>> torch.lerp(torch.zeros(2), torch.ones(2), 0.25)

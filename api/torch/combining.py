@@ -87,9 +87,8 @@ def greatest(x: Any, index: Any, values: Any, include: bool) -> Any:
     """
     order = np.argsort(stop_gradient(values), -1, kind="stable")
     sorted_places = _placed(np.take_along_axis(index, order, -1))
-    found = _put(
-        stop_gradient(x), sorted_places, np.take_along_axis(stop_gradient(values), order, -1)
-    )
+    ascending: Any = np.take_along_axis(values, order, -1)
+    found = _put(stop_gradient(x), sorted_places, stop_gradient(ascending))
     if include:
         found = np.maximum(found, stop_gradient(x))
     if x.dtype.kind != "f":

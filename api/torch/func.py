@@ -479,10 +479,10 @@ def replace_all_batch_norm_modules_(root: Any) -> Any:
     >>> net.running_mean is None
     True
     """
-    from .nn.modules.normalisation import _BatchNorm
+    from .nn.modules.normalisation import BatchNorm
 
     for module in root.modules():
-        if isinstance(module, _BatchNorm) and module.track_running_stats:
+        if isinstance(module, BatchNorm) and module.track_running_stats:
             module.running_mean = module.running_var = module.num_batches_tracked = None
             module.track_running_stats = False
     return root

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from pullback.tracer.trace import Tracer
-from pullback.tracer.types import Shape
 
 from .dtypes import Kind, here
 from .node import Row
@@ -82,7 +81,7 @@ def _fitting(kinds: Sequence[Kind], tracers: Sequence[Tracer]) -> Sequence[Trace
     return tracers
 
 
-def _check_shapes(x: Shape, y: Shape) -> None:
+def _check_shapes(x: Any, y: Any) -> None:
     if not x or not y:
         raise RuntimeError(
             f"both arguments to matmul need to be at least 1D, but they are {len(x)}D and "

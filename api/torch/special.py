@@ -318,7 +318,7 @@ FUNCTIONS.update(
     }
 )
 FUNCTIONS.update(polynomials.FUNCTIONS)
-FUNCTIONS = {name: flexible(f) for name, f in FUNCTIONS.items()}
+FUNCTIONS.update({name: flexible(f) for name, f in FUNCTIONS.items()})
 globals().update(FUNCTIONS)
 
 TOP: dict[str, Any] = {

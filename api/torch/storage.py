@@ -167,15 +167,6 @@ def dim_order(self: Tensor) -> tuple[int, ...]:
     return tuple(sorted(range(self.ndim), key=lambda d: -steps[d]))
 
 
-_C_NAMES = {"Long": "long int", "Byte": "unsigned char", "Char": "signed char"}
-
-
-def _c_name(tensor: Tensor) -> str:
-    """The type of elements in C."""
-    title = tensor.dtype.title
-    return _C_NAMES.get(title, title.lower())
-
-
 def set_(self: Tensor, source: Tensor | None = None, *rest: Any) -> Tensor:
     """Show the memory of another tensor."""
     if rest or source is None:

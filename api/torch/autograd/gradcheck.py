@@ -77,7 +77,7 @@ class _Check:
             low[index] -= step
             high[index] += step
             pairs = zip(self.values(place, high), self.values(place, low), strict=True)
-            columns.append([((b - a).real / (2 * self.eps)).reshape(-1) for b, a in pairs])
+            columns.append([(np.real(b - a) / (2 * self.eps)).reshape(-1) for b, a in pairs])
         count = len(columns[0]) if columns else len(self.outputs())
         return [
             np.stack([c[i] for c in columns]) if columns else np.zeros((0, 0)) for i in range(count)

@@ -208,7 +208,9 @@ class _ByChannel(Module):
         )
 
 
-class _BatchNorm(_ByChannel):
+class BatchNorm(_ByChannel):
+    """What the batch normalisations of all numbers of dimensions have in common."""
+
     def forward(self, input: Tensor) -> Tensor:
         """The same shape."""
         self._check(input)
@@ -218,7 +220,7 @@ class _BatchNorm(_ByChannel):
         return F.batch_norm(input, mean, var, self.weight, self.bias, training, share, self.eps)
 
 
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(BatchNorm):
     """Channels of (batch, channels) or (batch, channels, length) brought to mean 0 and variance 1.
 
     >>> torch.nn.BatchNorm1d(3)(torch.rand(5, 3)).shape
@@ -228,7 +230,7 @@ class BatchNorm1d(_BatchNorm):
     ndims = (2, 3)
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(BatchNorm):
     """Channels of images brought to mean 0 and variance 1 over the batch.
 
     >>> torch.nn.BatchNorm2d(3)(torch.rand(2, 3, 4, 4)).shape
@@ -238,7 +240,7 @@ class BatchNorm2d(_BatchNorm):
     ndims = (4,)
 
 
-class BatchNorm3d(_BatchNorm):
+class BatchNorm3d(BatchNorm):
     """Channels of volumes brought to mean 0 and variance 1 over the batch.
 
     >>> torch.nn.BatchNorm3d(1)(torch.rand(2, 1, 2, 2, 2)).shape
