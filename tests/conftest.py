@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from . import recorded
+
 # What is tested is compiled, not found on disk.
 os.environ["PULLBACK_CACHE_DIR"] = ""
 
@@ -39,11 +41,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the files in tests/golden anew; review the difference",
     )
     parser.addoption(
+        "--record-torch",
+        action="store_true",
+        help="write down what PyTorch gives, for where it is not installed; with -n 0",
+    )
+    parser.addoption(
         "--samples",
         type=int,
         default=1,
         help="how many of PyTorch's samples to run of each operation",
     )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--record-torch"):
+        recorded.write()
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import pytest
 
 import pullback.torch as ours
 
+from .recorded import of_torch
 from .transcripts import programs, transcript
 
 CASES = Path(__file__).resolve().parent / "torch_cases"
@@ -59,8 +60,9 @@ def outcome(module: Any, expression: str) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("expression", FUNCTIONS)
 @pytest.mark.filterwarnings("ignore")
-def test_function(torch: ModuleType, expression: str) -> None:
-    mine, theirs = outcome(ours, expression), outcome(torch, expression)
+def test_function(expression: str) -> None:
+    mine = outcome(ours, expression)
+    theirs = of_torch("function", expression, lambda torch: outcome(torch, expression))
     assert mine[0].dtype == theirs[0].dtype
     np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-10, atol=1e-12)
     for gradient, their_gradient in zip(mine[2], theirs[2], strict=True):

@@ -15,7 +15,8 @@ import pytest
 import pullback.torch as ours
 from pullback.torch import engine
 
-from .transcripts import programs, transcript
+from .recorded import of_torch
+from .transcripts import programs, transcript, transcript_of_torch
 
 F = ours.nn.functional
 ROOT = Path(__file__).resolve().parents[1]
@@ -110,9 +111,10 @@ def outcome(module: Any, expression: str) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_expression(torch: ModuleType, expression: str) -> None:
-    (text, value, gradients), (their_text, their_value, theirs) = (
-        outcome(module, expression) for module in (ours, torch)
+def test_expression(expression: str) -> None:
+    text, value, gradients = outcome(ours, expression)
+    their_text, their_value, theirs = of_torch(
+        "expression", expression, lambda torch: outcome(torch, expression)
     )
     assert value.dtype == their_value.dtype
     np.testing.assert_allclose(value, their_value, rtol=1e-5, atol=1e-6)
@@ -125,8 +127,8 @@ def test_expression(torch: ModuleType, expression: str) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
 @pytest.mark.filterwarnings("ignore")
-def test_program(torch: ModuleType, program: str) -> None:
-    assert transcript(ours, program) == transcript(torch, program)
+def test_program(program: str) -> None:
+    assert transcript(ours, program) == transcript_of_torch(program)
 
 
 def test_printing(torch: ModuleType) -> None:

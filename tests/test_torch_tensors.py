@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 import pullback.torch as ours
 
+from .recorded import of_torch
 from .test_torch import CASES
-from .transcripts import programs, transcript
+from .transcripts import programs, transcript, transcript_of_torch
 
 TEXTS = (CASES / "texts.txt").read_text().splitlines()
 PROGRAMS = programs(CASES / "tensors.txt")
@@ -32,15 +34,16 @@ def text(module: Any, expression: str) -> str:
 
 @pytest.mark.parametrize("start", range(0, len(TEXTS), 50))
 @pytest.mark.filterwarnings("ignore")
-def test_texts(torch: ModuleType, start: int) -> None:
+def test_texts(start: int) -> None:
     for expression in TEXTS[start : start + 50]:
-        assert text(ours, expression) == text(torch, expression), expression
+        theirs = of_torch("text", expression, partial(text, expression=expression))
+        assert text(ours, expression) == theirs, expression
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
 @pytest.mark.filterwarnings("ignore")
-def test_program(torch: ModuleType, program: str) -> None:
-    assert transcript(ours, program) == transcript(torch, program)
+def test_program(program: str) -> None:
+    assert transcript(ours, program) == transcript_of_torch(program)
 
 
 def test_dtypes_that_numpy_has_not() -> None:

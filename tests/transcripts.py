@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .recorded import of_torch
+
 
 def programs(path: Path) -> list[str]:
     """The programs of a file, separated by lines of three hashes."""
@@ -28,3 +30,9 @@ def transcript(module: Any, program: str) -> str:
         finally:
             module.set_grad_enabled(True)
     return re.sub("0x[0-9a-f]+", "0x", printed.getvalue())
+
+
+def transcript_of_torch(program: str) -> str:
+    """What the program prints with PyTorch."""
+    told: str = of_torch("program", program, lambda torch: transcript(torch, program))
+    return told
