@@ -11,7 +11,7 @@ them. Grammar::
     value   = integer | float | bool | complex | dtype | inner | "(" values ")"
     complex = "complex(" float ", " float ")"
     name    = "%" digits
-    comment = "#" file ":" line "(" function ")"
+    comment = "#" file ":" line "(" function ")" [", for " (name | primitive)]
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 from .ir import LITERAL, PARAMETER, Graph, Node, graphs_in
 from .location import Location
 from .primitive import TABLE
-from .types import ANY, DTYPES, SHORT_NAMES, ArrayType
+from .types import ANY, DTYPES, SHORT_NAMES, ArrayType, scalar
 
 Names: TypeAlias = dict[Graph, str]
 
@@ -58,12 +58,17 @@ def _text(graph: Graph, names: Names, locations: bool) -> str:
     for node in graph.nodes:
         line = f"  {numbers[node]}: {node.type} = {_right_side(node, numbers, names)}"
         if locations and node.where is not None:
-            primal = numbers.get(node.primal) if node.primal is not None else None
-            of = f", for {primal}" if primal else ""
-            line = f"{line:<60}  # {node.where}{of}"
+            line = f"{line:<60}  # {node.where}{_of_primal(node, numbers)}"
         lines.append(line)
     results = ", ".join(numbers[x] for x in graph.outputs)
     return "\n".join([*lines, f"  return {results}".rstrip(), "}"])
+
+
+def _of_primal(node: Node, numbers: dict[Node, str]) -> str:
+    """Which node a derivative is of: its name, or its row where the graph does without it."""
+    if node.primal is None:
+        return ""
+    return f", for {numbers.get(node.primal, node.primal.primitive.name)}"
 
 
 def _right_side(node: Node, numbers: dict[Node, str], names: Names) -> str:
@@ -95,7 +100,7 @@ _TYPE = re.compile(r"(\w+)\[([\d,?]*)\]")
 _NODE = re.compile(r"%(\d+): (\w+\[[\d,?]*\]) = (.*)")
 _APPLICATION = re.compile(r"(\w+)((?: %\d+)*)(?: \[(.*)\])?$")
 _COMPLEX = re.compile(r"complex\((.+), (.+)\)")
-_COMMENT = re.compile(r"\s+# (.*):(\d+) \((.*?)\)(?:, for %(\d+))?$")
+_COMMENT = re.compile(r"\s+# (.*):(\d+) \((.*?)\)(?:, for (?:%(\d+)|(\w+)))?$")
 
 
 def parse(text: str) -> Graph:
@@ -133,7 +138,10 @@ def _parse_graph(text: str, inner: dict[str, Graph]) -> Graph:
         if line.startswith("return"):
             outputs = tuple(made[int(n)] for n in re.findall(r"%(\d+)", line))
             return Graph(parameters, tuple(nodes), outputs)
-        nodes.append(_parse_node(line, made, inner))
+        try:
+            nodes.append(_parse_node(line, made, inner))
+        except KeyError as error:
+            raise ValueError(f"{error.args[0]!r} is not defined before {line!r}") from error
     raise ValueError("a graph ends with 'return ...' and '}'")
 
 
@@ -151,7 +159,7 @@ def _parse_node(line: str, made: dict[int, Node], inner: dict[str, Graph]) -> No
     if comment is not None:
         line = line[: comment.start()]
         where = Location(comment[1], int(comment[2]), comment[3])
-        primal = made.get(int(comment[4])) if comment[4] else None
+        primal = _primal(comment[4], comment[5], made)
     match = _NODE.fullmatch(line.rstrip())
     if match is None:
         raise ValueError(f"not a node: {line!r}")
@@ -167,6 +175,13 @@ def _parse_node(line: str, made: dict[int, Node], inner: dict[str, Graph]) -> No
         node = Node(LITERAL, (), params, type, where, primal)
     made[int(match[1])] = node
     return node
+
+
+def _primal(number: str | None, row: str | None, made: dict[int, Node]) -> Node | None:
+    if number is not None:
+        return made.get(int(number))
+    # Of a node that is not there the text tells the row alone.
+    return None if row is None else Node(TABLE[row], (), {}, scalar(DTYPES["f64"]))
 
 
 def _params(text: str, inner: dict[str, Graph]) -> dict[str, Any]:
