@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pullback.tracer.ir import Node
 from pullback.tracer.primitives.callback import Callback
 
 from . import arena
@@ -84,7 +85,10 @@ class Emission:
         """The name of the first function that does the same."""
         names = {p.name: f"%{i}" for i, p in enumerate(function.parameters)}
         body = re.sub(r"%[\w.]+", lambda m: names.get(m[0], m[0]), function.body)
-        return self.shared.setdefault(body, function.name)
+        name = self.shared.setdefault(body, function.name)
+        if name != function.name:
+            function.tell_origins(name)
+        return name
 
 
 def emit(plan: Plan, vector_bytes: int) -> Emission:
@@ -209,6 +213,7 @@ class _Calls:
             self._end_joined()
             for buffer in _used(kernel):
                 self._pointer(buffer)
+            self.run.begin_kernel(name)
             _emit_kernel(self.run, self.emission, name, kernel, self.pointers)
 
     def _pointer(self, buffer: Buffer) -> Value:
@@ -227,6 +232,7 @@ class _Calls:
                 self.inner[buffer] = self._pointer(buffer)
             elif buffer not in self.inner:
                 self.inner[buffer] = _pointer(self.joined, self.plan, buffer)
+        self.joined.begin_kernel(name)
         _emit_inline(self.joined, self.emission, name, kernel, self.inner)
 
     def close(self) -> None:
@@ -311,6 +317,7 @@ def _emit_kernel(
         return
     parameters = [(PTR, b.name) for b in used]
     w = FunctionWriter(emission.module, name, I64, [*parameters, (PTR, STATUS)], linkage="internal")
+    w.begin_kernel(name)
     before = len(emission.sites)
     _emit_inline(w, emission, name, kernel, dict(zip(used, w.parameters, strict=False)))
     w.ret(constant(I64, 0))
@@ -333,6 +340,7 @@ def _call_parts(
     w = FunctionWriter(
         emission.module, name, I64, [(PTR, "table"), (I64, "part"), (PTR, "status")], "internal"
     )
+    w.begin_kernel(name)
     table, part, status = w.parameters
     pointers = {b: w.load(PTR, w.address(table, i, PTR), 8) for i, b in enumerate(buffers)}
     before = len(emission.sites)
@@ -340,6 +348,7 @@ def _call_parts(
         case Strips():
             _emit_strips(w, emission, kernel, pointers, status, part)
         case Product():
+            w.node = kernel.node
             write_blocks(w, kernel, pointers, emission.vector_bytes, part)
         case LoopKernel():
             emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes, [part])
@@ -389,6 +398,29 @@ def _emit_inline(
     pointers: dict[Buffer, Value],
 ) -> None:
     """Write what a kernel does into a function, which returns the site at once if it fails."""
+    before, w.node = w.node, _whole_node(kernel)
+    _emit_whole(w, emission, name, kernel, pointers)
+    w.node = before
+
+
+def _whole_node(kernel: Kernel) -> Node | None:
+    """The node that all of a kernel's code is for; those of loops are told line by line."""
+    match kernel:
+        case Product() | Routine():
+            return kernel.node
+        case PythonCall() | Repeat() | Reversal() | While() | Choice():
+            return kernel.roots[0]
+        case _:
+            return None
+
+
+def _emit_whole(
+    w: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: Kernel,
+    pointers: dict[Buffer, Value],
+) -> None:
     status = Value(PTR, f"%{STATUS}")
     match kernel:
         case LoopKernel():
@@ -442,7 +474,10 @@ def _emit_control(
         takes = any(takes_memory(each) for each in plan.kernels)
         before = arena.mark(w, status) if takes else None
         for each in plan.kernels:
-            _emit_in_turn(w, emission, f"{name}.{next(numbers)}", each, inner, held)
+            own = f"{name}.{next(numbers)}"
+            w.begin_kernel(own)
+            _emit_in_turn(w, emission, own, each, inner, held)
+        w.begin_kernel(name)
         if before is not None:
             arena.release(w, status, before)
 

@@ -19,7 +19,6 @@ from pullback.tracer.path import Turn
 from pullback.tracer.trace import jit_is_disabled, tracing
 
 from .compiled import MISSED, Compiled, Flat, compile_call, missed
-from .compiler import Stage
 from .errors import InternalError
 from .native import NativeCallable
 from .signature import Call, ShapeDtype, Signature, as_plain, take_apart
@@ -28,6 +27,8 @@ from .traced import traced
 
 if TYPE_CHECKING:
     from pullback.codegen.kernel import Plan
+
+    from .stages import Stages
 
 CHAIN_LIMIT = 64
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
@@ -107,9 +108,16 @@ class Function(NativeCallable):
         """The machine's instructions."""
         return self._inspect(args, kwargs).program.assembly
 
-    def stages(self, *args: Any, **kwargs: Any) -> list[Stage]:
-        """Every stage of the compilation, each printable."""
-        return self._inspect(args, kwargs).program.stages()
+    def stages(self, *args: Any, **kwargs: Any) -> Stages:
+        """Every stage from Python source to instructions, each named by the pass that made it."""
+        from .stages import stages_of
+
+        call = self._take_apart(args, kwargs)
+        typed = any(isinstance(x, ShapeDtype) for x in call.leaves)
+        trace = functools.partial(
+            traced, self._body, call.signature, self._writing, None if typed else call.leaves
+        )
+        return stages_of(self.__wrapped__, trace, self._inspect(args, kwargs).program)
 
     def find_nan(self, *args: Any, **kwargs: Any) -> None:
         """Compute with NumPy until an operation makes a NaN of operands without any.

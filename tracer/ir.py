@@ -82,7 +82,10 @@ class Graph:
         return evaluate(self, arguments)
 
     def __str__(self) -> str:
-        return self.text()
+        """The text, in colours where `print` shows it in a terminal and `rich` is installed."""
+        from .colour import shown
+
+        return shown(self.text(), "graph")
 
 
 def _infer_parameter(*, type: ArrayType) -> ArrayType:

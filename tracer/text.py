@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .colour import plain
 from .ir import LITERAL, PARAMETER, Graph, Node, graphs_in
 from .location import Location
 from .primitive import TABLE
@@ -121,7 +122,7 @@ def parse(text: str) -> Graph:
 
 def _parts(text: str) -> list[tuple[str, str]]:
     """The whole graph, named "", and the named ones, each of which the ones before may contain."""
-    first, *others = re.split(r"^(@\d+) ", text.strip(), flags=re.MULTILINE)
+    first, *others = re.split(r"^(@\d+) ", plain(text).strip(), flags=re.MULTILINE)
     return [("", first), *zip(others[::2], others[1::2], strict=True)]
 
 
