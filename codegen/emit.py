@@ -46,6 +46,7 @@ from .repeat import emit_repeat, emit_while
 from .reversal import emit_reversal
 from .routines import emit_routine
 from .scalar import INLINED
+from .timing import timed, write_timer
 from .turns import turns_of
 
 STATUS = "status"
@@ -72,13 +73,15 @@ class Emission:
     """The module with its function ``run``, the error sites that ``run`` can return, and the Python
     functions that it calls.
 
-    ``shared`` are the names of kernels' functions by what they do.
+    ``timer`` is the counter by which the kernels are timed, if they are. ``shared`` are the names
+    of kernels' functions by what they do.
     """
 
     module: Module
     sites: list[Site]
     vector_bytes: int
     callbacks: list[Callback] = field(default_factory=list)
+    timer: str | None = None
     shared: dict[str, str] = field(default_factory=dict)
 
     def share(self, function: FunctionWriter) -> str:
@@ -91,16 +94,21 @@ class Emission:
         return name
 
 
-def emit(plan: Plan, vector_bytes: int) -> Emission:
+def emit(plan: Plan, vector_bytes: int, timer: str | None = None) -> Emission:
     """Write ``run(inputs, outputs, workspace, status)`` for the plan.
 
     ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
     holds what it found. ``vector_bytes`` is the width of the machine's vector registers, 64 those
-    of AVX-512, whose instructions elementary functions then name.
+    of AVX-512, whose instructions elementary functions then name. With a ``timer`` the module has
+    the `ticks` of each kernel.
     """
     uses = _applied(plan)
     often = frozenset(name for name, count in uses.items() if count > INLINED)
-    emission = Emission(Module(often=often, avx512=vector_bytes == 64), [], vector_bytes)
+    emission = Emission(
+        Module(often=often, avx512=vector_bytes == 64), [], vector_bytes, timer=timer
+    )
+    if timer is not None:
+        write_timer(emission.module, timer, len(plan.kernels))
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
     freed = takes_memory_within(plan)
     name, linkage = ("steps", "internal") if freed else ("run", "")
@@ -111,7 +119,7 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     run = FunctionWriter(emission.module, name, I64, parameters, linkage, attributes)
     calls = _Calls(emission, plan, run, run, joined=run if alone else None)
     for number, kernel in enumerate(plan.kernels):
-        calls.add(f"kernel{number}", kernel, alike[number])
+        calls.add(number, kernel, alike[number])
     calls.close()
     run.ret(constant(I64, 0))
     run.finish()
@@ -198,8 +206,9 @@ class _Calls:
     inner: dict[Buffer, Value] = field(default_factory=dict)
     sites: int = 0
 
-    def add(self, name: str, kernel: Kernel, alike: bool) -> None:
+    def add(self, number: int, kernel: Kernel, alike: bool) -> None:
         """Run another kernel."""
+        name = f"kernel{number}"
         if self.joined is not None and self.joined.length > LARGEST_FUNCTION:
             self._end_joined()
         if self.run.length > LONGEST_CALLS and self.joined is None:
@@ -208,13 +217,14 @@ class _Calls:
         if _is_code(kernel):
             joins = _shared(kernel) is None and not alike
         if joins and not isinstance(kernel, Strips | Routine | PythonCall | Control):
-            self._join(name, kernel)
+            self._join(number, kernel)
         else:
             self._end_joined()
             for buffer in _used(kernel):
                 self._pointer(buffer)
             self.run.begin_kernel(name)
-            _emit_kernel(self.run, self.emission, name, kernel, self.pointers)
+            with timed(self.run, self.emission.timer, number):
+                _emit_kernel(self.run, self.emission, name, kernel, self.pointers)
 
     def _pointer(self, buffer: Buffer) -> Value:
         known = self.pointers.get(buffer)
@@ -222,7 +232,8 @@ class _Calls:
             known = self.pointers[buffer] = _pointer(self.run, self.plan, buffer)
         return known
 
-    def _join(self, name: str, kernel: Kernel) -> None:
+    def _join(self, number: int, kernel: Kernel) -> None:
+        name = f"kernel{number}"
         if self.joined is None:
             parameters = [(p.type, p.name[1:]) for p in self.whole.parameters]
             self.joined = FunctionWriter(self.emission.module, name, I64, parameters, "internal")
@@ -233,7 +244,8 @@ class _Calls:
             elif buffer not in self.inner:
                 self.inner[buffer] = _pointer(self.joined, self.plan, buffer)
         self.joined.begin_kernel(name)
-        _emit_inline(self.joined, self.emission, name, kernel, self.inner)
+        with timed(self.joined, self.emission.timer, number):
+            _emit_inline(self.joined, self.emission, name, kernel, self.inner)
 
     def close(self) -> None:
         """All kernels have been added."""

@@ -86,7 +86,7 @@ def bytes_moved(kernel: Kernel) -> int:
 
 
 def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
-    head = f"kernel {number}: {_title(kernel)}, {bytes_moved(kernel)} bytes"
+    head = f"kernel {number}: {kernel_title(kernel)}, {bytes_moved(kernel)} bytes"
     if isinstance(kernel, Control):
         return [head, *(f"    {line}" for line in _control_lines(kernel))]
     if isinstance(kernel, Strips):
@@ -147,7 +147,8 @@ def _carried(c: Carried) -> str:
     return f"{c.source} is {c.init}, then {c.target}{kept}{last}"
 
 
-def _title(kernel: Kernel) -> str:
+def kernel_title(kernel: Kernel) -> str:
+    """What a kernel does, in a line."""
     match kernel:
         case LoopKernel():
             loops = " x ".join(map(str, kernel.extents)) or "one element"

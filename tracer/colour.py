@@ -23,8 +23,10 @@ PATTERNS = {
     r"(?<== )[a-z]\w*": "bold blue",
     r"\[[a-z_]\w*=.*?\](?=\s|$)": "magenta",
     r", for .*$": "yellow",
+    r"^(?:lines|kernels|workspace|stages)$": "bold underline",
+    r"\S+:\d+ \(\S+\)": "cyan",
 }
-"""How the parts of graphs and plans look; the later one counts."""
+"""How the parts of graphs, plans and tables look; the later one counts."""
 
 _ESCAPES = re.compile(r"\x1b\[[\d;]*m")
 

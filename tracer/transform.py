@@ -19,7 +19,7 @@ from . import tree
 from .errors import UnsupportedTypeError, at
 from .ir import LITERAL, Graph, Node, reachable, replay
 from .location import user_location
-from .observe import observe
+from .observe import cotangents_wanted, observe, tell_cotangents
 from .passes import adjoint, tangent
 from .passes.pick import pick
 from .passes.roll import roll
@@ -147,6 +147,10 @@ def value_and_cotangents(
 
     ``cotangents`` are those of the outputs numbered in ``seeded``; the others' are zero.
     """
+    if cotangents_wanted():
+        every, nodes = adjoint.cotangents_within(flat.graph, seeded)
+        found = inline(every, [*arguments, *captured(flat), *cotangents])
+        tell_cotangents(dict(zip(nodes, found, strict=True)))
     start = time.perf_counter()
     graph = adjoint.vjp(flat.graph, range(len(arguments)), seeded)
     observe("adjoint", graph, start)

@@ -45,6 +45,25 @@ def vjp(graph: Graph, wrt: Sequence[int], seeded: Sequence[int] | None = None) -
         return builder.graph([*outputs, *(x.node for x in pulled)])
 
 
+def cotangents_within(graph: Graph, seeded: Sequence[int]) -> tuple[Graph, list[Node]]:
+    """The graph that gives the cotangents of nodes within a graph, and these nodes.
+
+    Takes what `vjp` takes. The nodes are those of floating or complex dtype that no simplification
+    makes another one's.
+    """
+    with new_trace() as trace:
+        builder = trace.builder
+        parameters = [builder.parameter(p.type) for p in graph.parameters]
+        every = Graph(graph.parameters, graph.nodes, graph.nodes)
+        made = dict(zip(graph.nodes, replay(every, builder, parameters), strict=True))
+        made.update(zip(graph.parameters, parameters, strict=True))
+        ends = [made[graph.outputs[i]] for i in seeded]
+        seeds = [(node, Tracer(builder.parameter(node.type))) for node in ends]
+        first = {new: old for old, new in reversed(made.items()) if is_inexact(new.type.dtype)}
+        pulled = pull_back(seeds, list(first))
+        return builder.graph([x.node for x in pulled]), list(first.values())
+
+
 def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> list[Tracer]:
     """The cotangents of the wanted nodes, given those of others, in the current trace.
 
