@@ -236,7 +236,7 @@ class FunctionWriter:
     def _insert(self, position: int, lines: Sequence[str]) -> None:
         """Put lines before those that stand at the position already."""
         self._lines[position:position] = lines
-        self.origins.nodes[position:position] = [None] * len(lines)
+        self.origins.nodes[position:position] = [self.node] * len(lines)
 
     def begin_kernel(self, name: str) -> None:
         """What follows belongs to a kernel."""

@@ -8,7 +8,8 @@ them. Grammar::
     graph   = "graph (" [name ":" type {"," name ":" type}] ") {" {node} "return" [names] "}"
     node    = name ":" type "=" (number | primitive {name} [params]) [comment]
     params  = "[" key "=" value {";" key "=" value} "]"
-    value   = integer | float | bool | complex | dtype | inner | "(" values ")"
+    value   = integer | float | bool | string | complex | dtype | type | inner | "(" [values] ")"
+    values  = value {"," value} [","]
     complex = "complex(" float ", " float ")"
     name    = "%" digits
     comment = "#" file ":" line "(" function ")" [", for " (name | primitive)]
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,7 +27,7 @@ import numpy as np
 from .colour import plain
 from .ir import LITERAL, PARAMETER, Graph, Node, graphs_in
 from .location import Location
-from .primitive import TABLE
+from .primitive import LOWERED, TABLE
 from .types import ANY, DTYPES, SHORT_NAMES, ArrayType, scalar
 
 Names: TypeAlias = dict[Graph, str]
@@ -89,6 +91,8 @@ def _value_text(value: Any, names: Names) -> str:
         return names[value]
     if isinstance(value, np.dtype):
         return SHORT_NAMES[value]
+    if isinstance(value, ArrayType):
+        return str(value)
     if isinstance(value, tuple):
         inner = ", ".join(_value_text(x, names) for x in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
@@ -100,6 +104,7 @@ def _value_text(value: Any, names: Names) -> str:
 _TYPE = re.compile(r"(\w+)\[([\d,?]*)\]")
 _NODE = re.compile(r"%(\d+): (\w+\[[\d,?]*\]) = (.*)")
 _APPLICATION = re.compile(r"(\w+)((?: %\d+)*)(?: \[(.*)\])?$")
+_MARKS = re.compile(r"[()\[\],]|'[^']*'|\"[^\"]*\"")
 _COMPLEX = re.compile(r"complex\((.+), (.+)\)")
 _COMMENT = re.compile(r"\s+# (.*):(\d+) \((.*?)\)(?:, for (?:%(\d+)|(\w+)))?$")
 
@@ -109,10 +114,6 @@ def parse(text: str) -> Graph:
 
     Raises:
         ValueError: naming the line that is not understood.
-
-    >>> graph = pb.trace(lambda x: x * 2.0, 1.0)
-    >>> pb.parse(graph.text()).text() == graph.text()
-    True
     """
     graphs: dict[str, Graph] = {}
     for name, part in reversed(_parts(text)):
@@ -166,10 +167,11 @@ def _parse_node(line: str, made: dict[int, Node], inner: dict[str, Graph]) -> No
         raise ValueError(f"not a node: {line!r}")
     type = _type(match[2])
     application = _APPLICATION.fullmatch(match[3])
-    if application is not None and application[1] in TABLE:
+    row = None if application is None else TABLE.get(application[1]) or LOWERED.get(application[1])
+    if application is not None and row is not None:
         operands = tuple(made[int(n)] for n in re.findall(r"%(\d+)", application[2]))
         params = _params(application[3] or "", inner)
-        node = Node(TABLE[application[1]], operands, params, type, where, primal)
+        node = Node(row, operands, params, type, where, primal)
     else:
         value = _value(match[3], inner)
         params = {"value": value, "dtype": type.dtype}
@@ -181,8 +183,11 @@ def _parse_node(line: str, made: dict[int, Node], inner: dict[str, Graph]) -> No
 def _primal(number: str | None, row: str | None, made: dict[int, Node]) -> Node | None:
     if number is not None:
         return made.get(int(number))
+    if row is None:
+        return None
     # Of a node that is not there the text tells the row alone.
-    return None if row is None else Node(TABLE[row], (), {}, scalar(DTYPES["f64"]))
+    primitive = {**LOWERED, **TABLE, "parameter": PARAMETER, "literal": LITERAL}[row]
+    return Node(primitive, (), {}, scalar(DTYPES["f64"]))
 
 
 def _params(text: str, inner: dict[str, Graph]) -> dict[str, Any]:
@@ -191,12 +196,14 @@ def _params(text: str, inner: dict[str, Graph]) -> dict[str, Any]:
 
 
 def _value(text: str, inner: dict[str, Graph]) -> Any:
-    names = re.findall(r"@\d+", text)
-    if names:
-        graphs = tuple(inner[name] for name in names)
-        return graphs if text.startswith("(") else graphs[0]
+    if text.startswith("("):
+        return tuple(_value(part, inner) for part in _items(text[1:-1]))
+    if text in inner:
+        return inner[text]
     if text in DTYPES:
         return DTYPES[text]
+    if _TYPE.fullmatch(text):
+        return _type(text)
     if text in ("nan", "inf", "-inf"):
         return float(text)
     parts = _COMPLEX.fullmatch(text)
@@ -206,3 +213,16 @@ def _value(text: str, inner: dict[str, Graph]) -> Any:
         return ast.literal_eval(text)
     except (SyntaxError, ValueError) as error:
         raise ValueError(f"not a value: {text!r}") from error
+
+
+def _items(text: str) -> Iterator[str]:
+    """The values between commas, of which those in brackets and quotes do not count."""
+    start = depth = 0
+    for found in _MARKS.finditer(text):
+        mark = found[0]
+        depth += (mark in "([") - (mark in ")]")
+        if mark == "," and depth == 0:
+            yield text[start : found.start()].strip()
+            start = found.end()
+    if text[start:].strip():
+        yield text[start:].strip()

@@ -57,7 +57,7 @@ def report(looked: Looked) -> Report:
         places.rows(),
         lines,
         looked.stages,
-        [places.marked(stage.text) for stage in looked.stages],
+        [places.marked(stage.text, stage.kind) for stage in looked.stages],
         _drawn(graphs, places),
         [
             _kernel(kernel, cost, places, seconds)
@@ -98,6 +98,16 @@ def _lines(
         if node.primitive is not LITERAL:
             of(node).derivative_nodes += node.primal is not None
             of(node).nodes += node.primal is None
+    _add_costs(of, costs)
+    for buffer, node in kept.items():
+        of(node).kept += buffer.type.nbytes
+    _share_time(of, costs, looked.measured, [*lines, other])
+    for where, size in looked.adjoints.items():
+        lines[places.numbers[where.file, where.line]].largest_adjoint = size
+    return lines, other
+
+
+def _add_costs(of: Callable[[Node], LineReport], costs: Sequence[Cost]) -> None:
     for cost in costs:
         for node, flops in cost.flops.items():
             of(node).flops += flops
@@ -105,14 +115,6 @@ def _lines(
             of(node).moved += moved
         for node in cost.unknown:
             of(node).at_least = True
-    for buffer, node in kept.items():
-        of(node).kept += buffer.type.nbytes
-    _share_time(of, costs, looked.measured, [*lines, other])
-    for where, size in looked.adjoints.items():
-        number = places.number(where)
-        if number is not None:
-            lines[number].largest_adjoint = size
-    return lines, other
 
 
 def _share_time(

@@ -16,7 +16,12 @@ from .model import MarkedText, SourceRow
 NEAR = 1
 """Rows shown around a line that is in no function."""
 
-_COMMENT = re.compile(r" *(?:#|//|;) (\S.*:\d+ \(.*)$")
+_COMMENTS = {
+    "graph": re.compile(r"(.*?) +# (\S.*:\d+ \(.*)"),
+    "llvm": re.compile(r"(.*?) +; (\S.*:\d+ \(.*)"),
+    "asm": re.compile(r"(.*?) +(?:#|//) (\S.*:\d+ \(.*)"),
+}
+_COMMENTS["plan"] = _COMMENTS["graph"]
 _PLACE = re.compile(r"([^,]*?:\d+ \([^)]*\))(, for [%\w]+|, derivative)?(?:, |$)")
 
 
@@ -26,28 +31,28 @@ class Places:
     def __init__(self, found: Iterable[Location]) -> None:
         lines = {(x.file, x.line): x for x in found}
         self.lines: Sequence[Location] = [lines[key] for key in sorted(lines)]
-        self._numbers = {key: i for i, key in enumerate(sorted(lines))}
+        self.numbers = {key: i for i, key in enumerate(sorted(lines))}
         self._told = {
             (os.path.basename(x.file), x.line): i for i, x in reversed([*enumerate(self.lines)])
         }
 
     def number(self, where: Location | None) -> int | None:
         """The number of a line."""
-        return None if where is None else self._numbers.get((where.file, where.line))
+        return None if where is None else self.numbers.get((where.file, where.line))
 
     def mark(self, node: Node) -> int | None:
         """The mark of a node."""
         number = self.number(node.where)
         return None if number is None else 2 * number + (node.primal is not None)
 
-    def marked(self, text: str) -> MarkedText:
+    def marked(self, text: str, kind: str) -> MarkedText:
         """The lines of a stage, with marks in the place of the comments that tell lines."""
         lines: list[str] = []
         marks: list[tuple[int, ...]] = []
         for line in text.splitlines():
-            comment = _COMMENT.search(line)
-            found = tuple(self._marks(comment[1])) if comment is not None else ()
-            lines.append(line[: comment.start()] if comment is not None and found else line)
+            comment = _COMMENTS[kind].fullmatch(line) if kind in _COMMENTS else None
+            found = tuple(self._marks(comment[2])) if comment is not None else ()
+            lines.append(comment[1] if comment is not None and found else line)
             marks.append(found)
         return MarkedText(tuple(lines), tuple(marks))
 
@@ -79,7 +84,7 @@ class Places:
                 yield SourceRow("⋯")
             before = number
             line = text[number - 1].rstrip("\n") if number <= len(text) else ""
-            yield SourceRow(line, number, self._numbers.get((file, number)))
+            yield SourceRow(line, number, self.numbers.get((file, number)))
 
 
 def _shown(text: Sequence[str], numbers: Sequence[int]) -> set[int]:

@@ -92,7 +92,7 @@ def _stage_table(report: Report) -> str:
 
 
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], last: str = ">") -> str:
-    """Columns as wide as what is in them: the first two begin at the left, others end at the right."""
+    """Columns as wide as what is in them; but for the first two they end at the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     signs = ["<", "<", *(">" for _ in head[2:])]
     signs[-1] = last if len(head) > 2 else signs[-1]
