@@ -76,7 +76,8 @@ def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> l
     cotangents: dict[Node, Cotangent] = {}
     for node, ct in seeds:
         if node in active:
-            _accumulate(cotangents, node, Cotangent(ct))
+            with derivative_of(node):
+                _accumulate(cotangents, node, Cotangent(ct))
     stop = set(wanted)
     families = _families(active)
     slices: dict[Node, list[Piece]] = {}

@@ -1,15 +1,15 @@
-// The graph, drawn: nodes of a line are one box until it is opened. dagre finds the places, in a
-// worker, so the page stays quick while it does.
+// The graph, drawn: nodes of a line are one box until it is opened, and so are neighbouring lines
+// where there are very many. dagre finds the places, in a worker, so the page stays quick meanwhile.
 
 const SVG = "http://www.w3.org/2000/svg";
-const OPEN_BELOW = 40, MOST_DRAWN = 1500, LEAST_SCALE = 0.72, CHARACTER = 7.3;
+const OPEN_BELOW = 40, MOST_DRAWN = 1500, MANY_LINES = 150, BLOCKS = 40, EDGES = 3, LEAST_SCALE = 0.72, CHARACTER = 7.3;
 
 const nodes = data.nodes.map(([label, type, operands, mark, graph, inner, kind], id) => ({ id, label, type, operands, mark, graph, inner, kind }));
 
 const WORK = `onmessage = (event) => {
   const { boxes, edges, clusters } = event.data;
   const g = new dagre.graphlib.Graph({ compound: true, multigraph: false });
-  g.setGraph({ nodesep: 14, ranksep: 34, edgesep: 6, ranker: boxes.length > 300 ? "longest-path" : "network-simplex" });
+  g.setGraph({ nodesep: 14, ranksep: 34, edgesep: 6, ranker: edges.length > 400 ? "longest-path" : "network-simplex" });
   g.setDefaultEdgeLabel(() => ({}));
   for (const c of clusters) g.setNode(c.key, {});
   for (const b of boxes) { g.setNode(b.key, { width: b.width, height: b.height }); if (b.cluster) g.setParent(b.key, b.cluster); }
@@ -53,7 +53,7 @@ class Drawing {
 
   tools() {
     const on = (id, act) => document.getElementById(id).addEventListener("click", act);
-    on("expand", () => { for (const node of this.nodes) this.opened.add(this.group(node)); this.layOut(); });
+    on("expand", () => { this.openAll(); this.layOut(); });
     on("collapse", () => { this.opened.clear(); this.layOut(); });
     on("zoom-in", () => this.zoom(1.3));
     on("zoom-out", () => this.zoom(1 / 1.3));
@@ -65,39 +65,69 @@ class Drawing {
     this.select.value = graph;
     this.nodes = nodes.filter((node) => node.graph === graph);
     this.opened.clear();
-    if (this.nodes.length <= OPEN_BELOW) for (const node of this.nodes) this.opened.add(this.group(node));
+    const lines = [...new Set(this.nodes.filter((node) => node.mark !== null).map((node) => node.mark >> 1))].sort((a, b) => a - b);
+    this.block = lines.length > MANY_LINES ? Math.ceil(lines.length / BLOCKS) : 0;
+    this.order = new Map(lines.map((line, i) => [line, i]));
+    if (this.nodes.length <= OPEN_BELOW) this.openAll();
     this.layOut();
   }
 
-  group(node) { return node.kind === "node" && node.mark !== null ? `line${node.mark}` : null; }
+  openAll() { for (const node of this.nodes) for (const group of this.groups(node)) this.opened.add(group); }
+
+  // The groups that a node is in, the largest first: neighbouring lines, its line.
+  groups(node) {
+    if (node.kind !== "node" || node.mark === null) return [];
+    const line = `line${node.mark}`;
+    if (!this.block) return [line];
+    return [`block${Math.floor(this.order.get(node.mark >> 1) / this.block)}.${node.mark % 2}`, line];
+  }
 
   // The boxes to be drawn: single nodes, and groups that are closed.
   boxes() {
-    const sizes = new Map();
-    for (const node of this.nodes) sizes.set(this.group(node), (sizes.get(this.group(node)) ?? 0) + 1);
+    const members = new Map();
+    for (const node of this.nodes) {
+      for (const group of this.groups(node)) members.has(group) ? members.get(group).push(node) : members.set(group, [node]);
+    }
     const boxes = new Map(), clusters = new Map(), box = new Map();
     for (const node of this.nodes) {
-      const group = this.group(node);
-      const alone = group === null || sizes.get(group) === 1 || this.opened.has(group);
-      const key = alone ? `node${node.id}` : group;
+      const groups = this.groups(node), line = groups.at(-1);
+      const closed = groups.find((group) => members.get(group).length > 1 && !this.opened.has(group));
+      const key = closed ?? `node${node.id}`;
       box.set(node.id, key);
       if (boxes.has(key)) continue;
-      const line = node.mark === null ? null : data.lines[node.mark >> 1];
-      const title = alone ? node.label : clipped(line.text.trim() || line.place, 34);
-      const below = alone ? node.type : `${sizes.get(group)} nodes · line ${markLabel([node.mark])}`;
-      const width = Math.max(title.length * CHARACTER, below.length * CHARACTER * 0.84) + 22;
-      const clustered = alone && group !== null && sizes.get(group) > 1 && this.opened.has(group);
-      if (clustered) clusters.set(group, { key: group, mark: node.mark });
-      boxes.set(key, { key, title, below, width, height: 38, mark: node.mark, closed: !alone, kind: node.kind, inner: node.inner, cluster: clustered ? group : null, place: line?.place ?? "" });
+      const within = closed === undefined && line !== undefined && members.get(line).length > 1 ? line : null;
+      if (within) clusters.set(within, { key: within, mark: node.mark });
+      boxes.set(key, { key, ...this.box(node, closed, members.get(closed)), closed: closed !== undefined, cluster: within, height: 38 });
     }
     const edges = new Map();
     for (const node of this.nodes) {
       for (const operand of node.operands) {
         const pair = [box.get(operand), box.get(node.id)];
-        if (pair[0] && pair[0] !== pair[1]) edges.set(pair.join(" "), pair);
+        if (!pair[0] || pair[0] === pair[1]) continue;
+        const edge = edges.get(pair.join(" "));
+        if (edge) edge.count += 1;
+        else edges.set(pair.join(" "), { pair, count: 1 });
       }
     }
-    return { boxes: [...boxes.values()], edges: [...edges.values()], clusters: [...clusters.values()] };
+    // Between groups of very many lines nearly all are connected: the strongest connections tell.
+    const strongest = [...edges.values()].sort((a, b) => b.count - a.count);
+    const kept = this.block ? strongest.slice(0, EDGES * boxes.size) : strongest;
+    const hidden = strongest.length - kept.length;
+    return { boxes: [...boxes.values()], edges: kept.map((edge) => edge.pair), clusters: [...clusters.values()], hidden };
+  }
+
+  // What a box shows, of a node or of the members of a group.
+  box(node, group, members) {
+    const line = node.mark === null ? null : data.lines[node.mark >> 1];
+    let title = node.label, below = node.type, list = node.mark === null ? [] : [node.mark];
+    if (group !== undefined) {
+      title = clipped(line.text.trim() || line.place, 34);
+      list = [...new Set(members.map((each) => each.mark))].sort((a, b) => a - b);
+      const lines = list.length > 1 ? `lines ${markLabel(list)} – ${markLabel(list.slice(-1))}` : `line ${markLabel(list)}`;
+      below = `${members.length} nodes · ${lines}`;
+    }
+    const width = Math.max(title.length * CHARACTER, below.length * CHARACTER * 0.84) + 22;
+    return { title, below, width, marks: list, kind: node.kind, inner: group === undefined ? node.inner : [], place: line?.place ?? "" };
   }
 
   layOut() {
@@ -105,15 +135,17 @@ class Drawing {
     this.worker?.terminate();
     if (wanted.boxes.length > MOST_DRAWN) {
       this.status.textContent = `${wanted.boxes.length} boxes are too many to be drawn: open single lines`;
+      this.opened = new Set(this.drawn);
       return;
     }
+    this.drawn = new Set(this.opened);
     this.status.textContent = "finding places …";
     const text = `${document.getElementById("layout").textContent}\n${WORK}`;
     this.worker = new Worker(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
     this.worker.onmessage = (event) => {
       this.worker.terminate();
       this.draw(wanted, event.data);
-      this.status.textContent = `${wanted.boxes.length} boxes, ${this.nodes.length} nodes · click a line to open it, drag to move, Ctrl + wheel to zoom`;
+      this.status.textContent = `${wanted.boxes.length} boxes, ${this.nodes.length} nodes${wanted.hidden ? `, without ${wanted.hidden} weak connections` : ""} · click a line to open it, drag to move, Ctrl + wheel to zoom`;
       this.root.dataset.ready = String(wanted.boxes.length);
     };
     this.worker.onerror = (event) => { this.status.textContent = `no places found: ${event.message}`; };
@@ -129,12 +161,12 @@ class Drawing {
     edges.forEach(([from, to], i) => parts.push(`<path class="edge" data-from="${from}" data-to="${to}" d="${curve(places.edges[i])}"/>`));
     boxes.forEach((box, i) => {
       const { x, y, width, height } = places.boxes[i];
-      const kind = `node ${box.mark === null ? box.kind : kindOf([box.mark])} ${box.closed ? "group" : ""}`;
+      const kind = `node ${box.marks.length ? kindOf(box.marks) : box.kind} ${box.closed ? "group" : ""}`;
       const left = x - width / 2, top = y - height / 2;
       const back = box.closed ? `<rect class="back" x="${left + 4}" y="${top + 4}" width="${width}" height="${height}" rx="6"/>` : "";
       const more = box.inner.length ? ` data-inner="${box.inner[0]}"` : "";
       const title = `${box.place}${box.closed ? "\nclick to open" : ""}${box.inner.length ? "\ndouble click to look inside" : ""}`;
-      parts.push(`<g class="${kind}" id="${box.key}"${box.mark === null ? "" : ` data-marks="${box.mark}"`}${box.closed ? ` data-open="${box.key}"` : ""}${more}><title>${escaped(title)}</title>${back}<rect x="${left}" y="${top}" width="${width}" height="${height}" rx="${box.kind === "node" ? 6 : 19}"/><text x="${x}" y="${y - 2}">${escaped(box.title)}</text><text class="small" x="${x}" y="${y + 12}">${escaped(box.below)}${box.inner.length ? " ⧉" : ""}</text></g>`);
+      parts.push(`<g class="${kind}" id="${box.key}"${box.marks.length ? ` data-marks="${box.marks.join(" ")}"` : ""}${box.closed ? ` data-open="${box.key}"` : ""}${more}><title>${escaped(title)}</title>${back}<rect x="${left}" y="${top}" width="${width}" height="${height}" rx="${box.kind === "node" ? 6 : 19}"/><text x="${x}" y="${y - 2}">${escaped(box.title)}</text><text class="small" x="${x}" y="${y + 12}">${escaped(box.below)}${box.inner.length ? " ▸" : ""}</text></g>`);
     });
     this.stage.innerHTML = parts.join("");
     this.size = { width: places.width, height: places.height };
