@@ -39,13 +39,14 @@ class Cost:
 
     Each operation on an element counts as one, an elementary function too, and a product of
     matrices as two for each term. Of a buffer each kernel moves all, once. ``work`` is the time
-    that this is guessed to take, in simple instructions.
+    that this is guessed to take, in simple instructions. What is for no node in particular, such
+    as a copy to a result, is under None.
     """
 
-    flops: Counter[Node] = field(default_factory=Counter)
-    moved: Counter[Node] = field(default_factory=Counter)
-    work: Counter[Node] = field(default_factory=Counter)
-    unknown: set[Node] = field(default_factory=set)
+    flops: Counter[Node | None] = field(default_factory=Counter)
+    moved: Counter[Node | None] = field(default_factory=Counter)
+    work: Counter[Node | None] = field(default_factory=Counter)
+    unknown: set[Node | None] = field(default_factory=set)
 
 
 def cost_of(kernel: Kernel) -> Cost:
@@ -111,10 +112,9 @@ def _count(kernel: Kernel, times: int, cost: Cost) -> None:
             cost.work[kernel.node] += operations
         case _:
             pass
-    if node is not None:
-        moved = sum(b.type.nbytes for b in (*kernel.reads, *kernel.writes))
-        cost.moved[node] += times * moved
-        cost.work[node] += times * moved // 8
+    moved = sum(b.type.nbytes for b in (*kernel.reads, *kernel.writes))
+    cost.moved[node] += times * moved
+    cost.work[node] += times * max(moved // 8, 1)
 
 
 def maker(kernel: Kernel) -> Node | None:

@@ -90,8 +90,8 @@ def _lines(
     lines = [LineReport(str(where), places.text(where)) for where in places.lines]
     other = LineReport("", "what no line tells")
 
-    def of(node: Node) -> LineReport:
-        number = places.number(node.where)
+    def of(node: Node | None) -> LineReport:
+        number = None if node is None else places.number(node.where)
         return other if number is None else lines[number]
 
     for node in nodes:
@@ -107,7 +107,7 @@ def _lines(
     return lines, other
 
 
-def _add_costs(of: Callable[[Node], LineReport], costs: Sequence[Cost]) -> None:
+def _add_costs(of: Callable[[Node | None], LineReport], costs: Sequence[Cost]) -> None:
     for cost in costs:
         for node, flops in cost.flops.items():
             of(node).flops += flops
@@ -118,7 +118,7 @@ def _add_costs(of: Callable[[Node], LineReport], costs: Sequence[Cost]) -> None:
 
 
 def _share_time(
-    of: Callable[[Node], LineReport],
+    of: Callable[[Node | None], LineReport],
     costs: Sequence[Cost],
     measured: Measured | None,
     lines: Sequence[LineReport],

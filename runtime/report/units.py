@@ -36,7 +36,6 @@ def number(value: float) -> str:
     """Three significant digits."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    digits = 2 - math.floor(math.log10(abs(value)))
-    if -3 <= 2 - digits < 6:
-        return f"{value:.{max(digits, 0)}f}"
-    return f"{value:.2e}"
+    rounded = f"{value:.2e}"
+    power = int(rounded.partition("e")[2])
+    return f"{value:.{max(2 - power, 0)}f}" if -3 <= power < 6 else rounded

@@ -48,9 +48,13 @@ def vjp(graph: Graph, wrt: Sequence[int], seeded: Sequence[int] | None = None) -
 def cotangents_within(graph: Graph, seeded: Sequence[int]) -> tuple[Graph, list[Node]]:
     """The graph that gives the cotangents of nodes within a graph, and these nodes.
 
-    Takes what `vjp` takes. The nodes are those of floating or complex dtype that no simplification
-    makes another one's.
+    Takes what `vjp` takes. The nodes are those that depend on a parameter, of floating or complex
+    dtype, and that no simplification makes another one's.
     """
+    moving = set(graph.parameters)
+    for node in graph.nodes:
+        if not moving.isdisjoint(node.operands):
+            moving.add(node)
     with new_trace() as trace:
         builder = trace.builder
         parameters = [builder.parameter(p.type) for p in graph.parameters]
@@ -59,7 +63,8 @@ def cotangents_within(graph: Graph, seeded: Sequence[int]) -> tuple[Graph, list[
         made.update(zip(graph.parameters, parameters, strict=True))
         ends = [made[graph.outputs[i]] for i in seeded]
         seeds = [(node, Tracer(builder.parameter(node.type))) for node in ends]
-        first = {new: old for old, new in reversed(made.items()) if is_inexact(new.type.dtype)}
+        nodes = [x for x in reversed(made) if x in moving and is_inexact(x.type.dtype)]
+        first = {made[x]: x for x in nodes}
         pulled = pull_back(seeds, list(first))
         return builder.graph([x.node for x in pulled]), list(first.values())
 
