@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from pullback.tracer import text as texts
 from pullback.tracer.ir import Graph
 
@@ -26,6 +28,5 @@ def parse(text: str) -> Graph:
     True
     """
     # Lowering has primitives of its own, which are known once it is loaded.
-    import pullback.codegen.lowering  # noqa: F401
-
+    import_module("pullback.codegen.lowering")
     return texts.parse(text)

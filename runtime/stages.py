@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 import time
@@ -19,7 +20,7 @@ from pullback.codegen.report import fusion_text
 from pullback.tracer.colour import shown
 from pullback.tracer.ir import Graph
 from pullback.tracer.observe import observed
-from pullback.tracer.text import inner_graphs
+from pullback.tracer.text import graph_diff, inner_graphs, parse
 
 from .compiler import Program
 from .listing import annotated_assembly
@@ -82,6 +83,31 @@ class Stages(Sequence[Stage]):
                 return stage
         names = ", ".join(dict.fromkeys(stage.name for stage in self._stages))
         raise KeyError(f"no pass is called {key!r}; there are {names}")
+
+    def diff(self, before: int | str, after: int | str) -> str:
+        """What differs between two stages, in the format of ``diff -u``.
+
+        Between two graphs the names of nodes that both have are the same.
+
+        >>> stages = pb.grad(lambda x: np.sum(x * x)).stages(np.ones(3))
+        >>> print(stages.diff("trace", "inline"))
+        --- trace
+        +++ inline
+        @@ -1,5 +1,4 @@
+         graph (%0: f64[3]) {
+        -  %1: f64[3] = mul %0 %0
+        -  %2: f64[] = reduce_sum %1 [axes=(0,)]
+        -  return %2
+        +  %3: f64[3] = add %0 %0
+        +  return %3
+         }
+        """
+        first, second = self[before], self[after]
+        names = first.name, second.name
+        if first.kind == second.kind == "graph":
+            return graph_diff(parse(first.text), parse(second.text), names)
+        texts = first.text.splitlines(), second.text.splitlines()
+        return "\n".join(difflib.unified_diff(*texts, *names, lineterm=""))
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self._stages))

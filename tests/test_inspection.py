@@ -255,6 +255,7 @@ def test_arguments_stay_as_they_are() -> None:
     x = np.ones(9)
     report = shifted.explain(x)
     assert np.all(x == 1.0)
+    assert report.measured is not None
     assert report.measured.calls > 1
 
 
@@ -267,6 +268,7 @@ def test_effects_happen_once() -> None:
         return np.sum(x * x)
 
     report = loss.explain(np.ones(2))
+    assert report.measured is not None
     assert report.measured.calls == len(seen) == 1
 
 

@@ -69,16 +69,16 @@ def opened(browser: Any, path: Path, **options: Any) -> Any:
     page.set_default_timeout(WAIT)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and faults.append(message.text))
-    page.on("request", lambda request: _ours(request.url, path) or faults.append(request.url))
+    page.on("console", lambda message: faults.extend([message.text] * (message.type == "error")))
+    page.on("request", lambda request: faults.extend(_others([request.url], path)))
     page.goto(path.as_uri())
     page.wait_for_selector("#drawing[data-ready]")
     assert not faults
     return page
 
 
-def _ours(url: str, path: Path) -> bool:
-    return url.startswith(("blob:", "data:", path.as_uri()))
+def _others(urls: list[str], path: Path) -> list[str]:
+    return [url for url in urls if not url.startswith(("blob:", "data:", path.as_uri()))]
 
 
 def lit(page: Any, part: str) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import os
 import re
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.text import Text
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 LEXERS = {"python": "python", "llvm": "llvm", "asm": "gas"}
 """Pygments' names for what it knows how to read."""
@@ -43,28 +41,26 @@ def shown(text: str, kind: str) -> str:
     """
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
-    return coloured(text, kind) if importlib.util.find_spec("rich") else text
+    return coloured(text, kind) if find_spec("rich") else text
 
 
 def coloured(text: str, kind: str) -> str:
     """The text with a terminal's escape sequences; `rich` has to be installed."""
-    from rich.console import Console
-
     out = io.StringIO()
-    console = Console(file=out, force_terminal=True, color_system="256", width=1_000_000)
+    console = import_module("rich.console").Console(
+        file=out, force_terminal=True, color_system="256", width=1_000_000
+    )
     console.print(styled(text, kind), soft_wrap=True, end="", highlight=False)
     return out.getvalue().rstrip("\n")
 
 
-def styled(text: str, kind: str) -> Text:
-    """The text with its styles, as `rich` has it."""
-    from rich.syntax import Syntax
-    from rich.text import Text
-
+def styled(text: str, kind: str) -> Any:
+    """The text with its styles, a ``rich.text.Text``."""
     if kind in LEXERS:
-        syntax = Syntax("", LEXERS[kind], theme="ansi_dark", background_color="default")
+        make = import_module("rich.syntax").Syntax
+        syntax = make("", LEXERS[kind], theme="ansi_dark", background_color="default")
         return syntax.highlight(text)
-    found = Text(text)
+    found = import_module("rich.text").Text(text)
     for pattern, style in PATTERNS.items():
         found.highlight_regex(re.compile(pattern, re.MULTILINE), style)
     return found

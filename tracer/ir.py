@@ -147,7 +147,8 @@ class Builder:
         node = self._shared.get(key)
         if node is None:
             params = {"value": value, "dtype": dtype}
-            node = self._append(Node(LITERAL, (), params, scalar(dtype), self.where))
+            node = Node(LITERAL, (), params, scalar(dtype), self.where, self.primal)
+            self._append(node)
             self._shared[key] = node
         return node
 

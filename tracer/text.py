@@ -18,8 +18,10 @@ them. Grammar::
 from __future__ import annotations
 
 import ast
+import difflib
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -36,9 +38,58 @@ Names: TypeAlias = dict[Graph, str]
 def graph_text(graph: Graph, locations: bool = True) -> str:
     """The graph as text that `parse` reads back; ``locations`` adds the user's lines."""
     names = {inner: f"@{i}" for i, inner in enumerate(inner_graphs(graph))}
-    texts = [_text(graph, names, locations)]
-    texts += [f"{name} {_text(inner, names, locations)}" for inner, name in names.items()]
+    texts = [_text(graph, numbered(graph), names, locations)]
+    for inner, name in names.items():
+        texts.append(f"{name} {_text(inner, numbered(inner), names, locations)}")
     return "\n".join(texts)
+
+
+def numbered(graph: Graph) -> dict[Node, str]:
+    """The names of a graph's nodes."""
+    return {x: f"%{i}" for i, x in enumerate((*graph.parameters, *graph.nodes))}
+
+
+def graph_diff(before: Graph, after: Graph, names: tuple[str, str] = ("before", "after")) -> str:
+    """What differs between two graphs, in the format of ``diff -u``.
+
+    Nodes of the second are called as those of the first that stand in their place, others are
+    numbered beyond those: so a node that is put in does not change the names of all behind it.
+    """
+    first, second = [before, *inner_graphs(before)], [after, *inner_graphs(after)]
+    inner = [{graph: f"@{n - 1}" for n, graph in enumerate(x) if n} for x in (first, second)]
+    texts: tuple[list[str], list[str]] = ([], [])
+    for i in range(max(len(first), len(second))):
+        of = f"@{i - 1} " if i else ""
+        if i < len(first):
+            numbers = numbered(first[i])
+            texts[0].extend(f"{of}{_text(first[i], numbers, inner[0], False)}".splitlines())
+        if i < len(second):
+            old = first[i] if i < len(first) else Graph((), (), ())
+            numbers = _numbered_like(old, second[i], inner)
+            texts[1].extend(f"{of}{_text(second[i], numbers, inner[1], False)}".splitlines())
+    return "\n".join(difflib.unified_diff(*texts, *names, lineterm=""))
+
+
+def _numbered_like(old: Graph, new: Graph, inner: Sequence[Names]) -> dict[Node, str]:
+    """Names for a graph: those of an old one for nodes in the same places, else further ones."""
+    known = numbered(old)
+    before = [_outline(x, inner[0]) for x in old.nodes]
+    after = [_outline(x, inner[1]) for x in new.nodes]
+    found = {p: f"%{i}" for i, p in enumerate(new.parameters)}
+    if len(old.parameters) == len(new.parameters):
+        for at, other, size in difflib.SequenceMatcher(None, before, after).get_matching_blocks():
+            pairs = zip(new.nodes[other : other + size], old.nodes[at : at + size], strict=True)
+            found.update((node, known[x]) for node, x in pairs)
+    free = itertools.count(max(len(known), len(found)))
+    for node in new.nodes:
+        if node not in found:
+            found[node] = f"%{next(free)}"
+    return found
+
+
+def _outline(node: Node, names: Names) -> str:
+    """A node without the names of what it takes."""
+    return f"{node.type} {_right_side(node, dict.fromkeys(node.operands, ''), names)}"
 
 
 def inner_graphs(graph: Graph) -> list[Graph]:
@@ -54,8 +105,7 @@ def inner_graphs(graph: Graph) -> list[Graph]:
     return list(found)
 
 
-def _text(graph: Graph, names: Names, locations: bool) -> str:
-    numbers = {n: f"%{i}" for i, n in enumerate((*graph.parameters, *graph.nodes))}
+def _text(graph: Graph, numbers: dict[Node, str], names: Names, locations: bool) -> str:
     head = ", ".join(f"{numbers[p]}: {p.type}" for p in graph.parameters)
     lines = [f"graph ({head}) {{"]
     for node in graph.nodes:

@@ -94,7 +94,8 @@ def _shown(text: Sequence[str], numbers: Sequence[int]) -> set[int]:
     for number in numbers:
         around = [span for span in spans if number in span]
         last = min(number + NEAR, max(len(text), number))
-        shown.update(max(around, key=len) if around else range(max(number - NEAR, 1), last + 1))
+        widest = sorted(around, key=lambda span: span.start - span.stop)[:1]
+        shown.update(*(widest or [range(max(number - NEAR, 1), last + 1)]))
     return shown
 
 
