@@ -14,7 +14,6 @@ from pullback.tracer.errors import (
     UnsupportedTypeError,
 )
 from pullback.tracer.ir import Graph
-from pullback.tracer.text import parse
 
 from . import checkpoint_policies, debug, testing
 from .callbacks import pure_callback
@@ -27,6 +26,7 @@ from .custom import (
     custom_vjp,
     remat,
 )
+from .inspecting import parse
 from .numpy import random
 from .transforms import (
     disable_jit,

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
+from pullback.tracer.ir import Node
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -85,9 +87,25 @@ def type_of_suffix(suffix: str) -> str:
     return f"<{found[1]} x {kind}>" if found[1] else kind
 
 
+@dataclass(slots=True)
+class Origins:
+    """What the lines of a function are for.
+
+    ``nodes`` are what each line after the first ``skipped`` ones helps to compute, ``kernels`` the
+    lines, counted likewise, from which on kernels are written, with their names.
+    """
+
+    nodes: list[Node | None] = field(default_factory=list)
+    kernels: list[tuple[int, str]] = field(default_factory=list)
+    skipped: int = 0
+
+
 @dataclass
 class Module:
     """Functions, declarations and constants that make one LLVM module.
+
+    ``origins`` tell of functions, by their names, what they are for: once for each of the kernels
+    that share one.
 
     ``often`` are the elementary functions that it uses so often that they are called; ``avx512``
     says whether it may name instructions of AVX-512.
@@ -101,6 +119,7 @@ class Module:
     uses: dict[str, int] = field(default_factory=dict)
     often: frozenset[str] = frozenset()
     avx512: bool = False
+    origins: dict[str, list[Origins]] = field(default_factory=dict)
 
     def use(self, name: str) -> int:
         """Count another use of something by its name."""
@@ -167,7 +186,10 @@ class Repetition:
 
 
 class FunctionWriter:
-    """Writes the instructions of one function in order; every method returns the value made."""
+    """Writes the instructions of one function in order; every method returns the value made.
+
+    ``node`` is what the lines being written help to compute.
+    """
 
     def __init__(
         self,
@@ -188,6 +210,8 @@ class FunctionWriter:
         self._count = 0
         self._block = "entry"
         self._known: dict[str, Value] = {}
+        self.origins = Origins()
+        self.node: Node | None = None
 
     # -- structure ---------------------------------------------------------------------------
 
@@ -203,12 +227,25 @@ class FunctionWriter:
 
     def line(self, text: str) -> None:
         """An instruction that makes no value."""
-        self._lines.append(f"  {text}")
+        self._add(f"  {text}")
+
+    def _add(self, line: str) -> None:
+        self._lines.append(line)
+        self.origins.nodes.append(self.node)
+
+    def _insert(self, position: int, lines: Sequence[str]) -> None:
+        """Put lines before those that stand at the position already."""
+        self._lines[position:position] = lines
+        self.origins.nodes[position:position] = [self.node] * len(lines)
+
+    def begin_kernel(self, name: str) -> None:
+        """What follows belongs to a kernel."""
+        self.origins.kernels.append((self.length, name))
 
     def make(self, type: str, text: str, hint: str = "v") -> Value:
         """An instruction that makes a value of the type."""
         name = self.fresh(hint)
-        self._lines.append(f"  {name} = {text}")
+        self._add(f"  {name} = {text}")
         return Value(type, name)
 
     def pure(self, type: str, text: str) -> Value:
@@ -220,7 +257,7 @@ class FunctionWriter:
 
     def start_block(self, label: str) -> None:
         """Begin a block; the one before must have been ended by a branch."""
-        self._lines.append(f"{label}:")
+        self._add(f"{label}:")
         self._block = label
         self._known.clear()
 
@@ -292,6 +329,12 @@ class FunctionWriter:
         parameters = ", ".join(map(str, self.parameters))
         head = f"{self._head}({parameters}) {self._attributes}".rstrip()
         self.module.functions.append(f"{head} {{\n{self.body}\n}}\n")
+        self.tell_origins(self.name)
+
+    def tell_origins(self, name: str) -> None:
+        """Note what the lines are for, of the function of that name, which has the same lines."""
+        self.origins.skipped = 1 + len(self._entry_allocas)
+        self.module.origins.setdefault(name, []).append(self.origins)
 
     @property
     def body(self) -> str:
@@ -340,10 +383,11 @@ class FunctionWriter:
         latch = self._block
         self.branch(more, body, after)
         turning = [(index, first, following), *zip(names, carried, loop.carried, strict=True)]
-        self._lines[position:position] = [
+        phis = [
             f"  {name.name} = phi {name.type} [ {old.name}, %{before} ], [ {new.name}, %{latch} ]"
             for name, old, new in turning
         ]
+        self._insert(position, phis)
         self.start_block(after)
         if empty:
             loop.carried = [
@@ -376,10 +420,11 @@ class FunctionWriter:
         assert loop.more is not None, "the loop does not say whether there is another turn"
         latch = self._block
         self.branch(loop.more, body, after)
-        self._lines[position:position] = [
+        phis = [
             f"  {name.name} = phi {name.type} [ {old.name}, %{before} ], [ {new.name}, %{latch} ]"
             for name, old, new in zip(names, carried, loop.carried, strict=True)
         ]
+        self._insert(position, phis)
         self.start_block(after)
 
     @contextmanager

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pullback.tracer.ir import Node
 from pullback.tracer.primitives.callback import Callback
 
 from . import arena
@@ -45,6 +46,7 @@ from .repeat import emit_repeat, emit_while
 from .reversal import emit_reversal
 from .routines import emit_routine
 from .scalar import INLINED
+from .timing import timed, write_timer
 from .turns import turns_of
 
 STATUS = "status"
@@ -71,32 +73,42 @@ class Emission:
     """The module with its function ``run``, the error sites that ``run`` can return, and the Python
     functions that it calls.
 
-    ``shared`` are the names of kernels' functions by what they do.
+    ``timer`` is the counter by which the kernels are timed, if they are. ``shared`` are the names
+    of kernels' functions by what they do.
     """
 
     module: Module
     sites: list[Site]
     vector_bytes: int
     callbacks: list[Callback] = field(default_factory=list)
+    timer: str | None = None
     shared: dict[str, str] = field(default_factory=dict)
 
     def share(self, function: FunctionWriter) -> str:
         """The name of the first function that does the same."""
         names = {p.name: f"%{i}" for i, p in enumerate(function.parameters)}
         body = re.sub(r"%[\w.]+", lambda m: names.get(m[0], m[0]), function.body)
-        return self.shared.setdefault(body, function.name)
+        name = self.shared.setdefault(body, function.name)
+        if name != function.name:
+            function.tell_origins(name)
+        return name
 
 
-def emit(plan: Plan, vector_bytes: int) -> Emission:
+def emit(plan: Plan, vector_bytes: int, timer: str | None = None) -> Emission:
     """Write ``run(inputs, outputs, workspace, status)`` for the plan.
 
     ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
     holds what it found. ``vector_bytes`` is the width of the machine's vector registers, 64 those
-    of AVX-512, whose instructions elementary functions then name.
+    of AVX-512, whose instructions elementary functions then name. With a ``timer`` the module has
+    the `ticks` of each kernel.
     """
     uses = _applied(plan)
     often = frozenset(name for name, count in uses.items() if count > INLINED)
-    emission = Emission(Module(often=often, avx512=vector_bytes == 64), [], vector_bytes)
+    emission = Emission(
+        Module(often=often, avx512=vector_bytes == 64), [], vector_bytes, timer=timer
+    )
+    if timer is not None:
+        write_timer(emission.module, timer, len(plan.kernels))
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
     freed = takes_memory_within(plan)
     name, linkage = ("steps", "internal") if freed else ("run", "")
@@ -107,7 +119,7 @@ def emit(plan: Plan, vector_bytes: int) -> Emission:
     run = FunctionWriter(emission.module, name, I64, parameters, linkage, attributes)
     calls = _Calls(emission, plan, run, run, joined=run if alone else None)
     for number, kernel in enumerate(plan.kernels):
-        calls.add(f"kernel{number}", kernel, alike[number])
+        calls.add(number, kernel, alike[number])
     calls.close()
     run.ret(constant(I64, 0))
     run.finish()
@@ -194,8 +206,9 @@ class _Calls:
     inner: dict[Buffer, Value] = field(default_factory=dict)
     sites: int = 0
 
-    def add(self, name: str, kernel: Kernel, alike: bool) -> None:
+    def add(self, number: int, kernel: Kernel, alike: bool) -> None:
         """Run another kernel."""
+        name = f"kernel{number}"
         if self.joined is not None and self.joined.length > LARGEST_FUNCTION:
             self._end_joined()
         if self.run.length > LONGEST_CALLS and self.joined is None:
@@ -204,12 +217,14 @@ class _Calls:
         if _is_code(kernel):
             joins = _shared(kernel) is None and not alike
         if joins and not isinstance(kernel, Strips | Routine | PythonCall | Control):
-            self._join(name, kernel)
+            self._join(number, kernel)
         else:
             self._end_joined()
             for buffer in _used(kernel):
                 self._pointer(buffer)
-            _emit_kernel(self.run, self.emission, name, kernel, self.pointers)
+            self.run.begin_kernel(name)
+            with timed(self.run, self.emission.timer, number):
+                _emit_kernel(self.run, self.emission, name, kernel, self.pointers)
 
     def _pointer(self, buffer: Buffer) -> Value:
         known = self.pointers.get(buffer)
@@ -217,7 +232,8 @@ class _Calls:
             known = self.pointers[buffer] = _pointer(self.run, self.plan, buffer)
         return known
 
-    def _join(self, name: str, kernel: Kernel) -> None:
+    def _join(self, number: int, kernel: Kernel) -> None:
+        name = f"kernel{number}"
         if self.joined is None:
             parameters = [(p.type, p.name[1:]) for p in self.whole.parameters]
             self.joined = FunctionWriter(self.emission.module, name, I64, parameters, "internal")
@@ -227,7 +243,9 @@ class _Calls:
                 self.inner[buffer] = self._pointer(buffer)
             elif buffer not in self.inner:
                 self.inner[buffer] = _pointer(self.joined, self.plan, buffer)
-        _emit_inline(self.joined, self.emission, name, kernel, self.inner)
+        self.joined.begin_kernel(name)
+        with timed(self.joined, self.emission.timer, number):
+            _emit_inline(self.joined, self.emission, name, kernel, self.inner)
 
     def close(self) -> None:
         """All kernels have been added."""
@@ -311,6 +329,7 @@ def _emit_kernel(
         return
     parameters = [(PTR, b.name) for b in used]
     w = FunctionWriter(emission.module, name, I64, [*parameters, (PTR, STATUS)], linkage="internal")
+    w.begin_kernel(name)
     before = len(emission.sites)
     _emit_inline(w, emission, name, kernel, dict(zip(used, w.parameters, strict=False)))
     w.ret(constant(I64, 0))
@@ -333,6 +352,7 @@ def _call_parts(
     w = FunctionWriter(
         emission.module, name, I64, [(PTR, "table"), (I64, "part"), (PTR, "status")], "internal"
     )
+    w.begin_kernel(name)
     table, part, status = w.parameters
     pointers = {b: w.load(PTR, w.address(table, i, PTR), 8) for i, b in enumerate(buffers)}
     before = len(emission.sites)
@@ -340,6 +360,7 @@ def _call_parts(
         case Strips():
             _emit_strips(w, emission, kernel, pointers, status, part)
         case Product():
+            w.node = kernel.node
             write_blocks(w, kernel, pointers, emission.vector_bytes, part)
         case LoopKernel():
             emit_loops(w, kernel, pointers, emission.sites, status, emission.vector_bytes, [part])
@@ -389,6 +410,29 @@ def _emit_inline(
     pointers: dict[Buffer, Value],
 ) -> None:
     """Write what a kernel does into a function, which returns the site at once if it fails."""
+    before, w.node = w.node, _whole_node(kernel)
+    _emit_whole(w, emission, name, kernel, pointers)
+    w.node = before
+
+
+def _whole_node(kernel: Kernel) -> Node | None:
+    """The node that all of a kernel's code is for; those of loops are told line by line."""
+    match kernel:
+        case Product() | Routine():
+            return kernel.node
+        case PythonCall() | Repeat() | Reversal() | While() | Choice():
+            return kernel.roots[0]
+        case _:
+            return None
+
+
+def _emit_whole(
+    w: FunctionWriter,
+    emission: Emission,
+    name: str,
+    kernel: Kernel,
+    pointers: dict[Buffer, Value],
+) -> None:
     status = Value(PTR, f"%{STATUS}")
     match kernel:
         case LoopKernel():
@@ -442,7 +486,10 @@ def _emit_control(
         takes = any(takes_memory(each) for each in plan.kernels)
         before = arena.mark(w, status) if takes else None
         for each in plan.kernels:
-            _emit_in_turn(w, emission, f"{name}.{next(numbers)}", each, inner, held)
+            own = f"{name}.{next(numbers)}"
+            w.begin_kernel(own)
+            _emit_in_turn(w, emission, own, each, inner, held)
+        w.begin_kernel(name)
         if before is not None:
             arena.release(w, status, before)
 

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from pullback.tracer.colour import shown
 from pullback.tracer.ir import Node
 from pullback.tracer.primitives.callback import Callback
 from pullback.tracer.types import ArrayType, Shape
@@ -128,6 +129,21 @@ class LoopKernel:
     def writes(self) -> set[Buffer]:
         """The buffers that it writes."""
         return {s.buffer for s in self.sinks}
+
+
+def nodes_of_steps(kernel: LoopKernel) -> list[Node]:
+    """What each step helps to compute: its own node, or that which it is first read for."""
+    reader: dict[int, Node] = {}
+    for sink in reversed(kernel.sinks):
+        reader[sink.step] = sink.node
+    found: list[Node] = []
+    for i in reversed(range(len(kernel.steps))):
+        step = kernel.steps[i]
+        own = step.kind in ("apply", "combine", "gather", "iota")
+        node = step.node if own else reader.get(i, step.node)
+        found.append(node)
+        reader.update(dict.fromkeys(step.operands, node))
+    return found[::-1]
 
 
 @dataclass(slots=True)
@@ -470,7 +486,8 @@ class Plan:
         return plan_text(self)
 
     def __str__(self) -> str:
-        return self.text()
+        """The text, in colours where `print` shows it in a terminal and `rich` is installed."""
+        return shown(self.text(), "plan")
 
 
 def takes_memory(kernel: Kernel) -> bool:

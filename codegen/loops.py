@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pullback.tracer.ir import Node
+
 from .access import Access, Place
 from .assembly import I64, FunctionWriter, Value, constant, lanes, vector
 from .body import Body, Env
@@ -26,7 +28,7 @@ from .elements import ELEMENTS, memory_element
 from .entry import Site
 from .held import Held
 from .interleaved import written_together
-from .kernel import Affine, Buffer, LoopKernel, Sink
+from .kernel import Affine, Buffer, LoopKernel, Sink, nodes_of_steps
 from .positions import Positions
 from .records import Window, read_window, read_windows, write_window, written_windows
 from .registers import (
@@ -99,6 +101,11 @@ class Nest:
         return Body(self.access, self.positions)
 
     @cached_property
+    def for_nodes(self) -> list[Node]:
+        """What each step is written for."""
+        return nodes_of_steps(self.kernel)
+
+    @cached_property
     def depth(self) -> int:
         """Number of loops."""
         return len(self.kernel.extents)
@@ -127,7 +134,9 @@ class Nest:
             self._outer(depth)
         self.access.bases.clear()
         for number in opened:
+            self.w.node = self.kernel.sinks[number].node
             self._close(number, depth)
+        self.w.node = None
 
     def _outer(self, depth: int) -> None:
         """A loop that is not the innermost one."""
@@ -155,7 +164,9 @@ class Nest:
         """The steps that depend on so many loops, all of which are around the innermost one."""
         for i, step in enumerate(self.kernel.steps):
             if step.depth == depth:
+                self.w.node = self.for_nodes[i]
                 outer[i] = self.body.step(step, Place(constant(I64, 0), 1), outer)
+        self.w.node = None
 
     @contextmanager
     def counted(
@@ -347,11 +358,13 @@ class Nest:
         whole = place.mask is None and place.width == self.width
         for i, step in enumerate(self.kernel.steps):
             if step.depth == self.depth and i not in env:
+                self.w.node = self.for_nodes[i]
                 if whole and i in self.read_windows:
                     env.update(read_window(self, self.read_windows[i], place))
                 else:
                     env[i] = self.body.step(step, place, env)
         self._sinks(place, env, copy)
+        self.w.node = None
 
     # -- sinks -----------------------------------------------------------------------------------
 
@@ -360,6 +373,7 @@ class Nest:
         for number, sink in enumerate(self.kernel.sinks):
             if number in together:
                 continue
+            self.w.node = sink.node
             value = self._lanes_of(sink, place, env)
             match sink.kind:
                 case "store":
@@ -383,6 +397,7 @@ class Nest:
         if place.mask is None and place.width == self.width:
             for window in {id(x): x for x in self.written_windows.values()}.values():
                 inside = window.fields.values()
+                self.w.node = self.kernel.sinks[next(iter(inside))].node
                 fields = {n: self._lanes_of(self.kernel.sinks[n], place, env) for n in inside}
                 write_window(self, window, place, fields)
                 written.update(inside)
@@ -390,6 +405,7 @@ class Nest:
             sinks = [self.kernel.sinks[number] for number in numbers]
             first = sinks[0]
             if first.buffer not in self.access.held.buffers:
+                self.w.node = first.node
                 values = [self._lanes_of(sink, place, env) for sink in sinks]
                 self.access.write_all(first.buffer, first.index, values, place)
                 written.update(numbers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pullback.tracer.ir import Node
-from pullback.tracer.primitive import Primitive
+from pullback.tracer.primitive import LOWERED, Primitive
 from pullback.tracer.primitives.structure import reshape, slice
 from pullback.tracer.trace import Tracer
 
@@ -18,7 +18,9 @@ def _no_reference(*operands: Any, **params: Any) -> Any:
 
 def packed_primitive(name: str, infer: Any) -> Primitive:
     """A primitive that has a routine alone."""
-    return Primitive(name, infer, _no_reference)
+    assert name not in LOWERED, f"two primitives are called {name}"
+    LOWERED[name] = Primitive(name, infer, _no_reference)
+    return LOWERED[name]
 
 
 @dataclass(frozen=True, slots=True)

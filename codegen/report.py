@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pullback.tracer.ir import Node
 
+from .fuse import Fusion
 from .kernel import (
     Affine,
     Buffer,
@@ -49,6 +52,27 @@ def plan_text(plan: Plan) -> str:
     return "\n".join([*head, *(line for lines in kernels for line in lines)])
 
 
+def fusion_text(fusion: Fusion) -> str:
+    """Which nodes, by their numbers in the graph, each kernel makes, computes and reads."""
+    graph = fusion.graph
+    names = {x: f"%{i}" for i, x in enumerate((*graph.parameters, *graph.nodes))}
+
+    def listed(nodes: Iterable[Node]) -> str:
+        return " ".join(sorted((names[x] for x in nodes), key=lambda name: int(name[1:])))
+
+    lines: list[str] = []
+    for number, group in enumerate(fusion.groups):
+        uses = [fusion.uses[root] for root in group.roots]
+        inside = {x for use in uses for x in use.inside} - {*group.roots}
+        read = {x for use in uses for x in use.read} - {*group.roots}
+        space = " x ".join(map(str, group.space)) or "one element"
+        lines.append(f"group {number}: over {space}, keeps {listed(group.roots)}")
+        lines += [
+            f"    {what} {listed(x)}" for what, x in (("computes", inside), ("reads", read)) if x
+        ]
+    return "\n".join(lines)
+
+
 def _buffers(buffers: tuple[Buffer, ...]) -> str:
     return ", ".join(f"{b}: {b.type}" for b in buffers)
 
@@ -62,7 +86,7 @@ def bytes_moved(kernel: Kernel) -> int:
 
 
 def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
-    head = f"kernel {number}: {_title(kernel)}, {bytes_moved(kernel)} bytes"
+    head = f"kernel {number}: {kernel_title(kernel)}, {bytes_moved(kernel)} bytes"
     if isinstance(kernel, Control):
         return [head, *(f"    {line}" for line in _control_lines(kernel))]
     if isinstance(kernel, Strips):
@@ -123,7 +147,8 @@ def _carried(c: Carried) -> str:
     return f"{c.source} is {c.init}, then {c.target}{kept}{last}"
 
 
-def _title(kernel: Kernel) -> str:
+def kernel_title(kernel: Kernel) -> str:
+    """What a kernel does, in a line."""
     match kernel:
         case LoopKernel():
             loops = " x ".join(map(str, kernel.extents)) or "one element"
@@ -187,7 +212,10 @@ def _step(step: Step) -> str:
 
 
 def _of(node: Node) -> str:
-    return f"  # {node.where}" if node.where is not None else ""
+    if node.where is None:
+        return ""
+    of = f", for {node.primal.primitive.name}" if node.primal is not None else ""
+    return f"  # {node.where}{of}"
 
 
 def _affine(row: Affine | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from pullback.tracer.ir import LITERAL, Graph, Node
+from pullback.tracer.ir import LITERAL, Graph, Node, primal_among
 from pullback.tracer.primitive import Primitive
 from pullback.tracer.trace import Tracer, current_trace, new_trace
 from pullback.tracer.types import ArrayType
@@ -40,7 +40,7 @@ def rewritten(
         trace.fixed_location = True
         made = {p: parameter(p.type).node for p in graph.parameters}
         for node in graph.nodes:
-            builder.where, builder.primal = node.where, made.get(node.primal or node)
+            builder.where, builder.primal = node.where, primal_among(made, node)
             operands = tuple([made[x] for x in node.operands])
             rule = rules.get(node.primitive)
             simple = rule(node, [Tracer(x) for x in operands]) if rule is not None else None

@@ -19,7 +19,7 @@ from pullback.tracer.text import inner_graphs
 
 from .cache import digest, store
 from .libraries import implied, resolve
-from .link import Linked, assembly, load
+from .link import Linked, load
 from .objects import Clock, Record, entry_object
 from .support import free_workspaces
 
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
     from .generate import Lowered
 
 CACHE_SIZE = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One stage of compilation as text, named by the pass that made it."""
-
-    name: str
-    text: str
-    seconds: float
-
-    def __str__(self) -> str:
-        return f"-- {self.name} ({1e3 * self.seconds:.2f} ms)\n{self.text}"
 
 
 @dataclass(slots=True)
@@ -80,31 +68,17 @@ class Program:
 
     @property
     def llvm(self) -> str:
-        """The LLVM text."""
-        return self.lowered().emission.module.text()
+        """The LLVM text, with the lines of the program."""
+        from pullback.codegen.origins import annotated
+
+        return annotated(self.lowered().emission.module)
 
     @property
     def assembly(self) -> str:
-        """The machine's instructions."""
-        return assembly(self.llvm)
+        """The machine's instructions, with the lines of the program."""
+        from .listing import annotated_assembly
 
-    def stages(self) -> list[Stage]:
-        """Every stage, from the traced graph to machine instructions."""
-        from pullback.codegen.lowering import LOWERING
-
-        between = self.lowered()
-        llvm, times = between.emission.module.text(), self.seconds
-        return [
-            Stage("trace, differentiate", self.graph.text(), times.get("trace", 0.0)),
-            Stage(", ".join(p.__name__ for p in LOWERING), between.graph.text(), times["lower"]),
-            Stage("fuse, bufferize", between.plan.text(), times["fuse"] + times["bufferize"]),
-            Stage("emit", llvm, times["emit"]),
-            Stage(
-                "parse, compile, link",
-                assembly(llvm),
-                sum(times.get(stage, 0.0) for stage in ("parse", "compile", "entry", "link")),
-            ),
-        ]
+        return annotated_assembly(self.lowered().emission.module)
 
 
 class _Cache:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from pullback.tracer.path import Turn
 from pullback.tracer.trace import jit_is_disabled, tracing
 
 from .compiled import MISSED, Compiled, Flat, compile_call, missed
-from .compiler import Stage
 from .errors import InternalError
 from .native import NativeCallable
 from .signature import Call, ShapeDtype, Signature, as_plain, take_apart
@@ -28,6 +28,9 @@ from .traced import traced
 
 if TYPE_CHECKING:
     from pullback.codegen.kernel import Plan
+
+    from .report.model import Report
+    from .stages import Stages
 
 CHAIN_LIMIT = 64
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
@@ -107,9 +110,45 @@ class Function(NativeCallable):
         """The machine's instructions."""
         return self._inspect(args, kwargs).program.assembly
 
-    def stages(self, *args: Any, **kwargs: Any) -> list[Stage]:
-        """Every stage of the compilation, each printable."""
-        return self._inspect(args, kwargs).program.stages()
+    def stages(self, *args: Any, **kwargs: Any) -> Stages:
+        """Every stage from Python source to instructions, each named by the pass that made it."""
+        from .stages import stages_of
+
+        call = self._take_apart(args, kwargs)
+        trace = functools.partial(self._traced, call)
+        return stages_of(self.__wrapped__, trace, self._specialised(call).program)
+
+    def explain(
+        self, *args: Any, html: str | os.PathLike[str] | None = None, **kwargs: Any
+    ) -> Report:
+        """What the function is made of for these arguments, and what each line costs.
+
+        Args:
+            args: arrays, or `ShapeDtype` in their place. With arrays the function is run a few
+                times, by code that counts what each kernel takes, on copies of the arguments; a
+                function with effects is run once.
+            html: where to write the report as a page that needs nothing from elsewhere.
+            kwargs: as ``args``.
+
+        Returns:
+            A `Report`: `print` shows tables, a notebook the page. For each line of the program it
+            has nodes, floating-point operations, bytes moved, bytes kept for the backward pass; of
+            arrays also the time, and the largest adjoint of what a gradient goes back over.
+
+        >>> report = pb.grad(lambda x: np.sum(np.sin(x))).explain(np.ones(3))
+        >>> (line,) = report.lines
+        >>> line.nodes, line.derivative_nodes, line.largest_adjoint
+        (0, 1, 1.0)
+        """
+        from .report.explain import explain
+
+        call = self._take_apart(*_copied((args, kwargs)))
+        trace = functools.partial(self._traced, call)
+        report = explain(self.__wrapped__, self._body, self._specialised(call), call, trace)
+        if html is not None:
+            with open(html, "w", encoding="utf-8") as file:
+                file.write(report.html())
+        return report
 
     def find_nan(self, *args: Any, **kwargs: Any) -> None:
         """Compute with NumPy until an operation makes a NaN of operands without any.
@@ -135,8 +174,17 @@ class Function(NativeCallable):
         ]
 
     def _inspect(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Compiled:
-        call, turn = self._take_apart(args, kwargs), Turn()
-        typed = any(isinstance(x, ShapeDtype) for x in call.leaves)
+        return self._specialised(self._take_apart(args, kwargs))
+
+    def _traced(self, call: Call) -> object:
+        """Trace the function once more, to be looked at."""
+        values = None if has_types(call) else call.leaves
+        return traced(self._body, call.signature, self._writing, values)
+
+    def _specialised(self, call: Call) -> Compiled:
+        """The specialisation of the path that a call takes; of types alone, of the first one."""
+        turn = Turn()
+        typed = has_types(call)
         while True:
             compiled = self._compiled(call, turn)
             other = None if typed else compiled.turn_of(call)
@@ -162,7 +210,7 @@ class Function(NativeCallable):
 
     def _called(self, call: Call) -> Any:
         """A call that a specialisation is found or made for."""
-        if any(isinstance(x, ShapeDtype) for x in call.leaves):
+        if has_types(call):
             raise TypeError(f"a ShapeDtype has no values to compute with{at(user_location())}")
         if jit_is_disabled():
             return self._interpreted(call)
@@ -257,6 +305,17 @@ class Function(NativeCallable):
             flat.set_slow(missed)
             flat.set_chain(alike[:CHAIN_LIMIT])
             self._by_structure[spec] = flat
+
+
+def has_types(call: Call) -> bool:
+    """Whether types stand in the place of arguments."""
+    return any(isinstance(x, ShapeDtype) for x in call.leaves)
+
+
+def _copied(arguments: tuple[Sequence[Any], dict[str, Any]]) -> Any:
+    """The arguments with copies of the arrays, for calls that must not change them."""
+    leaves, spec = tree.flatten(arguments)
+    return tree.unflatten(spec, [x.copy() if isinstance(x, np.ndarray) else x for x in leaves])
 
 
 _paths_limit = 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,8 @@ import numpy as np
 
 from pullback.tracer import tree
 from pullback.tracer.ir import Graph, Node, reachable
+from pullback.tracer.observe import observe
 from pullback.tracer.passes.long import warn_of_long
-from pullback.tracer.passes.pick import pick
-from pullback.tracer.passes.roll import roll
 from pullback.tracer.path import Answers, Path, packed_answers
 from pullback.tracer.trace import (
     Storage,
@@ -19,7 +19,7 @@ from pullback.tracer.trace import (
     new_trace,
     operand_node,
 )
-from pullback.tracer.transform import READ_ONLY, as_leaf
+from pullback.tracer.transform import READ_ONLY, as_leaf, with_loops
 
 from .signature import (
     Signature,
@@ -57,6 +57,7 @@ def traced(
 
     After the results the graph gives what has been written, and the answers.
     """
+    start = time.perf_counter()
     with new_trace() as trace:
         path = trace.path = None if values is None else Path({}, trace)
         parameters: list[Node] = []
@@ -80,9 +81,10 @@ def traced(
         questions = tuple(path.questions.values()) if path is not None else ()
         asked, expected = packed_answers(questions)
         graph = trace.builder.graph([*results, *(storages[i].node for i in writes), *asked])
+        observe("trace", graph, start)
         numbers: tuple[Any, ...] = ()
         if loops:
-            graph, numbers = roll(pick(graph))
+            graph, numbers = with_loops(graph)
             warn_of_long(graph)
         used = reachable([*graph.outputs, *graph.effects])
         outside = graph.parameters[len(parameters) :]

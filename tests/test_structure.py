@@ -29,6 +29,19 @@ def test_every_package_is_listed_in_pyproject() -> None:
     assert set(SETTINGS["tool"]["setuptools"]["packages"]) == expected
 
 
+def test_files_that_are_no_modules_are_packaged() -> None:
+    patterns = SETTINGS["tool"]["setuptools"]["package-data"]
+    packaged = {
+        path
+        for package, globs in patterns.items()
+        for glob in globs
+        for path in (ROOT / "/".join(package.split(".")[1:] or ["api"])).glob(glob)
+    }
+    files = (path for layer in (*LAYERS, "api") for path in (ROOT / layer).rglob("*.*"))
+    others = {path for path in files if path.suffix not in (".py", ".pyc")}
+    assert packaged == others
+
+
 def test_every_folder_with_modules_is_a_package() -> None:
     modules = (path for layer in (*LAYERS, "api") for path in (ROOT / layer).rglob("*.py"))
     folders = {path.parent for path in modules}

@@ -21,7 +21,8 @@ class Node:
     """One value of a graph: the primitive that makes it and what from.
 
     ``where`` is the line of the user's code; ``primal`` is the node whose derivative this node
-    takes part in, for nodes made by a differentiation pass.
+    takes part in, for nodes made by a differentiation pass: one of the same graph, or what
+    `primal_among` leaves of one that the graph does not need.
     """
 
     primitive: Primitive
@@ -81,7 +82,10 @@ class Graph:
         return evaluate(self, arguments)
 
     def __str__(self) -> str:
-        return self.text()
+        """The text, in colours where `print` shows it in a terminal and `rich` is installed."""
+        from .colour import shown
+
+        return shown(self.text(), "graph")
 
 
 def _infer_parameter(*, type: ArrayType) -> ArrayType:
@@ -143,7 +147,8 @@ class Builder:
         node = self._shared.get(key)
         if node is None:
             params = {"value": value, "dtype": dtype}
-            node = self._append(Node(LITERAL, (), params, scalar(dtype), self.where))
+            node = Node(LITERAL, (), params, scalar(dtype), self.where, self.primal)
+            self._append(node)
             self._shared[key] = node
         return node
 
@@ -199,13 +204,27 @@ def reachable(outputs: Sequence[Node]) -> set[Node]:
     return seen
 
 
+def primal_among(made: Mapping[Node, Node], node: Node) -> Node | None:
+    """The primal of a node in a graph that is being made, by what has been ``made`` of old nodes.
+
+    Of one that the graph does without, its row, type and line are left, and nothing it is made of.
+    """
+    primal = node.primal
+    if primal is None:
+        return None
+    found = made.get(primal)
+    if found is None and primal.operands:
+        return Node(primal.primitive, (), {}, primal.type, primal.where)
+    return found or primal
+
+
 def replay(graph: Graph, builder: Builder, arguments: Sequence[Node]) -> list[Node]:
     """Add the graph's nodes to a builder with its parameters replaced; gives its outputs."""
     made: dict[Node, Node] = dict(zip(graph.parameters, arguments, strict=True))
     where, primal = builder.where, builder.primal
     for node in graph.nodes:
         builder.where = node.where
-        builder.primal = made.get(node.primal) if node.primal is not None else None
+        builder.primal = primal_among(made, node)
         if node.primitive is LITERAL:
             made[node] = builder.literal(node.params["value"], node.params["dtype"])
         else:

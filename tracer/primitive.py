@@ -159,6 +159,9 @@ class Primitive:
 TABLE: dict[str, Primitive] = {}
 """Every primitive by name, in the order of definition."""
 
+LOWERED: dict[str, Primitive] = {}
+"""Primitives that only lowering makes, which have neither meaning in NumPy nor derivative."""
+
 
 def register(primitive: Primitive) -> Primitive:
     """Enter a row into the table."""

@@ -161,6 +161,16 @@ def new_trace() -> Generator[Trace]:
 
 
 @contextmanager
+def inner_trace() -> Generator[Trace]:
+    """A fresh trace for the body of what is being made, whose nodes are for the same line."""
+    around = current_trace().builder
+    with new_trace() as trace:
+        trace.builder.where, trace.builder.primal = around.where, around.primal
+        trace.fixed_location = True
+        yield trace
+
+
+@contextmanager
 def resumed(trace: Trace) -> Generator[Trace]:
     """Make a trace current within the block."""
     traces = _active.traces

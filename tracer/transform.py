@@ -7,6 +7,7 @@ outer trace) are parameters of its graph, so no two derivatives can be confused.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -18,6 +19,7 @@ from . import tree
 from .errors import UnsupportedTypeError, at
 from .ir import LITERAL, Graph, Node, reachable, replay
 from .location import user_location
+from .observe import cotangents_wanted, observe, tell_cotangents
 from .passes import adjoint, tangent
 from .passes.pick import pick
 from .passes.roll import roll
@@ -96,14 +98,32 @@ def trace_function(
             Tracer(node, x.weak, Storage(node, read_only=READ_ONLY))
             for node, x in zip(nodes, arguments, strict=True)
         ]
+        start = time.perf_counter()
         leaves, spec = tree.flatten(function(*parameters))
         outputs = [as_leaf(x) for x in leaves]
         graph = trace.builder.graph([operand_node(x) for x in outputs])
-    if loops and not often and not any(outer.often for outer in active_traces()):
-        graph = pick(graph)
-    graph, numbers = roll(graph) if loops else (graph, ())
+        observe("trace", graph, start)
+    numbers: tuple[Any, ...] = ()
+    if loops:
+        picks = not often and not any(outer.often for outer in active_traces())
+        graph, numbers = with_loops(graph, picks)
     captures = (*trace.captures, *numbers)
     return Flat(graph, captures, spec, tuple(x.weak for x in outputs))
+
+
+def with_loops(graph: Graph, picks: bool = True) -> tuple[Graph, tuple[Any, ...]]:
+    """The graph with loops for its repetitions, and the arrays that it takes for them.
+
+    If it ``picks``, rows of tables that nobody reads are not computed.
+    """
+    if picks:
+        start = time.perf_counter()
+        graph = pick(graph)
+        observe("pick", graph, start)
+    start = time.perf_counter()
+    graph, numbers = roll(graph)
+    observe("roll", graph, start)
+    return graph, numbers
 
 
 def captured(flat: Flat) -> list[Tracer]:
@@ -127,7 +147,13 @@ def value_and_cotangents(
 
     ``cotangents`` are those of the outputs numbered in ``seeded``; the others' are zero.
     """
+    if cotangents_wanted():
+        every, nodes = adjoint.cotangents_within(flat.graph, seeded)
+        found = inline(every, [*arguments, *captured(flat), *cotangents])
+        tell_cotangents(dict(zip(nodes, found, strict=True)))
+    start = time.perf_counter()
     graph = adjoint.vjp(flat.graph, range(len(arguments)), seeded)
+    observe("adjoint", graph, start)
     results = inline(graph, [*arguments, *captured(flat), *cotangents])
     count = len(flat.graph.outputs)
     return results[:count], results[count:]
@@ -137,7 +163,9 @@ def pushed(
     flat: Flat, arguments: Sequence[Tracer], tangents: Sequence[Tracer], wrt: Sequence[int]
 ) -> tuple[list[Tracer], list[Tracer]]:
     """The outputs at the arguments, and their tangents for those of the arguments in ``wrt``."""
+    start = time.perf_counter()
     graph = tangent.jvp(flat.graph, wrt)
+    observe("tangent", graph, start)
     results = inline(graph, [*arguments, *captured(flat), *tangents])
     count = len(flat.graph.outputs)
     return results[:count], results[count:]
@@ -150,7 +178,9 @@ def vectorized(
     from .passes.batch import batch
 
     outside = captured(flat)
+    start = time.perf_counter()
     graph, of_outputs = batch(flat.graph, [*batched, *(False for _ in outside)], size)
+    observe("batch", graph, start)
     return inline(graph, [*arguments, *outside]), of_outputs
 
 

@@ -56,7 +56,7 @@ def jit(
 
     Returns:
         A `Function`: call it with arrays; ``.ir() .llvm() .asm() .plan() .stages()`` show the
-        stages. 0-d results are NumPy scalars.
+        stages, ``.explain()`` what each line costs. 0-d results are NumPy scalars.
 
     What the function writes to an argument is in the caller's array when the call returns, as in
     NumPy; a call that raises changes nothing.

@@ -45,6 +45,30 @@ def vjp(graph: Graph, wrt: Sequence[int], seeded: Sequence[int] | None = None) -
         return builder.graph([*outputs, *(x.node for x in pulled)])
 
 
+def cotangents_within(graph: Graph, seeded: Sequence[int]) -> tuple[Graph, list[Node]]:
+    """The graph that gives the cotangents of nodes within a graph, and these nodes.
+
+    Takes what `vjp` takes. The nodes are those that depend on a parameter, of floating or complex
+    dtype, and that no simplification makes another one's.
+    """
+    moving = set(graph.parameters)
+    for node in graph.nodes:
+        if not moving.isdisjoint(node.operands):
+            moving.add(node)
+    with new_trace() as trace:
+        builder = trace.builder
+        parameters = [builder.parameter(p.type) for p in graph.parameters]
+        every = Graph(graph.parameters, graph.nodes, graph.nodes)
+        made = dict(zip(graph.nodes, replay(every, builder, parameters), strict=True))
+        made.update(zip(graph.parameters, parameters, strict=True))
+        ends = [made[graph.outputs[i]] for i in seeded]
+        seeds = [(node, Tracer(builder.parameter(node.type))) for node in ends]
+        nodes = [x for x in reversed(made) if x in moving and is_inexact(x.type.dtype)]
+        first = {made[x]: x for x in nodes}
+        pulled = pull_back(seeds, list(first))
+        return builder.graph([x.node for x in pulled]), list(first.values())
+
+
 def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> list[Tracer]:
     """The cotangents of the wanted nodes, given those of others, in the current trace.
 
@@ -57,7 +81,8 @@ def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> l
     cotangents: dict[Node, Cotangent] = {}
     for node, ct in seeds:
         if node in active:
-            _accumulate(cotangents, node, Cotangent(ct))
+            with derivative_of(node):
+                _accumulate(cotangents, node, Cotangent(ct))
     stop = set(wanted)
     families = _families(active)
     slices: dict[Node, list[Piece]] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..ir import LITERAL, Builder, Graph, Node
+from ..ir import LITERAL, Builder, Graph, Node, primal_among
 from ..trace import Tracer, new_trace
 
 
@@ -29,7 +29,7 @@ def batch(graph: Graph, batched: Sequence[bool], size: int) -> tuple[Graph, tupl
             made[node] = builder.parameter(node.type.with_shape(shape))
         for node in graph.nodes:
             builder.where = node.where
-            builder.primal = made.get(node.primal) if node.primal is not None else None
+            builder.primal = primal_among(made, node)
             flags = [x in varies for x in node.operands]
             made[node] = _batch_node(builder, node, flags, [made[x] for x in node.operands])
             if any(flags):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..ir import LITERAL, PARAMETER, Builder, Graph, Node
+from ..ir import LITERAL, PARAMETER, Builder, Graph, Node, primal_among
 from ..primitives.indexing import gather
 from ..trace import Tracer, new_trace
 from ..types import Shape
@@ -128,7 +128,7 @@ class _Rows:
 
     def _like(self, node: Node) -> None:
         self.builder.where = node.where
-        self.builder.primal = self.made.get(node.primal or node)
+        self.builder.primal = primal_among(self.made, node)
 
     def _rows_of(self, wanted: Node, by: Node) -> Node:
         """The rows of a picked value that a gather reads; iterates, never recurses."""

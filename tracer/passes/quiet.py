@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ir import LITERAL, Builder, Graph, Node, has_effect
+from ..ir import LITERAL, Builder, Graph, Node, has_effect, primal_among
 from ..trace import new_trace
 from .subgraph import derived, with_inner
 
@@ -22,7 +22,7 @@ def _quiet(graph: Graph) -> Graph:
         made = {p: builder.parameter(p.type) for p in graph.parameters}
         for node in graph.nodes:
             builder.where = node.where
-            builder.primal = made.get(node.primal) if node.primal is not None else None
+            builder.primal = primal_among(made, node)
             made[node] = add_quiet(builder, node, tuple([made[x] for x in node.operands]))
         return builder.graph([made[x] for x in graph.outputs])
 

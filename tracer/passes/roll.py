@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from ..ir import Builder, Graph, Node, literal_value, reachable
+from ..ir import Builder, Graph, Node, literal_value, primal_among, reachable
 from ..primitives.scan import results_of
 from ..primitives.structure import broadcast, reshape, slice, update_slice, zeros
 from ..source import loop_of
@@ -113,7 +113,7 @@ class _NewGraph:
         """Add a node that is in no loop."""
         builder = self.trace.builder
         operands = tuple([self.now(x) for x in node.operands])
-        builder.where, builder.primal = node.where, self.made.get(node.primal)  # type: ignore[arg-type]
+        builder.where, builder.primal = node.where, primal_among(self.made, node)
         self.made[node] = builder.add(node.primitive, operands, node.params)
 
 
@@ -233,7 +233,7 @@ class _Loop:
         for q in range(self.turns.period):
             node = self._node(q, 0)
             builder.where = node.where
-            builder.primal = inside.get(node.primal) if node.primal is not None else None
+            builder.primal = primal_among(inside, node)
             operands = [self._operand(q, k, made) for k in range(len(node.operands))]
             made.append(self._updated(q, operands))
             inside[node] = made[q].node

@@ -19,7 +19,7 @@ from ..ir import LITERAL, PARAMETER, Graph, Node, replay
 from ..passes.quiet import quiet
 from ..passes.subgraph import derived, used_parameters, varying_outputs
 from ..primitive import Domain, OfDtype, Primitive, register
-from ..trace import Tracer, current_trace, new_trace
+from ..trace import Tracer, current_trace, inner_trace, new_trace
 from ..types import ANY, BOOL, INT64, ArrayType, DType, Shape, is_inexact, scalar
 from .elementwise import broadcast_scalar, tanh, where
 from .lifting import lifted
@@ -428,7 +428,7 @@ def _backward(
         back.outputs[len(body.outputs) :],
     )
     of_consts, of_carries, of_xs = layout.split(body.parameters)
-    with new_trace() as trace:
+    with inner_trace() as trace:
 
         def new(like: Sequence[Node]) -> list[Tracer]:
             return [Tracer(trace.builder.parameter(x.type)) for x in like]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..ir import Node
-from ..trace import Tracer, new_trace
+from ..trace import Tracer, inner_trace
 from .scan import Layout, results_of
 from .while_loop import turns, while_loop
 
@@ -32,7 +32,7 @@ def scaled_stack(stack: Tracer, factor: float) -> Tracer:
 
 def _each_entry(function: Callable[..., Tracer], stacks: Sequence[Tracer], count: Tracer) -> Tracer:
     """What a function gives of the entries at each place."""
-    with new_trace() as trace:
+    with inner_trace() as trace:
         types = [x.type.with_shape(x.shape[1:]) for x in stacks]
         parameters = [Tracer(trace.builder.parameter(t)) for t in types]
         body = trace.builder.graph([function(*parameters).node])

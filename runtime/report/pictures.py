@@ -1,0 +1,157 @@
+"""The fusion plan and the memory plan as pictures (SVG); the page that shows them has the colours.
+
+What belongs to a line carries its marks, in an attribute that the page reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+
+from .model import Block, KernelReport, Report
+from .units import amount, bytes_text, seconds_text
+
+CHARACTER = 6.7
+"""The width of a character of 11 pixels, in a typewriter's font."""
+
+ROW, CHIP, LEFT, NUMBERS, CHIPS, WIDTH, BARS = 40, 18, 90, 36, 330, 1200, 150
+MOST_KERNELS, MOST_ARCS = 1500, 400
+
+MEMORY_HEIGHT, AXIS = 300, 64
+
+
+def fusion_picture(report: Report) -> str:
+    """A row for each kernel: what it is, the primitives that are fused in it, what it takes.
+
+    Curves at the left lead from the kernel that writes a temporary to the last that reads it.
+    """
+    kernels = report.kernels[:MOST_KERNELS]
+    height = ROW * len(kernels) + 12
+    parts = [*_arcs(report.blocks, len(kernels))]
+    most = max((_weight(kernel) for kernel in kernels), default=1) or 1
+    for number, kernel in enumerate(kernels):
+        parts += _kernel_row(number, kernel, most)
+    if len(report.kernels) > len(kernels):
+        height += ROW
+        more = f"and {len(report.kernels) - len(kernels)} kernels more"
+        parts.append(_text(LEFT, height - 16, more, "soft"))
+    return _svg("fusion", WIDTH, height, "kernels and what is fused in them", parts)
+
+
+def _kernel_row(number: int, kernel: KernelReport, most: float) -> Iterator[str]:
+    top = ROW * number + 6
+    marks = " ".join(map(str, kernel.marks))
+    about = f"kernel {number}: {kernel.title}\nreads {', '.join(kernel.reads) or 'nothing'}"
+    about += f"\nwrites {', '.join(kernel.writes) or 'nothing'}"
+    yield f'<g class="kernel" data-marks="{marks}"><title>{escape(about)}</title>'
+    size = f'width="{WIDTH - LEFT}" height="{ROW - 6}" rx="5"'
+    yield f'<rect class="back" x="{LEFT}" y="{top}" {size}/>'
+    yield _text(LEFT + 10, top + 21, str(number), "strong")
+    yield _text(LEFT + NUMBERS, top + 15, _cut(kernel.title, CHIPS - NUMBERS - 8), "")
+    flow = f"{_cut(', '.join(kernel.reads), 130)} → {_cut(', '.join(kernel.writes), 130)}"
+    yield _text(LEFT + NUMBERS, top + 28, flow, "soft small")
+    yield from _chips(kernel.steps, LEFT + CHIPS, top + 8)
+    yield from _bar(kernel, top, most)
+    yield "</g>"
+
+
+def _chips(steps: Sequence[tuple[str, int | None]], x: float, y: float) -> Iterator[str]:
+    """The primitives of a kernel, equal ones of a line once with their number."""
+    counts: dict[tuple[str, int | None], int] = {}
+    for step in steps:
+        counts[step] = counts.get(step, 0) + 1
+    left = len(counts)
+    for (name, mark), count in counts.items():
+        label = name if count == 1 else f"{name} ×{count}"
+        width = CHARACTER * len(label) + 12
+        if x + width > WIDTH - BARS - 60 and left > 0:
+            yield _text(x + 2, y + 13, f"+{left}", "soft")
+            return
+        kind = "none" if mark is None else "derivative" if mark % 2 else "function"
+        marked = "" if mark is None else f' data-marks="{mark}"'
+        yield f'<g class="chip {kind}"{marked}><rect x="{x:.1f}" y="{y}" width="{width:.1f}"'
+        yield f' height="{CHIP}" rx="9"/>{_text(x + 6, y + 13, label, "")}</g>'
+        x += width + 4
+        left -= 1
+
+
+def _weight(kernel: KernelReport) -> float:
+    return kernel.moved if kernel.seconds is None else kernel.seconds
+
+
+def _bar(kernel: KernelReport, top: int, most: float) -> Iterator[str]:
+    """The time of a kernel as the length of a bar; of one that was not run, the bytes it moves."""
+    start = WIDTH - BARS
+    told = bytes_text(kernel.moved) if kernel.seconds is None else seconds_text(kernel.seconds)
+    length = max((BARS - 10) * _weight(kernel) / most, 1)
+    yield f'<rect class="bar" x="{start}" y="{top + 22}" width="{length:.1f}" height="5" rx="2"/>'
+    yield _text(start, top + 15, told, "")
+    yield _text(WIDTH - 10, top + 15, f"{amount(kernel.flops)} flop", "soft small end")
+
+
+def _arcs(blocks: Sequence[Block], kernels: int) -> Iterator[str]:
+    """From the kernel that writes a temporary to the last that reads it."""
+    arcs = [block for block in blocks if block.last < kernels and block.last > block.first]
+    for block in sorted(arcs, key=lambda b: -b.bytes)[:MOST_ARCS]:
+        start, end = (ROW * n + ROW // 2 for n in (block.first, block.last))
+        bow = min(12 + 9 * (block.last - block.first) ** 0.7, LEFT - 8)
+        kind = "kept" if block.kept else "passing"
+        marked = "" if block.mark is None else f' data-marks="{block.mark}"'
+        about = f"{block.name}: {block.type}, {bytes_text(block.bytes)}"
+        yield (
+            f'<path class="arc {kind}"{marked} d="M{LEFT} {start} C{LEFT - bow:.0f} {start}, '
+            f'{LEFT - bow:.0f} {end}, {LEFT} {end}"><title>{escape(about)}</title></path>'
+        )
+
+
+def memory_picture(report: Report) -> str:
+    """The workspace: memory upwards, kernels from left to right, a rectangle for each temporary."""
+    times = max(len(report.kernels), 1)
+    top = max(report.workspace_bytes, 1)
+    step = (WIDTH - AXIS - 10) / times
+    parts = [*_memory_axes(times, top, step)]
+    for block in report.blocks:
+        x, width = AXIS + step * block.first, step * (block.last - block.first + 1)
+        height = MEMORY_HEIGHT * block.bytes / top
+        y = 10 + MEMORY_HEIGHT * (1 - block.offset / top) - height
+        kind = "kept" if block.kept else "passing"
+        marked = "" if block.mark is None else f' data-marks="{block.mark}"'
+        label = f"{block.name} {block.type}"
+        about = f"{label}\n{bytes_text(block.bytes)} at {block.offset}, "
+        about += f"kernels {block.first} to {block.last}"
+        about += ", kept for the derivative" if block.kept else ""
+        parts.append(f'<g class="block {kind}"{marked}><title>{escape(about)}</title>')
+        parts.append(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{max(height, 0.5):.1f}"/>'
+        )
+        if height > 14 and width > 30:
+            parts.append(_text(x + 5, y + height / 2 + 4, _cut(label, width - 8), "small"))
+        parts.append("</g>")
+    return _svg("memory", WIDTH, MEMORY_HEIGHT + 44, "the workspace over time", parts)
+
+
+def _memory_axes(times: int, top: int, step: float) -> Iterator[str]:
+    bottom = MEMORY_HEIGHT + 10
+    for part in range(5):
+        y = bottom - MEMORY_HEIGHT * part / 4
+        yield f'<line class="grid" x1="{AXIS}" y1="{y}" x2="{WIDTH - 10}" y2="{y}"/>'
+        yield _text(AXIS - 6, y + 4, bytes_text(top * part // 4), "soft small end")
+    every = max(1, -(-times // 24))
+    for time in range(0, times, every):
+        yield _text(AXIS + step * (time + 0.5), bottom + 16, str(time), "soft small middle")
+    yield _text(AXIS + (WIDTH - AXIS) / 2, bottom + 32, "kernel", "soft small middle")
+
+
+def _cut(text: str, width: float) -> str:
+    """As much of a text as there is room for."""
+    room = max(int(width / CHARACTER), 1)
+    return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
+def _text(x: float, y: float, text: str, kind: str) -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+
+
+def _svg(kind: str, width: float, height: float, about: str, parts: Iterable[str]) -> str:
+    head = f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{about}"'
+    return "\n".join([f'{head} xmlns="http://www.w3.org/2000/svg">', *parts, "</svg>"])

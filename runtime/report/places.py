@@ -1,0 +1,111 @@
+"""The user's lines: their numbers, their text, and what is marked as theirs."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from pullback.tracer.ir import Node
+from pullback.tracer.location import Location
+
+from .model import MarkedText, SourceRow
+
+NEAR = 1
+"""Rows shown around a line that is in no function."""
+
+_COMMENTS = {
+    "graph": re.compile(r"(.*?) +# (\S.*:\d+ \(.*)"),
+    "llvm": re.compile(r"(.*?) +; (\S.*:\d+ \(.*)"),
+    "asm": re.compile(r"(.*?) +(?:#|//) (\S.*:\d+ \(.*)"),
+}
+_COMMENTS["plan"] = _COMMENTS["graph"]
+_PLACE = re.compile(r"([^,]*?:\d+ \([^)]*\))(, for [%\w]+|, derivative)?(?:, |$)")
+
+
+class Places:
+    """Numbers of the user's lines, in the order of files and lines."""
+
+    def __init__(self, found: Iterable[Location]) -> None:
+        lines = {(x.file, x.line): x for x in found}
+        self.lines: Sequence[Location] = [lines[key] for key in sorted(lines)]
+        self.numbers = {key: i for i, key in enumerate(sorted(lines))}
+        self._told = {
+            (os.path.basename(x.file), x.line): i for i, x in reversed([*enumerate(self.lines)])
+        }
+
+    def number(self, where: Location | None) -> int | None:
+        """The number of a line."""
+        return None if where is None else self.numbers.get((where.file, where.line))
+
+    def mark(self, node: Node) -> int | None:
+        """The mark of a node."""
+        number = self.number(node.where)
+        return None if number is None else 2 * number + (node.primal is not None)
+
+    def marked(self, text: str, kind: str) -> MarkedText:
+        """The lines of a stage, with marks in the place of the comments that tell lines."""
+        lines: list[str] = []
+        marks: list[tuple[int, ...]] = []
+        for line in text.splitlines():
+            comment = _COMMENTS[kind].fullmatch(line) if kind in _COMMENTS else None
+            found = tuple(self._marks(comment[2])) if comment is not None else ()
+            lines.append(comment[1] if comment is not None and found else line)
+            marks.append(found)
+        return MarkedText(tuple(lines), tuple(marks))
+
+    def _marks(self, told: str) -> Iterator[int]:
+        for place, derivative in _PLACE.findall(told):
+            file, _, rest = place.rpartition(":")
+            number = self._told.get((file, int(rest.partition(" ")[0])))
+            if number is not None:
+                yield 2 * number + bool(derivative)
+
+    def text(self, where: Location) -> str:
+        """The Python text of a line; empty where there is none to be read."""
+        return linecache.getline(where.file, where.line).rstrip("\n")
+
+    def rows(self) -> list[SourceRow]:
+        """The functions that the lines are in, file by file."""
+        rows: list[SourceRow] = []
+        for file in dict.fromkeys(x.file for x in self.lines):
+            numbers = [x.line for x in self.lines if x.file == file]
+            rows.append(SourceRow(os.path.basename(file)))
+            rows += self._rows_of(file, numbers)
+        return rows
+
+    def _rows_of(self, file: str, numbers: Sequence[int]) -> Iterator[SourceRow]:
+        text = linecache.getlines(file)
+        before = 0
+        for number in sorted(_shown(text, numbers)):
+            if before and number > before + 1:
+                yield SourceRow("⋯")
+            before = number
+            line = text[number - 1].rstrip("\n") if number <= len(text) else ""
+            yield SourceRow(line, number, self.numbers.get((file, number)))
+
+
+def _shown(text: Sequence[str], numbers: Sequence[int]) -> set[int]:
+    """The numbers of the rows to be shown: functions as a whole, and rows near other lines."""
+    shown = set(numbers)
+    spans = list(_functions("".join(text)))
+    for number in numbers:
+        around = [span for span in spans if number in span]
+        last = min(number + NEAR, max(len(text), number))
+        widest = sorted(around, key=lambda span: span.start - span.stop)[:1]
+        shown.update(*(widest or [range(max(number - NEAR, 1), last + 1)]))
+    return shown
+
+
+def _functions(text: str) -> Iterator[range]:
+    """The lines of each function in a text."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(x.lineno for x in node.decorator_list)])
+            yield range(first, (node.end_lineno or node.lineno) + 1)

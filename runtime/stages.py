@@ -1,0 +1,197 @@
+"""The stages of a compilation, gone through once more to be looked at."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+from pullback.codegen.bufferize import bufferize
+from pullback.codegen.call import write_entry
+from pullback.codegen.emit import emit
+from pullback.codegen.fuse import fuse
+from pullback.codegen.lowering import LOWERING
+from pullback.codegen.origins import annotated
+from pullback.codegen.report import fusion_text
+from pullback.tracer.colour import shown
+from pullback.tracer.ir import Graph
+from pullback.tracer.observe import observed
+from pullback.tracer.text import graph_diff, inner_graphs, parse
+
+from .compiler import Program
+from .listing import annotated_assembly
+from .target import host
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of compilation as text, named by the pass that made it.
+
+    ``kind`` tells what the text is: ``python``, ``graph`` (which `pullback.parse` reads back),
+    ``plan``, ``llvm`` or ``asm``. It has so many (``count``) of what ``unit`` names: lines, nodes,
+    kernels or instructions. A pass that has nothing to do leaves what was there ``unchanged``.
+    """
+
+    name: str
+    kind: str
+    text: str
+    seconds: float
+    count: int
+    unit: str
+    unchanged: bool = False
+
+    @property
+    def title(self) -> str:
+        """A line that tells name, size and time."""
+        what = "unchanged" if self.unchanged else f"{self.count} {self.unit}"
+        return f"-- {self.name}: {what} ({1e3 * self.seconds:.2f} ms)"
+
+    def __str__(self) -> str:
+        return self.title if self.unchanged else f"{self.title}\n{shown(self.text, self.kind)}"
+
+
+class Stages(Sequence[Stage]):
+    """The stages in order, by their numbers or names.
+
+    >>> stages = pb.grad(lambda x: np.sum(np.sin(x))).stages(np.ones(3))
+    >>> [stage.name for stage in stages][:3]
+    ['source', 'trace', 'pick']
+    >>> print(stages["adjoint"].text.splitlines()[0])
+    graph (%0: f64[3], %1: f64[]) {
+    """
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self._stages = tuple(stages)
+
+    def __len__(self) -> int:
+        return len(self._stages)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Stage: ...
+    @overload
+    def __getitem__(self, key: slice) -> Sequence[Stage]: ...
+    def __getitem__(self, key: int | str | slice) -> Stage | Sequence[Stage]:
+        """The stage of a number, or the last of a name; KeyError names those that there are."""
+        if not isinstance(key, str):
+            return self._stages[key]
+        for stage in reversed(self._stages):
+            if stage.name == key:
+                return stage
+        names = ", ".join(dict.fromkeys(stage.name for stage in self._stages))
+        raise KeyError(f"no pass is called {key!r}; there are {names}")
+
+    def diff(self, before: int | str, after: int | str) -> str:
+        """What differs between two stages, in the format of ``diff -u``.
+
+        Between two graphs the names of nodes that both have are the same.
+
+        >>> stages = pb.grad(lambda x: np.sum(x * x)).stages(np.ones(3))
+        >>> print(stages.diff("trace", "inline"))
+        --- trace
+        +++ inline
+        @@ -1,5 +1,4 @@
+         graph (%0: f64[3]) {
+        -  %1: f64[3] = mul %0 %0
+        -  %2: f64[] = reduce_sum %1 [axes=(0,)]
+        -  return %2
+        +  %3: f64[3] = add %0 %0
+        +  return %3
+         }
+        """
+        first, second = self[before], self[after]
+        names = first.name, second.name
+        if first.kind == second.kind == "graph":
+            return graph_diff(parse(first.text), parse(second.text), names)
+        texts = first.text.splitlines(), second.text.splitlines()
+        return "\n".join(difflib.unified_diff(*texts, *names, lineterm=""))
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self._stages))
+
+    def __repr__(self) -> str:
+        return "\n".join(stage.title for stage in self._stages)
+
+
+@dataclass
+class _Passes:
+    """The stages so far, and the text of the last of them."""
+
+    stages: list[Stage] = field(default_factory=list)
+    spans: list[tuple[float, float]] = field(default_factory=list)
+    text: str = ""
+
+    def observe(self, name: str, graph: Graph, start: float, end: float) -> None:
+        """A pass, by its own time: without that of passes within it."""
+        within = 0.0
+        while self.spans and self.spans[-1][0] >= start:
+            first, last = self.spans.pop()
+            within += last - first
+        self.spans.append((start, end))
+        if name == "trace" and within:
+            name = "inline"
+        self.add(name, graph, end - start - within)
+
+    def add(self, name: str, graph: Graph, seconds: float) -> None:
+        """A stage of a graph."""
+        size = sum(len(each.nodes) for each in (graph, *inner_graphs(graph)))
+        text = graph.text()
+        same = text == self.text
+        self.text = text
+        self.stages.append(Stage(name, "graph", text, seconds, size, "nodes", same))
+
+
+def stages_of(
+    function: Callable[..., Any], trace: Callable[[], object], program: Program
+) -> Stages:
+    """The stages of a program, whose function is traced once more by ``trace``."""
+    source = source_of(function)
+    passes = _Passes([Stage("source", "python", source, 0.0, source.count("\n") + 1, "lines")])
+    with observed(passes.observe):
+        trace()
+    graph = program.graph
+    passes.text = graph.text()
+    for lower in LOWERING:
+        start = time.perf_counter()
+        graph = lower(graph)
+        passes.add(lower.__name__, graph, time.perf_counter() - start)
+    return Stages([*passes.stages, *_code_stages(graph, program)])
+
+
+def _code_stages(graph: Graph, program: Program) -> list[Stage]:
+    """From the lowered graph to instructions."""
+    times = [time.perf_counter()]
+
+    def lap() -> float:
+        times.append(time.perf_counter())
+        return times[-1] - times[-2]
+
+    fusion = fuse(graph)
+    groups = Stage("fuse", "plan", fusion_text(fusion), lap(), len(fusion.groups), "kernels")
+    plan = bufferize(fusion, program.entry.donated)
+    kernels = Stage("bufferize", "plan", plan.text(), lap(), len(plan.kernels), "kernels")
+    module = emit(plan, host().vector_bytes).module
+    # The entry point is compiled by itself, but read along with the kernels.
+    write_entry(module, program.entry)
+    text = annotated(module)
+    llvm = Stage("emit", "llvm", text, lap(), _instructions(text), "instructions")
+    text = annotated_assembly(module)
+    asm = Stage("compile", "asm", text, lap(), _instructions(text), "instructions")
+    return [groups, kernels, llvm, asm]
+
+
+def _instructions(text: str) -> int:
+    return len(re.findall(r"^ +[^\s.#/;]", text, re.MULTILINE))
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """The Python text of a function; a line that says so where there is none."""
+    try:
+        return inspect.getsource(inspect.unwrap(function)).rstrip()
+    except (OSError, TypeError):
+        return (
+            f"# the text of {getattr(function, '__qualname__', function)} is not there to be read"
+        )

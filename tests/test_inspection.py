@@ -1,0 +1,380 @@
+"""What compiled functions show of themselves: stages, lines of instructions, reports, pages."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pullback as pb
+from pullback.codegen.costs import cost_of, kept_for_derivative
+from pullback.codegen.report import bytes_moved
+from pullback.runtime.link import assembly
+from pullback.runtime.listing import listing
+from pullback.runtime.report.page import page_data
+from pullback.runtime.report.pictures import fusion_picture, memory_picture
+from pullback.runtime.report.places import Places
+from pullback.runtime.report.units import amount, bytes_text, number, seconds_text
+from pullback.runtime.target import level_for
+from pullback.tracer import colour
+
+RNG = np.random.default_rng(0)
+
+
+def layers(w: Any, x: Any, y: Any) -> Any:
+    h = np.tanh(x @ w)
+    r = np.sqrt(1.0 + h * h) - y
+    return np.sum(r * r)
+
+
+def recurrent(w: Any, xs: Any) -> Any:
+    def step(h: Any, x: Any) -> Any:
+        h = np.tanh(h @ w + x)
+        return h, h
+
+    return np.sum(pb.scan(step, np.zeros(w.shape[0]), xs)[1] ** 2)
+
+
+def solved(a: Any, b: Any) -> Any:
+    return np.sum(np.linalg.solve(a @ a.T + np.eye(len(b)), b))
+
+
+def doubling(x: Any) -> Any:
+    return np.sum(pb.while_loop(lambda v: np.sum(v) < 100.0, lambda v: 2.0 * v, x))
+
+
+def chosen(x: Any) -> Any:
+    return np.sum(pb.cond(np.sum(x) > 0, np.sin, np.exp, x))
+
+
+def spectrum(x: Any) -> Any:
+    return np.sum(np.abs(np.fft.fft(x)) ** 2)
+
+
+LAYERS = RNG.normal(size=(30, 40)) / 5, RNG.normal(size=(500, 30)), RNG.normal(size=(500, 40))
+CASES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "layers": (pb.value_and_grad(layers), LAYERS),
+    "second": (pb.hessian(lambda x: np.sum(np.exp(x) * x)), (np.ones(5),)),
+    "items": (pb.vmap(pb.grad(lambda x: np.sum(np.sin(x) * x))), (np.ones((9, 4)),)),
+    "recurrent": (pb.grad(recurrent), (np.eye(8) / 4, RNG.normal(size=(50, 8)))),
+    "solved": (pb.grad(solved, (0, 1)), (RNG.normal(size=(20, 20)), np.ones(20))),
+    "doubling": (pb.grad(doubling), (np.ones(3),)),
+    "chosen": (pb.grad(chosen), (np.ones(40),)),
+    "spectrum": (pb.grad(spectrum), (np.ones(64),)),
+    "nothing": (pb.jit(lambda x: x), (np.ones(3),)),
+    "number": (pb.grad(lambda x: x * x if x > 0 else -x), (2.0,)),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def looked(request: pytest.FixtureRequest) -> Any:
+    """A function, its arguments, and its report."""
+    function, arguments = CASES[request.param]
+    return function, arguments, function.explain(*arguments)
+
+
+def line_of(function: Any, number: int) -> int:
+    """The number in this file of a line of a function."""
+    return function.__code__.co_firstlineno + number
+
+
+# -- stages ----------------------------------------------------------------------------------------
+
+
+def test_stages_are_named_by_passes_and_read_back(looked: Any) -> None:
+    function, arguments, report = looked
+    # What a transformation adds by itself is at the line of the call: so both calls stand in one.
+    again, once_more = (function.stages(*arguments) for _ in range(2))
+    assert [s.name for s in again] == [s.name for s in report.stages]
+    for stage, other in zip(again, once_more, strict=True):
+        assert stage.text == other.text
+        if stage.kind == "graph":
+            assert pb.parse(stage.text).text() == stage.text
+            assert stage.count == len(re.findall(r"^  %", stage.text, re.MULTILINE))
+    assert [s.kind for s in again][-4:] == ["plan", "plan", "llvm", "asm"]
+    # The program is that of the first call, and with it its lines.
+    program = function._inspect(arguments, {}).program
+    assert again["bufferize"].text == program.plan.text()
+    assert again["emit"].text == program.llvm
+    assert again["compile"].text == program.assembly
+
+
+def test_stages_of_a_gradient() -> None:
+    stages = pb.grad(layers).stages(*LAYERS)
+    names = [stage.name for stage in stages if not stage.unchanged]
+    assert names[:2] == ["source", "trace"]
+    assert "adjoint" in names
+    assert stages["source"].text.startswith("def layers")
+    assert stages["trace"].text == pb.trace(layers, *LAYERS).text()
+    assert "-- emit: " in str(stages)
+    assert len(repr(stages).splitlines()) == len(stages)
+    with pytest.raises(KeyError, match="no pass is called 'fold'; there are source, trace"):
+        stages["fold"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tree (%0: f64[]) {", "a graph starts with"),
+        ("graph (%0: f64[]) {\n  %1: f64[] = sin %7\n  return %1\n}", "7 is not defined before"),
+        ("graph (%0: f64[]) {\n  %1: f64[] = sine %0\n  return %1\n}", "not a value: 'sine %0'"),
+        ("graph (%0: f64[]) {\n  %1 = sin %0\n  return %1\n}", "not a node"),
+        ("graph (%0: f64[]) {", "a graph ends with"),
+    ],
+)
+def test_text_that_is_no_graph(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        pb.parse(text)
+
+
+# -- lines of instructions -------------------------------------------------------------------------
+
+
+def test_instructions_tell_their_lines() -> None:
+    gradient = pb.grad(layers)
+    root, tanh = line_of(layers, 2), line_of(layers, 1)
+    for text, mark in ((gradient.llvm(*LAYERS), ";"), (gradient.asm(*LAYERS), r"(?:#|//)")):
+        roots = [line for line in text.splitlines() if re.search(r"(?:call.*@llvm\.|v)sqrt", line)]
+        assert roots
+        assert all(re.search(rf"{mark} test_inspection\.py:{root} \(layers\)", x) for x in roots)
+        assert re.search(rf"{mark} test_inspection\.py:{tanh} \(layers\), derivative", text)
+
+
+def test_lines_do_not_change_the_machine_code(looked: Any) -> None:
+    function, arguments, _ = looked
+    program = function._inspect(arguments, {}).program
+    text = program.lowered().emission.module.text()
+    plain = assembly(text, level_for(text)).splitlines()
+    instructions = [line for line in plain if re.match(r"\s+[^\s.#/]", line)]
+    assert [each.text for each in listing(text) if each.is_instruction] == instructions
+
+
+# -- colours ---------------------------------------------------------------------------------------
+
+
+def test_text_is_plain_where_no_terminal_shows_it() -> None:
+    graph = pb.trace(layers, *LAYERS)
+    assert str(graph) == graph.text()
+
+
+def test_colours_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rich")
+    graph, stages = pb.trace(layers, *LAYERS), pb.jit(layers).stages(*LAYERS)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[" in str(graph)
+    assert "\x1b[" not in graph.text()
+    assert colour.plain(str(graph)) == graph.text()
+    assert pb.parse(str(graph)).text() == graph.text()
+    for stage in stages:
+        if not stage.unchanged:
+            assert colour.plain(str(stage)) == f"{stage.title}\n{stage.text}".rstrip("\n")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert str(graph) == graph.text()
+
+
+# -- reports ---------------------------------------------------------------------------------------
+
+
+def test_reports_have_all_that_plans_have(looked: Any) -> None:
+    function, arguments, report = looked
+    plan = function.plan(*arguments)
+    assert len(report.kernels) == len(plan.kernels) == len(report.measured.kernels)
+    assert report.workspace_bytes == plan.workspace_bytes
+    total = sum(line.moved for line in (*report.lines, report.other))
+    assert total <= sum(map(bytes_moved, plan.kernels))
+    assert sum(line.flops for line in (*report.lines, report.other)) == sum(
+        kernel.flops for kernel in report.kernels
+    )
+    seconds = sum(line.seconds for line in (*report.lines, report.other))
+    assert seconds == pytest.approx(sum(report.measured.kernels))
+    for line in report.lines:
+        assert re.fullmatch(r"test_inspection\.py:\d+ \(\S+\)", line.place)
+
+
+def test_costs_of_lines() -> None:
+    (w, x, y), (rows, terms, columns) = LAYERS, (500, 30, 40)
+    report = pb.value_and_grad(layers).explain(w, x, y)
+    first, second, third = report.lines
+    assert first.text.strip() == "h = np.tanh(x @ w)"
+    # Two products, a tanh with its derivative.
+    size = rows * columns
+    assert first.flops >= 2 * 2 * rows * terms * columns + size
+    assert first.flops < 2 * 2 * rows * terms * columns + 10 * size
+    assert (second.nodes, third.nodes) == (5, 2)
+    assert third.derivative_nodes > 0
+    assert not any(line.at_least for line in report.lines)
+    # What the first line computes is read once more by the backward pass.
+    assert first.kept == 8 * size
+    assert second.kept == third.kept == 0
+
+
+def test_largest_adjoints_are_those_of_differences() -> None:
+    w, x, y = LAYERS
+    h = np.tanh(x @ w)
+    r = np.sqrt(1 + h * h) - y
+    lines = pb.grad(layers).explain(w, x, y).lines
+    by_h = 2 * r * h / np.sqrt(1 + h * h)
+    by_root = 2 * r
+    assert lines[0].largest_adjoint == pytest.approx(np.max(np.abs(by_h)))
+    assert lines[1].largest_adjoint == pytest.approx(
+        max(np.max(np.abs(by_root)), np.max(np.abs(r / np.sqrt(1 + h * h))))
+    )
+    assert lines[2].largest_adjoint == 1.0
+
+
+def test_turns_that_nobody_knows_are_said_to_be() -> None:
+    assert all(line.at_least for line in CASES["doubling"][0].explain(np.ones(3)).lines[:1])
+
+
+def test_loops_count_their_turns() -> None:
+    plan = pb.jit(recurrent).plan(np.eye(8), np.ones((50, 8)))
+    flops = sum(sum(cost_of(kernel).flops.values()) for kernel in plan.kernels)
+    assert flops >= 50 * (2 * 8 * 8 + 8)
+
+
+def test_what_is_kept_is_of_the_function_and_read_by_the_derivative() -> None:
+    plan = pb.grad(layers).plan(*LAYERS)
+    kept = kept_for_derivative(plan)
+    assert kept
+    assert all(buffer.kind == "workspace" and node.primal is None for buffer, node in kept.items())
+    assert kept_for_derivative(pb.jit(layers).plan(*LAYERS)) == {}
+
+
+def test_arguments_stay_as_they_are() -> None:
+    @pb.jit
+    def shifted(x: Any) -> Any:
+        x[1:] += x[:-1]
+        return x
+
+    x = np.ones(9)
+    report = shifted.explain(x)
+    assert np.all(x == 1.0)
+    assert report.measured is not None
+    assert report.measured.calls > 1
+
+
+def test_effects_happen_once() -> None:
+    seen: list[Any] = []
+
+    @pb.grad
+    def loss(x: Any) -> Any:
+        pb.debug.callback(seen.append, x)
+        return np.sum(x * x)
+
+    report = loss.explain(np.ones(2))
+    assert report.measured is not None
+    assert report.measured.calls == len(seen) == 1
+
+
+def test_types_alone_are_not_run() -> None:
+    report = pb.grad(layers).explain(*(pb.ShapeDtype(x.shape, x.dtype) for x in LAYERS))
+    assert report.measured is None
+    assert all(line.seconds is None and line.largest_adjoint is None for line in report.lines)
+    assert "adjoint" not in str(report).splitlines()[3]
+
+
+def test_tables(looked: Any) -> None:
+    _, _, report = looked
+    text = str(report)
+    for line in report.lines:
+        assert line.place in text
+    titles = [kernel.title for kernel in report.kernels]
+    assert all(title in text for title in titles)
+    assert re.search(r"^compile +\d+ instructions", text, re.MULTILINE)
+
+
+def test_marks_of_comments() -> None:
+    loss, model = pb.trace(layers, *LAYERS).nodes[0].where, pb.trace(solved, np.eye(2), np.ones(2))
+    assert loss is not None
+    places = Places([loss, *(node.where for node in model.nodes if node.where is not None)])
+    number = places.number(loss)
+    assert number is not None
+    told = [
+        ("graph", f"  %8: f64[] = add %1 %2 [axes=(1,); x=2]  # {loss}", 2 * number),
+        ("graph", f"  %8: f64[] = add %1 %2  # {loss}, for %3", 2 * number + 1),
+        ("llvm", f"  %v = add i64 1, 2 ; {loss}, derivative", 2 * number + 1),
+        ("asm", f"        addq %rax, %rbx  # {loss}", 2 * number),
+    ]
+    for kind, line, mark in told:
+        marked = places.marked(line, kind)
+        assert marked.marks == ((mark,),)
+        assert marked.lines[0] in line
+        assert str(loss) not in marked.lines[0]
+    assert places.marked("  addq %rax  # elsewhere.py:3 (f)", "asm").marks == ((),)
+
+
+# -- the page --------------------------------------------------------------------------------------
+
+
+def test_pictures_are_whole(looked: Any) -> None:
+    _, _, report = looked
+    for picture, kind, count in (
+        (fusion_picture(report), "kernel", len(report.kernels)),
+        (memory_picture(report), "block", len(report.blocks)),
+    ):
+        root = ElementTree.fromstring(picture)
+        classes = [(each.get("class") or "").split() for each in root.iter()]
+        assert sum(kind in names for names in classes) == count
+
+
+def test_blocks_do_not_overlap(looked: Any) -> None:
+    _, _, report = looked
+    for i, a in enumerate(report.blocks):
+        assert 0 <= a.offset <= a.offset + a.bytes <= report.workspace_bytes
+        for b in report.blocks[:i]:
+            apart = a.offset + a.bytes <= b.offset or b.offset + b.bytes <= a.offset
+            assert apart or a.last < b.first or b.last < a.first
+
+
+def test_data_of_the_page(looked: Any) -> None:
+    _, _, report = looked
+    data = json.loads(json.dumps(page_data(report)))
+    marks = {mark for stage in data["stages"] for found in stage["marks"] for mark in found}
+    assert marks <= set(range(2 * len(data["lines"])))
+    for number_, (_, _, operands, mark, graph, _, _) in enumerate(data["nodes"]):
+        assert all(data["nodes"][i][4] == graph and i < number_ for i in operands)
+        assert mark is None or mark in range(2 * len(data["lines"]))
+    assert {row[2] for row in data["rows"]} - {None} == set(range(len(data["lines"])))
+
+
+def test_pages_need_nothing_from_elsewhere(tmp_path: Any) -> None:
+    def hostile(x: Any) -> Any:
+        return np.sum(x * x), "</script><!--data--><script>alert(1)//"
+
+    path = tmp_path / "report.html"
+    report = pb.jit(lambda x: hostile(x)[0]).explain(np.ones(3), html=path)
+    page = path.read_text(encoding="utf-8")
+    assert page == report.html()
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page)
+    assert page.count("</script>") == page.count("<script") == 3
+    assert "Permission is hereby granted" in page
+    frame = report._repr_html_()
+    assert frame.startswith("<iframe")
+    assert "<script" not in frame
+
+
+def test_numbers_as_people_read_them() -> None:
+    assert [seconds_text(x) for x in (0.0, 2.5, 1e-3, 1.234e-5, 9.9996e-4, 2e-9)] == [
+        "0",
+        "2.50 s",
+        "1.00 ms",
+        "12.3 µs",
+        "1.00 ms",
+        "2.00 ns",
+    ]
+    assert [bytes_text(x) for x in (0, 999, 1000, 640_000)] == ["0 B", "999 B", "1.00 kB", "640 kB"]
+    assert [amount(x) for x in (12, 4_800_000)] == ["12", "4.80 M"]
+    assert [number(x) for x in (0.0, 1.0, 123456.0, 1.5e-7, float("nan"), float("inf"))] == [
+        "0",
+        "1.00",
+        "123456",
+        "1.50e-07",
+        "nan",
+        "inf",
+    ]
