@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pullback.tracer.ir import Node
 from pullback.tracer.types import Shape
 
-from .fuse import REDUCTIONS, Fusion, Group, Use, weight
+from .fuse import REDUCTIONS, Fusion, Group, Use, inline_weight, weight
 from .kernel import Affine, Buffer, LoopKernel, Sink
 from .schedule import schedule
 from .unroll import ALONG, Index, NotAlongError, Unrolled, excluded, tables, unravel
@@ -29,6 +29,9 @@ LARGEST_BODY = 3000
 
 LOOK_AHEAD = 256
 """Runs among which the groups of one kernel are looked for."""
+
+SHARED_WORK = 64
+"""What computing values apart has to cost more than together, for one kernel to make them all."""
 
 MOST_SUMS = 16
 """Values that a kernel sums up over the items."""
@@ -97,13 +100,25 @@ def item_runs(
         near = [waiting.popleft() for _ in range(min(LOOK_AHEAD, len(waiting)))]
         before, behind = _collected(items, [(groups, small), *near], uses)
         kept = sum(root.type.size for root in stored(items.groups))
-        if len(items.groups) < 2 or kept > count * LARGEST_ITEM:
+        one = len(items.groups) < 2 and not _shares_work(groups[0], uses)
+        if one or kept > count * LARGEST_ITEM:
             result.append((groups, small))
             waiting.extendleft(reversed(near))
             continue
         result += [*before, items]
         waiting.extendleft(reversed(behind))
     return result
+
+
+def _shares_work(group: Group, uses: Mapping[Node, Use]) -> bool:
+    """Whether a group joins values that are computed from each other's parts.
+
+    A kernel for each of them would compute these parts again.
+    """
+    if any(root.primitive.name != "concatenate" for root in group.roots):
+        return False
+    apart = sum(inline_weight(x) for root in group.roots for x in root.operands)
+    return apart > SHARED_WORK + sum(uses[root].weight for root in group.roots)
 
 
 def _collected(
