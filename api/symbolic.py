@@ -158,4 +158,51 @@ def from_sympy(
     return Formula(program(expressions, symbols, dict(functions or {})))
 
 
-__all__ = ["Formula", "from_sympy"]
+def primitive_from_sympy(
+    name: str,
+    expression: Any,
+    symbols: Sequence[Any] | None = None,
+    *,
+    derivatives: Sequence[Any] | None = None,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+) -> Function:
+    """An elementwise primitive of an expression, whose derivatives SymPy finds.
+
+    Args:
+        name: what graphs call it; a word.
+        expression: of the symbols, which stand for real numbers.
+        symbols: the arguments, in order; None takes the free symbols by name.
+        derivatives: expressions for the derivatives by each symbol, where SymPy's own are not as
+            one would compute them; those of higher order follow from them.
+        functions: what functions that are not known compute, by name.
+
+    Returns:
+        A `Function` of numbers and arrays, broadcast with each other, in float64 or the dtype of
+        the arguments. In a graph it is one node, which prints and is read back with its
+        derivatives; where these contain the expression itself, its value is used again.
+
+    Raises:
+        TypeError: for what is not one expression of symbols.
+        UnsupportedFunctionError: (when called) for what has no meaning in compiled code.
+
+    >>> import sympy
+    >>> x = sympy.Symbol("x", real=True)
+    >>> swish = pb.primitive_from_sympy("swish", x / (1 + sympy.exp(-x)))
+    >>> pb.grad(lambda x: np.sum(swish(x)))(np.array([0.0, 1.0]))
+    array([0.5       , 0.92767051])
+    """
+    from pullback.tracer.symbolic.primitive import row
+
+    if not name.isidentifier():
+        raise ValueError(f"the name of a primitive is a word, got {name!r}{at(user_location())}")
+    made = row(name, expression, symbols, derivatives, dict(functions or {}))
+
+    def primitive(*args: Any) -> Any:
+        return made(*args)
+
+    primitive.__name__ = primitive.__qualname__ = name
+    primitive.__doc__ = f"``{expression}``."
+    return Function(primitive, primitive, refers=tuple(made.program.functions.values()))
+
+
+__all__ = ["Formula", "from_sympy", "primitive_from_sympy"]

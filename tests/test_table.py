@@ -679,6 +679,7 @@ SYMBOLIC: dict[str, Any] = {
     "hypot": sympy.sqrt(X**2 + Y**2), "erf": sympy.erf(X), "erfc": sympy.erfc(X),
     "copysign": sympy.Abs(X),
     "nextafter": X,
+    "formula": X * sympy.log(1 + sympy.exp(Y)),
     "abs": sympy.Abs(X), "maximum": sympy.Max(X, Y), "minimum": sympy.Min(X, Y),
     "remainder": X - Y * sympy.floor(X / Y),
     "clip": sympy.Min(sympy.Max(X, LOWER), UPPER),

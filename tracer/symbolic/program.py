@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sympy
 from sympy.tensor.array import NDimArray
 from sympy.tensor.array.array_comprehension import ArrayComprehension
@@ -26,6 +27,7 @@ from ..trace import Tracer, current_trace
 from ..transform import as_leaf, captured, inline, trace_function
 from ..types import FLOAT64, DType, Shape, complex_dtype, is_inexact
 from .read import Index, Reading
+from .write import Formulas
 
 Functions = Mapping[str, Callable[..., Any]]
 Nodes = Sequence[Node]
@@ -193,7 +195,8 @@ def _checked(symbol: Any, x: Tracer) -> bool:
         return False
     wanted = symbol.shape
     if wanted is not None and tuple(wanted) != x.shape:
-        if len(wanted) != x.ndim or all(n.is_Integer for n in map(sympy.sympify, wanted)):
+        named = any(isinstance(n, sympy.Basic) and not n.is_Integer for n in wanted)
+        if len(wanted) != x.ndim or not named:
             text = str(tuple(wanted)).replace(" ", "")
             raise ValueError(f"{symbol} has shape {text}, got {x.shape}{at(user_location())}")
     return True
@@ -204,8 +207,7 @@ def _parts_of(symbol: Any) -> list[tuple[Any, Any]]:
     if not isinstance(symbol, (sympy.MatrixBase, NDimArray)):
         return []
     array = sympy.Array(symbol)
-    places = [array._get_tuple_index(i) for i in range(len(array))]
-    return [(place, array[place]) for place in places]
+    return [(place, array[place]) for place in np.ndindex(*map(int, array.shape))]
 
 
 def _elements(expression: Any) -> list[Any]:
@@ -268,6 +270,8 @@ def _second(value: Tracer, point: Point) -> list[Tracer]:
 
 def program(expressions: Any, arguments: Sequence[Any] | None, functions: Functions) -> Program:
     """The program of expressions in a structure of lists and tuples."""
+    if isinstance(expressions, Formulas) and arguments is None:
+        arguments = expressions.arguments
     leaves, spec = tree.flatten(_plain(expressions))
     parts = tuple(_sympified(x) for x in leaves)
     if arguments is None:
@@ -277,7 +281,9 @@ def program(expressions: Any, arguments: Sequence[Any] | None, functions: Functi
 
 
 def _plain(value: Any) -> Any:
-    """Lists and tuples, SymPy's too, as tuples."""
+    """Lists and tuples, SymPy's too, as tuples; of a graph's formulas the results."""
+    if isinstance(value, Formulas):
+        value = value.results
     if isinstance(value, (list, tuple, sympy.Tuple)):
         return tuple(_plain(x) for x in value)
     return value

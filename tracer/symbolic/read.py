@@ -23,10 +23,11 @@ from ..numpy.promotion import common_shape, prepare, shape_of, spread
 from ..primitives import elementwise as rows
 from ..primitives.reduction import reduce_prod, reduce_sum
 from ..primitives.structure import reshape
-from ..trace import Tracer, lift
+from ..trace import Tracer
 from ..types import BOOL, DType, Shape
 from .accurate import accurate
 from .functions import BOOLEAN, REWRITTEN, ROWS, WHOLE_ORDER
+from .places import Places, elements
 
 Value: TypeAlias = Any
 """A tracer, or a part of an expression without symbols."""
@@ -235,7 +236,7 @@ class Reading:
             _places(index, symbols, grid, extent)
             for index, extent in zip(x.indices, array.shape, strict=True)
         ]
-        found = lift(array[tuple(places)])
+        found = elements(array, places)
         return reshape(found, shape=(*found.shape, *(1 for _ in self.shape)))
 
     def _element(self, x: Any) -> Value:
@@ -288,7 +289,7 @@ def _is_negative_number(x: Any) -> bool:
     return bool(x.is_number and x.is_negative)
 
 
-def _places(index: Any, symbols: Sequence[Any], grid: Sequence[Any], extent: int) -> Any:
+def _places(index: Any, symbols: Sequence[Any], grid: Sequence[Any], extent: int) -> Places:
     """A number, or whole numbers along the axes of the indices."""
     found = sympy.lambdify(symbols, index, "numpy")(*grid)
     places = np.asarray(found).astype(int)
