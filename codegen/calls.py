@@ -1,4 +1,4 @@
-"""Calls and formulas replaced by what they hold, when rules for derivatives have done their work."""
+"""Calls and formulas replaced by what they hold: rules for derivatives have done their work."""
 
 from __future__ import annotations
 

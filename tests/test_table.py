@@ -81,6 +81,7 @@ FUNCTIONS = frozenset(
         "erfc",
         "pow",
         "integer_pow",
+        "formula",
         *VECTOR,
     )
 )

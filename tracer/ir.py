@@ -83,6 +83,22 @@ class Graph:
 
         return evaluate(self, arguments)
 
+    def simplified(self, domain: bool = False) -> Graph:
+        """The graph with the simplifications applied that graphs are built with.
+
+        With ``domain`` also those that have a value where the graph has none, such as x / x = 1.
+        The rows stand in ``tracer/passes/``, each with what it changes.
+
+        >>> graph = pb.trace(lambda x: np.exp(np.log(x)) * x / x, 2.0)
+        >>> print(graph.simplified(domain=True).text(locations=False))
+        graph (%0: f64[]) {
+          return %0
+        }
+        """
+        from .passes.simplify import simplified
+
+        return simplified(self, domain)
+
     def to_sympy(
         self,
         names: Sequence[Any] | None = None,

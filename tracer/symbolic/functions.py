@@ -177,5 +177,6 @@ REWRITTEN: dict[Any, Callable[..., Any]] = {
     sympy.expint: lambda n, x: x ** (n - 1) * sympy.uppergamma(1 - n, x),
     sympy.ITE: lambda c, x, y: sympy.Or(sympy.And(c, x), sympy.And(sympy.Not(c), y)),
     sympy.re: lambda x: (x + sympy.conjugate(x)) / 2,
+    sympy.im: lambda x: (x - sympy.conjugate(x)) / (2 * sympy.I),
 }
 """By class: an expression that means the same."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sympy
@@ -14,52 +15,47 @@ from ..location import user_location
 from ..numpy.promotion import prepare
 from ..primitives.formula import formula, graph_of_numbers
 from ..trace import Tracer
-from ..types import DType, is_float
+from ..types import FLOAT64, is_float
 from .program import Functions, Program, program
 from .read import Reading
 
 
 @dataclass(frozen=True)
 class Row:
-    """An expression of symbols, and its derivatives by each; None for one that has no expression.
-
-    ``graphs`` are those made so far, of values and of slopes, by dtype.
-    """
+    """An expression of symbols, and its derivatives by each; None where SymPy knows none."""
 
     name: str
     program: Program
     slopes: tuple[Any, ...]
-    graphs: dict[DType, tuple[Graph, Graph]] = field(default_factory=dict)
 
     def __call__(self, *args: Any) -> Tracer:
         """The row, of arguments that are broadcast with each other."""
         point = self.program.point(args)
         if not is_float(point.dtype):
             raise TypeError(f"{self.name} is not defined for {point.dtype}{at(user_location())}")
-        if point.dtype not in self.graphs:
-            self.graphs[point.dtype] = self._traced(point.dtype)
-        value, slopes = self.graphs[point.dtype]
+        value, slopes = self._graphs
         unknown = tuple(i for i, x in enumerate(self.slopes) if x is None)
         return formula(*point.values, name=self.name, value=value, slopes=slopes, unknown=unknown)
 
-    def _traced(self, dtype: DType) -> tuple[Graph, Graph]:
+    @cached_property
+    def _graphs(self) -> tuple[Graph, Graph]:
         symbols, (expression,) = self.program.arguments, self.program.expressions
 
         def reading(values: Sequence[Tracer]) -> Reading:
             made = dict(zip(symbols, values, strict=True))
-            return Reading(dtype, (), made, self.program.functions)
+            return Reading(FLOAT64, (), made, self.program.functions)
 
         def value(*values: Tracer) -> list[Tracer]:
             return [reading(values).read(expression)]
 
         def slopes(out: Tracer, *values: Tracer) -> list[Tracer]:
             found = reading(values)
-            found.made[expression] = out
-            zero = prepare(0.0, dtype, ())
+            found.made.setdefault(expression, out)
+            zero = prepare(0.0, FLOAT64, ())
             return [zero if x is None else found.read(x) for x in self.slopes]
 
         count = len(symbols)
-        return graph_of_numbers(value, count, dtype), graph_of_numbers(slopes, count + 1, dtype)
+        return graph_of_numbers(value, count), graph_of_numbers(slopes, count + 1)
 
 
 def row(

@@ -74,7 +74,8 @@ class Reading:
             if missing:
                 waiting += reversed(missing)
             else:
-                self.made[x] = self.made[other] if other is not None else self._built(x)
+                found = self._built(x) if other is None else self.made[other]
+                self.made[x] = found if isinstance(found, Tracer) else x
         found = self.made[expression]
         return found if isinstance(found, Tracer) else prepare(number(found), self.dtype, ())
 
