@@ -262,22 +262,14 @@ def test_formulas_of_rows_compute_what_the_rows_do(name: str, rng: np.random.Gen
     builder = Builder()
     nodes = tuple(builder.parameter(ArrayType((), x.dtype)) for x in operands)
     graph = builder.graph([builder.add(row, nodes, params)])
-    names = [_named(f"a{i}", x) for i, x in enumerate(operands)]
+    complex_ones = [x.dtype.kind == "c" for x in operands]
+    names = [sympy.Symbol(f"a{i}", real=None if c else True) for i, c in enumerate(complex_ones)]
     (result,) = graph.to_sympy(names).results
-    symbols = [x for x in names if isinstance(x, sympy.Symbol)]
-    numbers = [x for x in operands if x.dtype != bool]
     (want,) = graph.evaluate(*operands)
     if want.dtype == bool:
         result = sympy.Piecewise((1, result), (0, True))
-    found = pb.from_sympy(result, symbols)(*numbers)
+    found = pb.from_sympy(result, names)(*operands)
     np.testing.assert_allclose(found, want.astype(found.dtype), rtol=1e-12, atol=1e-13)
-
-
-def _named(name: str, value: Array) -> Any:
-    """A symbol for a number; a truth value is given as it is."""
-    if value.dtype == bool:
-        return sympy.true if value else sympy.false
-    return sympy.Symbol(name) if value.dtype.kind == "c" else sympy.Symbol(name, real=True)
 
 
 def test_every_elementwise_row_has_a_formula_or_is_known_to_have_none() -> None:
@@ -295,6 +287,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "moves": (lambda a: a.T[::-1, 0] * a[1, ::-1] + a.reshape(3, 2)[:, 1], (A,)),
     "reductions": (lambda a: np.sum(a * a, 1) * np.prod(a, (0, 1)) + np.mean(a), (A,)),
     "choice": (lambda v: np.where(v > 0.0, v * v, -v), (V,)),
+    "flags": (lambda b, v: np.where(b & (v < 1.0), v, 2.0), (V > 0.0, V)),
     "diagonal": (pb.jacfwd(lambda v: v * np.sin(v)), (V,)),
     "gradient": (pb.grad(lambda v, a: np.sum(np.log1p((a @ v) ** 2))), (V, A)),
     "two": (lambda v, x: (v * x, x * x), (V, 1.5)),

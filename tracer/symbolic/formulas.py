@@ -15,9 +15,14 @@ HALF = sympy.Rational(1, 2)
 TWO = sympy.Integer(2)
 
 
+def is_truth(x: Any) -> bool:
+    """Whether an expression is true or false; a symbol, which SymPy takes for both, is a number."""
+    return isinstance(x, sympy.logic.boolalg.Boolean) and not isinstance(x, sympy.Symbol)
+
+
 def chosen(condition: Any, yes: Any, no: Any) -> Any:
     """One of two, as a piecewise expression."""
-    if isinstance(yes, sympy.logic.boolalg.Boolean):
+    if is_truth(yes):
         return sympy.Or(sympy.And(condition, yes), sympy.And(sympy.Not(condition), no))
     return sympy.Piecewise((yes, condition), (no, True))
 
@@ -28,7 +33,7 @@ def _truncated(x: Any) -> Any:
 
 def _convert(x: Any, *, dtype: DType) -> Any:
     """Floats are not rounded; to integers they are cut off."""
-    if isinstance(x, sympy.logic.boolalg.Boolean):
+    if is_truth(x):
         return x if dtype == BOOL else chosen(x, sympy.S.One, sympy.S.Zero)
     if dtype == BOOL:
         return sympy.Ne(x, 0)
@@ -41,7 +46,7 @@ def _beta(a: Any, b: Any) -> Any:
 
 def _logic(of_bools: Formula) -> Formula:
     def formula(*xs: Any) -> Any:
-        if not all(isinstance(x, sympy.logic.boolalg.Boolean) for x in xs):
+        if not all(is_truth(x) for x in xs):
             raise NotImplementedError
         return of_bools(*xs)
 

@@ -18,8 +18,8 @@ from sympy.tensor.array.array_comprehension import ArrayComprehension
 from ..errors import UnsupportedFunctionError, at
 from ..ir import LITERAL, Graph, Node
 from ..primitives.structure import inverse
-from ..types import ArrayType, Shape, is_complex, is_integer
-from .formulas import FORMULAS, literal
+from ..types import BOOL, ArrayType, Shape, is_complex, is_integer
+from .formulas import FORMULAS, is_truth, literal
 
 Indices = tuple[Any, ...]
 
@@ -67,7 +67,14 @@ def assumed(type: ArrayType) -> dict[str, bool]:
     """What SymPy may take for granted."""
     if is_complex(type.dtype):
         return {}
-    return {"integer": True} if is_integer(type.dtype) else {"real": True}
+    whole = is_integer(type.dtype) or type.dtype == BOOL
+    return {"integer": True} if whole else {"real": True}
+
+
+def _value(name: Any, parameter: Node) -> Any:
+    """What a parameter is; a truth value is whether a number is not 0."""
+    flag = parameter.type.dtype == BOOL and not is_truth(name)
+    return sympy.Ne(name, 0) if flag else name
 
 
 def refuse(node: Node, instead: str = "") -> UnsupportedFunctionError:
@@ -93,13 +100,13 @@ class Indexed:
         self._taken.add(str(name))
         if not node.type.ndim:
             found = symbol(name, node.type)
-            self.made[node] = found, ()
+            self.made[node] = _value(found, node), ()
             return found
         base = name
         if not isinstance(name, sympy.Basic):
             base = sympy.IndexedBase(str(name), shape=node.type.shape, **assumed(node.type))
         indices = self.indices(node.type.ndim)
-        self.made[node] = base[indices], indices
+        self.made[node] = _value(base[indices], node), indices
         return base
 
     def indices(self, number: int) -> Indices:
@@ -270,8 +277,11 @@ class Components:
             array[place] = given[place] if given is not None else symbol(label, node.type)
         if not node.type.ndim:
             array[()] = symbol(name, node.type)
-        self.made[node] = array
-        return self.result(node)
+        values = np.empty(node.type.shape, object)
+        for place in np.ndindex(node.type.shape):
+            values[place] = _value(array[place], node)
+        self.made[node] = values
+        return _array(array)
 
     def write(self, node: Node) -> None:
         """Enter the expressions of a node."""
@@ -295,8 +305,11 @@ class Components:
 
     def result(self, node: Node) -> Any:
         """An output: an expression, or an array of them."""
-        array = self.made[node]
-        return array[()] if not node.type.ndim else sympy.Array(array.tolist(), node.type.shape)
+        return _array(self.made[node])
+
+
+def _array(x: Any) -> Any:
+    return x[()] if not x.ndim else sympy.Array(x.tolist(), x.shape)
 
 
 BY_MEANING = frozenset(
