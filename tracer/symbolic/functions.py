@@ -53,8 +53,9 @@ def _heaviside(x: Tracer, at_zero: Tracer) -> Tracer:
 
 
 def _sinc(x: Tracer) -> Tracer:
-    found: Tracer = np.sinc(x * INVERSE_PI)
-    return found
+    scaled: Any = x * INVERSE_PI
+    found: Any = np.sinc(scaled)
+    return Tracer(found.node)
 
 
 ROWS: dict[Any, Rule] = {

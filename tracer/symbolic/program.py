@@ -6,14 +6,13 @@ of the symbols in every result: so a point and many points are the same to all t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy
-from sympy.tensor.array import NDimArray
-from sympy.tensor.array.array_comprehension import ArrayComprehension
 
 from .. import tree
 from ..errors import at
@@ -123,9 +122,10 @@ class Program:
 
     def value(self, *args: Any) -> Any:
         """All expressions, an array for each."""
-        point = self.point(args)
-        reading = Reading(point.dtype, point.shape, self._made(point), self.functions)
-        return self._result([_whole(reading, x) for x in self.expressions])
+        with self._at_one_line():
+            point = self.point(args)
+            reading = Reading(point.dtype, point.shape, self._made(point), self.functions)
+            return self._result([_whole(reading, x) for x in self.expressions])
 
     def _made(self, point: Point) -> dict[Any, Any]:
         made: dict[Any, Any] = {}
@@ -158,15 +158,31 @@ class Program:
 
     def _derived(self, what: Callable[[Point], Any], args: Sequence[Any]) -> Any:
         """A derivative by the arguments, as if there were nothing else that has their values."""
-        point = self.point(args)
-        if point.apart:
-            return what(point)
+        with self._at_one_line():
+            point = self.point(args)
+            if point.apart:
+                return what(point)
 
         def alone(*values: Tracer) -> Any:
             return what(Point(list(values), point.dtype, point.shape))
 
         flat = trace_function(alone, point.values)
         return flat.result(inline(flat.graph, [*point.values, *captured(flat)]))
+
+    @contextmanager
+    def _at_one_line(self) -> Generator[None]:
+        """Within the block all nodes are at the line of the call, which is looked for once.
+
+        Functions of the user have lines of their own.
+        """
+        trace = current_trace()
+        before = trace.builder.where, trace.fixed_location
+        if not self.functions and not trace.fixed_location:
+            trace.builder.where, trace.fixed_location = user_location(), True
+        try:
+            yield
+        finally:
+            trace.builder.where, trace.fixed_location = before
 
     def _slopes(self, point: Point) -> tuple[Tracer, Tracer]:
         ((value,),) = self.components(point)
@@ -204,21 +220,21 @@ def _checked(symbol: Any, x: Tracer) -> bool:
 
 def _parts_of(symbol: Any) -> list[tuple[Any, Any]]:
     """The symbols that an argument is made of, and their places."""
-    if not isinstance(symbol, (sympy.MatrixBase, NDimArray)):
+    if not isinstance(symbol, (sympy.MatrixBase, sympy.NDimArray)):
         return []
     array = sympy.Array(symbol)
     return [(place, array[place]) for place in np.ndindex(*map(int, array.shape))]
 
 
 def _elements(expression: Any) -> list[Any]:
-    if isinstance(expression, (sympy.MatrixBase, NDimArray)):
+    if isinstance(expression, (sympy.MatrixBase, sympy.NDimArray)):
         return list(sympy.flatten(expression.tolist())) if expression.shape else [expression[()]]
     return [expression]
 
 
 def _axes(expression: Any) -> Shape:
     """Those of a value in a Jacobian; a matrix of one row or column counts as a vector."""
-    if not isinstance(expression, (sympy.MatrixBase, NDimArray)):
+    if not isinstance(expression, (sympy.MatrixBase, sympy.NDimArray)):
         return ()
     shape = tuple(map(int, expression.shape))
     if isinstance(expression, sympy.MatrixBase) and 1 in shape:
@@ -228,14 +244,14 @@ def _axes(expression: Any) -> Shape:
 
 def _whole(reading: Reading, expression: Any) -> Tracer:
     shape = reading.shape
-    if isinstance(expression, ArrayComprehension):
+    if isinstance(expression, sympy.tensor.array.ArrayComprehension):
         limits = [(i, range(int(a), int(b) + 1)) for i, a, b in expression.limits]
         indices = [Index(i, values) for i, values in reversed(limits)]
         return spread(
             reading.over(indices, expression.function),
             (*(len(values) for _, values in limits), *shape),
         )
-    if not isinstance(expression, (sympy.MatrixBase, NDimArray)):
+    if not isinstance(expression, (sympy.MatrixBase, sympy.NDimArray)):
         return spread(reading.read(expression), shape)
     parts = [spread(reading.read(x), shape) for x in _elements(expression)]
     return stacked(parts, tuple(map(int, expression.shape)))
@@ -293,13 +309,13 @@ def _sympified(value: Any) -> Any:
     found = sympy.sympify(value)
     if isinstance(found, sympy.MatrixExpr):
         found = found.as_explicit()
-    if not isinstance(found, (sympy.Basic, sympy.MatrixBase, NDimArray)):
+    if not isinstance(found, (sympy.Basic, sympy.MatrixBase, sympy.NDimArray)):
         raise TypeError(f"an expression of SymPy is wanted, got {value!r}{at(user_location())}")
     return found
 
 
 def _argument(value: Any) -> Any:
-    kinds = (sympy.Symbol, sympy.IndexedBase, sympy.MatrixSymbol, sympy.MatrixBase, NDimArray)
+    kinds = (sympy.Symbol, sympy.IndexedBase, sympy.MatrixSymbol, sympy.MatrixBase, sympy.NDimArray)
     value = sympy.sympify(value)
     if not isinstance(value, kinds):
         raise TypeError(

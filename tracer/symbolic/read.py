@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import sympy
-from sympy.functions.elementary.piecewise import ExprCondPair
 
 from ..errors import UnsupportedFunctionError, at
 from ..location import user_location
@@ -136,7 +135,8 @@ class Reading:
 
     # -- sums and products -------------------------------------------------------------------------
 
-    def _add(self, x: Any) -> Value:
+    def add(self, x: Any) -> Value:
+        """The traced terms, and a number for all that are constant."""
         values = [self.made[y] for y in x.args]
         traced = [v for v in values if isinstance(v, Tracer)]
         if not traced:
@@ -147,7 +147,7 @@ class Reading:
             return self._binary(rows.add, total, sympy.Add(*constants))
         return total
 
-    def _mul(self, x: Any) -> Value:
+    def mul(self, x: Any) -> Value:
         """The factors over the denominators."""
         if not any(isinstance(self.made[y], Tracer) for y in x.args):
             return x
@@ -182,7 +182,8 @@ class Reading:
     def _binary(self, row: Callable[..., Tracer], a: Value, b: Value) -> Tracer:
         return row(*self.together((a, b)))
 
-    def _pow(self, x: Any) -> Value:
+    def pow(self, x: Any) -> Value:
+        """A power, by multiplications, roots or exponentials where it can be."""
         base, exponent = self.made[x.base], self.made[x.exp]
         if not isinstance(base, Tracer) and not isinstance(exponent, Tracer):
             return x
@@ -206,10 +207,11 @@ class Reading:
 
     # -- choices -----------------------------------------------------------------------------------
 
-    def _pair(self, x: Any) -> Value:
+    def pair(self, x: Any) -> Value:
+        """A piece, which is read by the whole."""
         return x
 
-    def _piecewise(self, x: Any) -> Value:
+    def piecewise(self, x: Any) -> Value:
         """From the last piece to the first; NaN where no condition holds."""
         found: Value = sympy.nan
         for piece in reversed(x.args):
@@ -225,7 +227,7 @@ class Reading:
 
     # -- indices -----------------------------------------------------------------------------------
 
-    def _indexed(self, x: Any) -> Value:
+    def indexed(self, x: Any) -> Value:
         """An element of an argument; indices run along the axes that are theirs."""
         array = self.made[x.base]
         grid = [
@@ -240,10 +242,11 @@ class Reading:
         found = elements(array, places)
         return reshape(found, shape=(*found.shape, *(1 for _ in self.shape)))
 
-    def _element(self, x: Any) -> Value:
+    def element(self, x: Any) -> Value:
+        """An element of an argument that is a matrix."""
         return self.made[x.args[0]][int(x.args[1]), int(x.args[2])]
 
-    def _repeated(self, x: Any, row: Callable[..., Tracer]) -> Value:
+    def repeated(self, x: Any, row: Callable[..., Tracer]) -> Value:
         """A sum or product: the term for all values of the indices at once."""
         limits = [(i, *_whole_numbers(x, a, b)) for i, a, b in x.limits]
         indices = tuple(Index(i, range(a, b + 1)) for i, a, b in reversed(limits))
@@ -275,7 +278,7 @@ def _parts(x: Any) -> Sequence[Any]:
     if isinstance(x, sympy.Indexed):
         return (x.base,)
     if isinstance(x, sympy.matrices.expressions.matexpr.MatrixElement):
-        return x.args[:1]
+        return (x.args[0],)
     found: Sequence[Any] = x.args
     return found
 
@@ -335,13 +338,13 @@ def number(x: Any) -> float | complex | bool:
 
 
 _READERS: dict[Any, Callable[[Reading, Any], Value]] = {
-    sympy.Add: Reading._add,
-    sympy.Mul: Reading._mul,
-    sympy.Pow: Reading._pow,
-    sympy.Piecewise: Reading._piecewise,
-    ExprCondPair: Reading._pair,
-    sympy.Indexed: Reading._indexed,
-    sympy.matrices.expressions.matexpr.MatrixElement: Reading._element,
-    sympy.Sum: lambda reading, x: reading._repeated(x, reduce_sum),
-    sympy.Product: lambda reading, x: reading._repeated(x, reduce_prod),
+    sympy.Add: Reading.add,
+    sympy.Mul: Reading.mul,
+    sympy.Pow: Reading.pow,
+    sympy.Piecewise: Reading.piecewise,
+    sympy.functions.elementary.piecewise.ExprCondPair: Reading.pair,
+    sympy.Indexed: Reading.indexed,
+    sympy.matrices.expressions.matexpr.MatrixElement: Reading.element,
+    sympy.Sum: lambda reading, x: reading.repeated(x, reduce_sum),
+    sympy.Product: lambda reading, x: reading.repeated(x, reduce_prod),
 }

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sympy
-from sympy.tensor.array.array_comprehension import ArrayComprehension
 
 from ..errors import UnsupportedFunctionError, at
 from ..ir import LITERAL, Graph, Node
@@ -148,7 +147,7 @@ class Indexed:
         if not node.type.ndim:
             return named
         limits = [(names[i], 0, n - 1) for i, n in zip(indices, node.type.shape, strict=True)]
-        return ArrayComprehension(named, *limits)
+        return sympy.tensor.array.ArrayComprehension(named, *limits)
 
 
 def letters(taken: Collection[str]) -> Iterator[str]:
