@@ -14,6 +14,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["PULLBACK_CACHE_DIR"] = ""
+os.environ["CFLAGS"] = "-D_GNU_SOURCE"  # else SymPy's C code lacks the constants it uses
 
 import gc
 import shutil

@@ -170,6 +170,14 @@ for _outer, _inner, _reason in (
     simplification(_outer, _reason, "domain")(_inverse_of(_inner))
 
 
+@simplification("add", "x + 0 = x, but for the sign of a zero", "domain")
+def _add_zero(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    for x, other in (operands, operands[::-1]):
+        if literal_value(other) == 0:
+            return x
+    return None
+
+
 @simplification("sub", "x - x = 0 unless x is infinite", "domain")
 def _sub_same(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands
