@@ -136,3 +136,18 @@ def test_places_of_extremes(dtype: Any, rng: np.random.Generator):
     expected = [f(x, axis=a) for f in (np.argmax, np.argmin) for a in (0, 1, None)]
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("shape", [(1000,), (64,)])
+def test_values_joined_of_shared_parts_are_one_kernel(axis: int, shape: tuple[int, ...]):
+    def joined(x: Any, y: Any) -> Any:
+        shared = np.exp(np.sin(x) * y)
+        return np.stack([shared * x, shared + y, shared - x, shared * y, x / shared, shared], axis)
+
+    f = pb.jit(joined)
+    x, y = np.random.default_rng(0).normal(size=(2, *shape))
+    np.testing.assert_allclose(f(x, y), joined(x, y), rtol=1e-14)
+    assert len(f.plan(x, y).kernels) == 1
+    copies = pb.jit(lambda x, y: np.stack([x, y, x, y, x, y], axis))
+    np.testing.assert_array_equal(copies(x, y), np.stack([x, y, x, y, x, y], axis))

@@ -292,6 +292,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "gradient": (pb.grad(lambda v, a: np.sum(np.log1p((a @ v) ** 2))), (V, A)),
     "two": (lambda v, x: (v * x, x * x), (V, 1.5)),
     "without axes": (lambda x: x[()] * 2.0, (1.5,)),
+    "one element": (lambda v: v[:1] * np.sum(v[None, 1:2], 0), (V,)),
 }
 BY_COMPONENT: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     **PROGRAMS,
@@ -333,6 +334,14 @@ def test_latex_has_an_equation_for_each_output(name: str) -> None:
     assert all("&=" in line for line in lines[1:-1])
     assert sum(line.lstrip("{").startswith("f") for line in lines) == len(graph.outputs)
     assert graph._repr_latex_() == f"${text}$"
+
+
+def test_long_graphs_are_shown_as_text() -> None:
+    builder = Builder()
+    node = builder.parameter(ArrayType((), FLOAT64))
+    for _ in range(300):
+        node = builder.add(TABLE["sin"], (node,), {})
+    assert builder.graph([node])._repr_latex_() is None
 
 
 # -- arguments and results -------------------------------------------------------------------------
@@ -377,6 +386,12 @@ def test_sums_over_indexed_arrays() -> None:
     np.testing.assert_allclose(f(A, V, W), np.sum(np.tanh(A @ V) * np.arange(2)) * W)
     g = pb.from_sympy(sympy.Sum(v[K] * v[2 - K] + v[sympy.Mod(K, 2)], (K, 0, 2)), [v])
     np.testing.assert_allclose(g(V), np.sum(V * V[::-1] + V[[0, 1, 0]]))
+    shadowed = sympy.Sum(v[K] * sympy.Sum(v[K] * K, (K, 0, 2)), (K, 1, 2))
+    f = pb.from_sympy(shadowed + K + sympy.Sum(K, (K, 2, 1)), [v, K])
+    np.testing.assert_allclose(f(V, 7.0), np.sum(V[1:]) * np.sum(V * np.arange(3)) + 7.0)
+    P = sympy.MatrixSymbol("P", 2, 3)
+    trace = pb.from_sympy(sympy.Sum(P[K, K + 1], (K, 0, 1)), [P])
+    np.testing.assert_allclose(trace(A), A[0, 1] + A[1, 2])
     h = pb.from_sympy(sympy.Product(v[K] + X, (K, 0, 2)), [v, X])
     np.testing.assert_allclose(h(V, 1.5), np.prod(V + 1.5))
 
@@ -392,6 +407,22 @@ def test_functions_of_the_user() -> None:
     own = sympy.Function("own")
     f = pb.from_sympy(own(X, Y) * 2, [X, Y], functions={"own": lambda x, y: np.sin(x) * y})
     np.testing.assert_allclose(f.grad(0.0, 3.0), [6.0, 0.0])
+
+
+def test_numbers_beyond_the_range_are_infinite() -> None:
+    assert pb.from_sympy(X * 10**400, [X])(1.0) == math.inf
+    assert pb.from_sympy(sympy.Max(X, -sympy.oo), [X])(-1e300) == -1e300
+
+
+def test_long_expressions() -> None:
+    """Nothing recurses over what users can make long."""
+    long = X
+    for _ in range(3000):
+        long = sympy.sin(long, evaluate=False)
+    want = 0.5
+    for _ in range(3000):
+        want = math.sin(want)
+    np.testing.assert_allclose(pb.from_sympy(long, [X])(0.5), want)
 
 
 def test_complex_numbers() -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Params: TypeAlias = Mapping[str, Any]
 
 
+LONGEST_SHOWN = 200
+"""Nodes of a graph that a notebook shows as equations; a longer one is shown as text."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Node:
     """One value of a graph: the primitive that makes it and what from.
@@ -147,8 +151,8 @@ class Graph:
 
         return latex(self, names)
 
-    def _repr_latex_(self) -> str:
-        return f"${self.latex()}$"
+    def _repr_latex_(self) -> str | None:
+        return f"${self.latex()}$" if len(self.nodes) <= LONGEST_SHOWN else None
 
     def __str__(self) -> str:
         return self.text()

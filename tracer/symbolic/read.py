@@ -31,7 +31,9 @@ from .places import Places, elements
 Value: TypeAlias = Any
 """A tracer, or a part of an expression without symbols."""
 
-DIGITS = 30
+DIGITS, LARGEST = 30, 2**1023
+
+_ELEMENT = sympy.matrices.expressions.matexpr.MatrixElement
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,9 @@ class Reading:
 
     def indexed(self, x: Any) -> Value:
         """An element of an argument; indices run along the axes that are theirs."""
-        array = self.made[x.base]
+        array, wanted = self.made[x.args[0]], x.args[1:]
+        if len(wanted) != array.ndim:
+            raise IndexError(f"{x} is an element of {array.ndim} axes{at(user_location())}")
         grid = [
             np.arange(i.values.start, i.values.stop).reshape(-1, *(1 for _ in self.indices[:n]))
             for n, i in enumerate(self.indices)
@@ -237,37 +241,36 @@ class Reading:
         symbols = [i.symbol for i in self.indices]
         places = [
             _places(index, symbols, grid, extent)
-            for index, extent in zip(x.indices, array.shape, strict=True)
+            for index, extent in zip(wanted, array.shape, strict=True)
         ]
         found = elements(array, places)
         return reshape(found, shape=(*found.shape, *(1 for _ in self.shape)))
 
-    def element(self, x: Any) -> Value:
-        """An element of an argument that is a matrix."""
-        return self.made[x.args[0]][int(x.args[1]), int(x.args[2])]
-
     def repeated(self, x: Any, row: Callable[..., Tracer]) -> Value:
         """A sum or product: the term for all values of the indices at once."""
         limits = [(i, *_whole_numbers(x, a, b)) for i, a, b in x.limits]
-        indices = tuple(Index(i, range(a, b + 1)) for i, a, b in reversed(limits))
+        if any(b < a for _, a, b in limits):
+            return self.read(x.doit())
+        indices = [Index(i, range(a, b + 1)) for i, a, b in reversed(limits)]
         return self.over(indices, x.function, row)
 
     def over(
         self, indices: Sequence[Index], term: Any, row: Callable[..., Tracer] | None = None
     ) -> Tracer:
         """A term for all values of indices, reduced along them if there is a row for that."""
+        fresh = {i.symbol: sympy.Dummy(integer=True) for i in indices if i.symbol in self.made}
+        indices = [Index(fresh.get(i.symbol, i.symbol), i.values) for i in indices]
         inner = Reading(
             self.dtype, self.shape, dict(self.made), self.functions, (*self.indices, *indices)
         )
-        for n, i in enumerate(inner.indices[len(self.indices) :], len(self.indices)):
+        for n, i in enumerate(indices, len(self.indices)):
             values = np.arange(i.values.start, i.values.stop, dtype=np.float64)
             grid = values.reshape(-1, *(1 for _ in range(n + len(self.shape))))
             inner.made[i.symbol] = prepare(grid, self.dtype, grid.shape)
-        found = inner.read(term)
+        found = inner.read(term.xreplace(fresh))
         axes = tuple(len(i.values) for i in reversed(indices))
-        outer = tuple(len(i.values) for i in reversed(self.indices))
-        shape = common_shape([found.shape, (*axes, *(1 for _ in outer), *(1 for _ in self.shape))])
-        full = spread(found, shape)
+        rest = (1,) * (len(self.indices) + len(self.shape))
+        full = spread(found, common_shape([found.shape, (*axes, *rest)]))
         return full if row is None else row(full, axes=tuple(range(len(axes))))
 
 
@@ -275,9 +278,7 @@ def _parts(x: Any) -> Sequence[Any]:
     """What is to be read before an expression."""
     if isinstance(x, (sympy.Sum, sympy.Product)):
         return ()
-    if isinstance(x, sympy.Indexed):
-        return (x.base,)
-    if isinstance(x, sympy.matrices.expressions.matexpr.MatrixElement):
+    if isinstance(x, (sympy.Indexed, _ELEMENT)):
         return (x.args[0],)
     found: Sequence[Any] = x.args
     return found
@@ -324,7 +325,7 @@ def number(x: Any) -> float | complex | bool:
     """
     if x in (sympy.true, sympy.false):
         return bool(x)
-    if x.is_Rational:
+    if x.is_Rational and abs(x) < LARGEST:
         return int(x.p) / int(x.q)
     if x is sympy.nan or x is sympy.zoo:
         return math.nan
@@ -344,7 +345,7 @@ _READERS: dict[Any, Callable[[Reading, Any], Value]] = {
     sympy.Piecewise: Reading.piecewise,
     sympy.functions.elementary.piecewise.ExprCondPair: Reading.pair,
     sympy.Indexed: Reading.indexed,
-    sympy.matrices.expressions.matexpr.MatrixElement: Reading.element,
+    _ELEMENT: Reading.indexed,
     sympy.Sum: lambda reading, x: reading.repeated(x, reduce_sum),
     sympy.Product: lambda reading, x: reading.repeated(x, reduce_prod),
 }
