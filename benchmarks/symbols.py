@@ -1,10 +1,7 @@
 """Gradients of SymPy's expressions: compiled, beside lambdify, autowrap, SymEngine and CasADi.
 
-`python benchmarks/symbols.py [NAME ...]` measures those in whose names a part occurs and prints a
-table for RESULTS.md. Everything runs on one thread. The gradient at 100,000 points is measured in
-rounds, the tools in turn, and ratios are of the same round, the median over the rounds. *First* is
-from SymPy's expression to the gradient, derivatives and the first call included, of expressions
-with other numbers each time, in a process that has compiled before.
+`python benchmarks/symbols.py [NAME ...]` measures those in whose names a part occurs, and prints
+the section of RESULTS.md.
 """
 
 from __future__ import annotations
@@ -17,7 +14,9 @@ os.environ["PULLBACK_CACHE_DIR"] = ""
 os.environ["CFLAGS"] = "-D_GNU_SOURCE"  # else SymPy's C code lacks the constants it uses
 
 import gc
+import resource
 import shutil
+import subprocess
 import sys
 import time
 import warnings
@@ -38,8 +37,8 @@ ROUNDS, LEAST = 9, 0.02
 
 FIRSTS = 5
 REQUIRED = 3.0
-AUTOWRAP_LIMIT = 40
-"""Operations beyond which autowrap is left out: its C compiler takes a minute and more."""
+AUTOWRAP_LIMIT = 20
+"""Operations beyond which autowrap is left out: its C compiler takes long."""
 
 Array = np.ndarray[Any, Any]
 Gradient = Callable[[Sequence[Array]], Any]
@@ -223,6 +222,12 @@ class Measured(NamedTuple):
         return median([theirs / ours for theirs, ours in pairs])
 
 
+def _clock() -> float:
+    """Seconds of the processor, those of finished child processes included."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
 def _points(case: Case) -> list[Array]:
     rng = np.random.default_rng(0)
     return [rng.uniform(0.5, 2.0, POINTS) for _ in case.symbols]
@@ -235,12 +240,12 @@ def _made(
     make, arrange = MAKERS[tool]
     expression, given = case.make(number), arrange(args)
     gc.collect()
-    start = time.perf_counter()
+    start = _clock()
     gradient = make(expression, case.symbols)
     if gradient is None:
         return None
     gradient(given)
-    return time.perf_counter() - start, lambda: gradient(given)
+    return _clock() - start, lambda: gradient(given)
 
 
 def measured(case: Case) -> Measured:
@@ -278,12 +283,20 @@ def _apart(found: Array, ours: Array) -> float:
 
 def _seconds(call: Callable[[], Any]) -> float:
     """Seconds of the best of the calls of a round."""
-    best, end = float("inf"), time.perf_counter() + LEAST
-    while (start := time.perf_counter()) < end:
+    best, end = float("inf"), _clock() + LEAST
+    while (start := _clock()) < end:
         call()
-        best = min(best, time.perf_counter() - start)
+        best = min(best, _clock() - start)
     return best
 
+
+EXPLANATION = """\
+Gradients at 100,000 points by one thread, in seconds of the processor, as the machine may be
+shared. The tools take turns; *ours ahead* is a tool's time over ours in the same round, the median
+over the rounds. *First* is from SymPy's expression to its gradient, derivatives and the first call
+included, of expressions with other numbers each time, in a process that has compiled before; of
+autowrap, measured for the shortest expressions only, with what its C compiler takes. lambdify is
+with NumPy and `cse`, SymEngine's `Lambdify` with LLVM and `cse`."""
 
 TITLES = ("gradient", "tool", "best", "ours ahead", "first", "first, theirs over ours")
 
@@ -302,6 +315,12 @@ def rows(case: Case, found: Measured) -> list[tuple[str, ...]]:
     return lines
 
 
+def section() -> str:
+    """The section of RESULTS.md, measured in a process of its own."""
+    done = subprocess.run([sys.executable, __file__], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
+
+
 def main(parts: Sequence[str]) -> None:
     """Measure, and print a table and what is required."""
     pb.set_num_threads(1)
@@ -318,6 +337,7 @@ def main(parts: Sequence[str]) -> None:
         if "symengine" in found.first:
             compiling[case.name] = found.first["symengine"] / found.first["pullback"]
         print(f"{case.name}: {ahead[case.name]:.3g}x", file=sys.stderr)
+    print(EXPLANATION, "\n")
     print(columns(TITLES, lines))
     least = min(ahead, key=lambda name: ahead[name])
     print(
