@@ -139,15 +139,15 @@ def test_places_of_extremes(dtype: Any, rng: np.random.Generator):
 
 
 @pytest.mark.parametrize("axis", [0, -1])
-@pytest.mark.parametrize("shape", [(1000,), (64,)])
-def test_values_joined_of_shared_parts_are_one_kernel(axis: int, shape: tuple[int, ...]):
+@pytest.mark.parametrize(("count", "extent"), [(6, 1000), (6, 64), (60, 100)])
+def test_values_joined_of_shared_parts_are_one_kernel(axis: int, count: int, extent: int):
     def joined(x: Any, y: Any) -> Any:
         shared = np.exp(np.sin(x) * y)
-        return np.stack([shared * x, shared + y, shared - x, shared * y, x / shared, shared], axis)
+        return np.stack([shared * x + k * y for k in range(count)], axis)
 
     f = pb.jit(joined)
-    x, y = np.random.default_rng(0).normal(size=(2, *shape))
-    np.testing.assert_allclose(f(x, y), joined(x, y), rtol=1e-14)
+    x, y = np.random.default_rng(0).normal(size=(2, extent))
+    np.testing.assert_allclose(f(x, y), joined(x, y), rtol=1e-13, atol=1e-13)
     assert len(f.plan(x, y).kernels) == 1
-    copies = pb.jit(lambda x, y: np.stack([x, y, x, y, x, y], axis))
-    np.testing.assert_array_equal(copies(x, y), np.stack([x, y, x, y, x, y], axis))
+    copies = pb.jit(lambda x, y: np.stack([x, y] * (count // 2), axis))
+    np.testing.assert_array_equal(copies(x, y), np.stack([x, y] * (count // 2), axis))
