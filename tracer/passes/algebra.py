@@ -18,10 +18,22 @@ def _number(builder: Builder, value: float, like: Node) -> Node:
     return spread(builder, builder.literal(value, like.type.dtype), like.type.shape)
 
 
+def _in_derivative(rule: Rule) -> Rule:
+    """The rule in what differentiation makes: in a program that repeats itself, turn by turn, signs
+    and factors that move on would make each turn another one.
+    """
+
+    def rule_there(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+        return rule(builder, operands, params) if builder.primal is not None else None
+
+    return rule_there
+
+
 # -- signs -----------------------------------------------------------------------------------------
 
 
 @simplification("mul", "(-x) * y = -(x * y): a sum of it is then a difference")
+@_in_derivative
 def _mul_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     if operands[0].type.dtype.kind not in REAL:
         return None
@@ -33,6 +45,7 @@ def _mul_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> No
 
 
 @simplification("div", "(-x) / y = x / (-y) = -(x / y)")
+@_in_derivative
 def _div_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands
     if x.type.dtype.kind != "f" or not (_is(x, "neg") or _is(y, "neg")):
@@ -43,6 +56,7 @@ def _div_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> No
 
 
 @simplification("mul", "(-x) * c = x * (-c) for a number c")
+@_in_derivative
 def _mul_neg_number(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     for x, factor in (operands, operands[::-1]):
         value = literal_value(factor)
@@ -52,6 +66,7 @@ def _mul_neg_number(builder: Builder, operands: tuple[Node, ...], params: Params
 
 
 @simplification("neg", "-(x - y) = y - x, but for the sign of a zero", "rounding")
+@_in_derivative
 def _neg_sub(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     if not _is(x, "sub") or x.type.dtype.kind not in REAL:
@@ -60,6 +75,7 @@ def _neg_sub(builder: Builder, operands: tuple[Node, ...], params: Params) -> No
 
 
 @simplification("sub", "(-x) - y = -(x + y), but for the sign of a zero", "rounding")
+@_in_derivative
 def _sub_of_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands
     if not _is(x, "neg") or _is(y, "neg") or x.type.dtype.kind not in REAL:
@@ -68,6 +84,7 @@ def _sub_of_neg(builder: Builder, operands: tuple[Node, ...], params: Params) ->
 
 
 @simplification("neg", "-(c * x) = (-c) * x for a number c")
+@_in_derivative
 def _neg_multiple(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     if not _is(x, "mul") or x.type.dtype.kind != "f":
@@ -106,6 +123,7 @@ def _is_power_of_two(value: float) -> bool:
 
 
 @simplification("mul", "c * (d * x) = (c d) * x for numbers: rounded once less", "rounding")
+@_in_derivative
 def _mul_multiple(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     if operands[0].type.dtype.kind != "f":
         return None
