@@ -28,6 +28,7 @@ from .custom import (
 )
 from .inspecting import parse
 from .numpy import random
+from .symbolic import Formula, from_sympy, primitive_from_sympy
 from .transforms import (
     disable_jit,
     eval_shape,
@@ -56,6 +57,7 @@ from .transforms import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Formula",
     "FrozenDrawWarning",
     "Function",
     "Graph",
@@ -79,6 +81,7 @@ __all__ = [
     "disable_jit",
     "eval_shape",
     "fori_loop",
+    "from_sympy",
     "grad",
     "hessian",
     "hvp",
@@ -92,6 +95,7 @@ __all__ = [
     "linearize",
     "map",
     "parse",
+    "primitive_from_sympy",
     "pure_callback",
     "random",
     "ravel_tree",

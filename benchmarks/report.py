@@ -186,6 +186,7 @@ class Results:
     gradbench: str
     functions: str
     checkpoints: str
+    symbols: str
     problems: Sequence[str]
 
 
@@ -208,6 +209,8 @@ def write(path: Path, results: Results) -> None:
         parts.append(f"## NumPy's functions\n\n{FUNCTIONS}\n\n{results.functions}")
     if results.checkpoints:
         parts.append(f"## Checkpoints\n\n{KEPT}\n\n{results.checkpoints}")
+    if results.symbols:
+        parts.append(f"## Symbols\n\n{results.symbols}")
     if results.problems:
         parts.append("## Not measured\n\n" + "\n".join(f"- {x}" for x in results.problems))
     path.write_text("\n\n".join(parts) + "\n")

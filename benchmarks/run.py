@@ -112,7 +112,12 @@ def _write(
             draw(folder / "gradbench.png", "Times ahead in GradBench", compare.ratios(found))
     functions = "" if options.quick else section(forward())
     snapshots = "" if options.quick else kept(checkpoints())
-    results = Results(measured, roof.section(), gradbench, functions, snapshots, problems)
+    formulas = ""
+    if not options.quick:
+        import symbols  # sets variables for processes of one thread
+
+        formulas = symbols.section()
+    results = Results(measured, roof.section(), gradbench, functions, snapshots, formulas, problems)
     write(folder / "RESULTS.md", results)
     print(f"written to {folder / 'RESULTS.md'}")
 

@@ -1,4 +1,4 @@
-"""Calls replaced by what they call: rules for derivatives have done their work by then."""
+"""Calls and formulas replaced by what they hold: rules for derivatives have done their work."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pullback.tracer.ir import Graph, Node
 from pullback.tracer.passes.subgraph import derived
 from pullback.tracer.primitives.call import call
+from pullback.tracer.primitives.formula import applied, formula
 from pullback.tracer.trace import Tracer
 from pullback.tracer.transform import inline
 
@@ -14,11 +15,16 @@ from .rewrite import rewritten
 
 
 def lower_calls(graph: Graph) -> Graph:
-    """The graph with that of each call in its place, calls inside of it included."""
-    return rewritten(graph, {call: _opened})
+    """The graph with that of each call or formula in its place, those inside of it included."""
+    return rewritten(graph, {call: _opened, formula: _applied})
 
 
 def _opened(node: Node, operands: Sequence[Tracer]) -> Tracer:
     graph: Graph = node.params["graph"]
     plain = derived(graph, "without calls", lambda: lower_calls(graph))
     return inline(plain, operands)[node.params["result"]]
+
+
+def _applied(node: Node, operands: Sequence[Tracer]) -> Tracer:
+    graph: Graph = node.params["value"]
+    return applied(derived(graph, "without calls", lambda: lower_calls(graph)), operands)[0]

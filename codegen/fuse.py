@@ -250,7 +250,7 @@ def _operands_in_memory(node: Node) -> Iterable[Node]:
             return [base(source)]
     if name == "broadcast":
         source = node.operands[0]
-        if source.type.ndim and _inline_weight(source) > 4 and node.type.size > source.type.size:
+        if source.type.ndim and inline_weight(source) > 4 and node.type.size > source.type.size:
             return [base(source)]
     return []
 
@@ -262,7 +262,7 @@ def _unspread(node: Node) -> Node:
     return node
 
 
-def _inline_weight(node: Node, limit: int = 64) -> int:
+def inline_weight(node: Node, limit: int = 64) -> int:
     """The weight of computing a node in place, summed over what it is computed from."""
     total = 0
     stack, seen = [node], {node}

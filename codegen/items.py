@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pullback.tracer.ir import Node
 from pullback.tracer.types import Shape
 
-from .fuse import REDUCTIONS, Fusion, Group, Use, weight
+from .fuse import REDUCTIONS, Fusion, Group, Use, inline_weight, weight
 from .kernel import Affine, Buffer, LoopKernel, Sink
 from .schedule import schedule
 from .unroll import ALONG, Index, NotAlongError, Unrolled, excluded, tables, unravel
@@ -24,11 +24,17 @@ FEWEST_ITEMS = 64
 LARGEST_ITEM = 48
 """Elements of an array that belong to one item."""
 
+LARGEST_JOINED = 256
+"""The same where they are computed from each other's parts, and joined."""
+
 LARGEST_BODY = 3000
 """Instructions for one item."""
 
 LOOK_AHEAD = 256
 """Runs among which the groups of one kernel are looked for."""
+
+SHARED_WORK = 64
+"""What computing values apart has to cost more than together, for one kernel to make them all."""
 
 MOST_SUMS = 16
 """Values that a kernel sums up over the items."""
@@ -97,13 +103,30 @@ def item_runs(
         near = [waiting.popleft() for _ in range(min(LOOK_AHEAD, len(waiting)))]
         before, behind = _collected(items, [(groups, small), *near], uses)
         kept = sum(root.type.size for root in stored(items.groups))
-        if len(items.groups) < 2 or kept > count * LARGEST_ITEM:
+        shared = len(items.groups) == 1 and _shares_work(groups[0], uses)
+        most = LARGEST_JOINED if shared else LARGEST_ITEM
+        if not (shared or len(items.groups) > 1) or kept > count * most:
             result.append((groups, small))
             waiting.extendleft(reversed(near))
             continue
         result += [*before, items]
         waiting.extendleft(reversed(behind))
     return result
+
+
+def _is_joined(group: Group) -> bool:
+    return all(root.primitive.name == "concatenate" for root in group.roots)
+
+
+def _shares_work(group: Group, uses: Mapping[Node, Use]) -> bool:
+    """Whether a group joins values that are computed from each other's parts.
+
+    A kernel for each of them would compute these parts again.
+    """
+    if not _is_joined(group):
+        return False
+    apart = sum(inline_weight(x) for root in group.roots for x in root.operands)
+    return apart > SHARED_WORK + sum(uses[root].weight for root in group.roots)
 
 
 def _collected(
@@ -131,7 +154,8 @@ def _collected(
 def _items_of(group: Group, uses: Mapping[Node, Use]) -> int:
     """How many items a group is about; 0 if it is none of many small things."""
     count = max(group.space, default=0)
-    if count < FEWEST_ITEMS or math.prod(group.space) > count * LARGEST_ITEM:
+    most = LARGEST_JOINED if _is_joined(group) else LARGEST_ITEM
+    if count < FEWEST_ITEMS or math.prod(group.space) > count * most:
         return 0
     found = False
     for root in group.roots:

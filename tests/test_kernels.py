@@ -136,3 +136,18 @@ def test_places_of_extremes(dtype: Any, rng: np.random.Generator):
     expected = [f(x, axis=a) for f in (np.argmax, np.argmin) for a in (0, 1, None)]
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize(("count", "extent"), [(6, 1000), (6, 64), (60, 100)])
+def test_values_joined_of_shared_parts_are_one_kernel(axis: int, count: int, extent: int):
+    def joined(x: Any, y: Any) -> Any:
+        shared = np.exp(np.sin(x) * y)
+        return np.stack([shared * x + k * y for k in range(count)], axis)
+
+    f = pb.jit(joined)
+    x, y = np.random.default_rng(0).normal(size=(2, extent))
+    np.testing.assert_allclose(f(x, y), joined(x, y), rtol=1e-13, atol=1e-13)
+    assert len(f.plan(x, y).kernels) == 1
+    copies = pb.jit(lambda x, y: np.stack([x, y] * (count // 2), axis))
+    np.testing.assert_array_equal(copies(x, y), np.stack([x, y] * (count // 2), axis))

@@ -66,7 +66,7 @@ def faults(path: Path) -> Iterator[str]:
             fault = f"makes {layer}/ depend on {layer_of(found.module)}/"
         elif top == "llvmlite" and layer in ("tracer", "codegen"):
             fault = f"makes {layer}/ depend on llvmlite"
-        elif top == "sympy" and found.at_import_time and path.name != "symbolic.py":
+        elif top == "sympy" and found.at_import_time and where.parent.name != "symbolic":
             fault = "is slow; import it inside the function that needs it"
         if fault:
             yield f"{where}:{found.line}: import of {found.module} {fault}"

@@ -81,6 +81,7 @@ FUNCTIONS = frozenset(
         "erfc",
         "pow",
         "integer_pow",
+        "formula",
         *VECTOR,
     )
 )
@@ -679,6 +680,7 @@ SYMBOLIC: dict[str, Any] = {
     "hypot": sympy.sqrt(X**2 + Y**2), "erf": sympy.erf(X), "erfc": sympy.erfc(X),
     "copysign": sympy.Abs(X),
     "nextafter": X,
+    "formula": X * sympy.log(1 + sympy.exp(Y)),
     "abs": sympy.Abs(X), "maximum": sympy.Max(X, Y), "minimum": sympy.Min(X, Y),
     "remainder": X - Y * sympy.floor(X / Y),
     "clip": sympy.Min(sympy.Max(X, LOWER), UPPER),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,14 @@ from .location import Location
 from .primitive import Primitive
 from .types import ArrayType, DType, scalar
 
+if TYPE_CHECKING:
+    from .symbolic.write import Formulas
+
 Params: TypeAlias = Mapping[str, Any]
+
+
+LONGEST_SHOWN = 200
+"""Nodes of a graph that a notebook shows as equations; a longer one is shown as text."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -80,6 +87,73 @@ class Graph:
         from .interpret import evaluate
 
         return evaluate(self, arguments)
+
+    def simplified(self, domain: bool = False) -> Graph:
+        """The graph with the simplifications applied that graphs are built with.
+
+        With ``domain`` also those that have a value where the graph has none, such as x / x = 1.
+        The rows stand in ``tracer/passes/``, each with what it changes.
+
+        >>> graph = pb.trace(lambda x: np.exp(np.log(x)) * x / x, 2.0)
+        >>> print(graph.simplified(domain=True).text(locations=False))
+        graph (%0: f64[]) {
+          return %0
+        }
+        """
+        from .passes.simplify import simplified
+
+        return simplified(self, domain)
+
+    def to_sympy(
+        self,
+        names: Sequence[Any] | None = None,
+        *,
+        arrays: Literal["index", "component"] = "index",
+        simplify: bool = False,
+    ) -> Formulas:
+        """The outputs as expressions of SymPy, of real numbers: without rounding.
+
+        Args:
+            names: what the parameters are called, strings or symbols; x0, x1, ... without.
+            arrays: by "index" an array is an ``IndexedBase`` and its results are an
+                ``ArrayComprehension`` of the indices, with ``Sum`` for reductions; by "component"
+                each element has a symbol, and results are an ``Array``.
+            simplify: have SymPy simplify the results, which may take long.
+
+        Returns:
+            ``(arguments, results)``, a pair of tuples with names; `pullback.from_sympy` takes it.
+
+        Raises:
+            UnsupportedFunctionError: for a row without a formula, such as sorting, or a loop.
+
+        >>> graph = pb.trace(lambda a, x: np.sum(a @ x), np.ones((2, 3)), np.ones(3))
+        >>> graph.to_sympy(["a", "x"]).results
+        (Sum(a[j, i]*x[i], (i, 0, 2), (j, 0, 1)),)
+        >>> graph = pb.trace(lambda x: x[::2] * x[1], np.ones(3))
+        >>> graph.to_sympy(["x"], arrays="component").results
+        ([x_0*x_1, x_1*x_2],)
+        """
+        from .symbolic.write import to_sympy
+
+        return to_sympy(self, names, arrays, simplify)
+
+    def latex(self, names: Sequence[Any] | None = None) -> str:
+        r"""LaTeX: an equation for each value that is used more than once and for each output.
+
+        Those values are called v, in what a derivative has added v with a bar; outputs are f.
+        ``names`` are those of the parameters. A notebook shows a graph so.
+
+        >>> print(pb.trace(lambda x: np.exp(x) / 2.0, 1.0).latex(["x"]))
+        \begin{aligned}
+        f &= \frac{e^{x}}{2}
+        \end{aligned}
+        """
+        from .symbolic.latex import latex
+
+        return latex(self, names)
+
+    def _repr_latex_(self) -> str | None:
+        return f"${self.latex()}$" if len(self.nodes) <= LONGEST_SHOWN else None
 
     def __str__(self) -> str:
         """The text, in colours where `print` shows it in a terminal and `rich` is installed."""

@@ -1,48 +1,18 @@
-"""Simplifications: rows of (primitive, rule, reason, exact), applied as nodes are built.
-
-A rule gives the simpler node or None. ``exact`` rules give the same bits for every operand; the
-others differ by rounding, or by the sign of a zero, as their reason says.
-"""
+"""Simplifications, applied as nodes are built; `rules.py` says what a row of them is."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from ..ir import LITERAL, Node, Params, literal_value
+from ..ir import LITERAL, Builder, Graph, Node, Params, literal_value, replay
 from ..primitive import TABLE, Primitive
 from ..types import BOOL, DType, is_integer
-
-if TYPE_CHECKING:
-    from ..ir import Builder
-
-Rule = Callable[["Builder", tuple[Node, ...], Params], "Node | None"]
-
-
-@dataclass(frozen=True)
-class Simplification:
-    """One rule with its reason; printed in the docs."""
-
-    primitive: str
-    rule: Rule
-    reason: str
-    exact: bool = True
-
-
-RULES: dict[str, list[Simplification]] = {}
-
-
-def _rule(primitive: str, reason: str, exact: bool = True) -> Callable[[Rule], Rule]:
-    def enter(rule: Rule) -> Rule:
-        row = Simplification(primitive, rule, reason, exact)
-        RULES.setdefault(primitive, []).append(row)
-        return rule
-
-    return enter
+from . import algebra as algebra  # enters its rules
+from .rules import DOMAIN_RULES, RULES, Rule, added, simplification, spread
 
 
 def rewrite(
@@ -60,6 +30,24 @@ def rewrite(
     return None
 
 
+def rewrite_on_domain(
+    builder: Builder, primitive: Primitive, operands: tuple[Node, ...], params: Params
+) -> Node | None:
+    """The same, with the rules that change the domain first."""
+    for row in DOMAIN_RULES.get(primitive.name, ()):
+        simple = row.rule(builder, operands, params)
+        if simple is not None:
+            return simple
+    return rewrite(builder, primitive, operands, params)
+
+
+def simplified(graph: Graph, domain: bool) -> Graph:
+    """The graph with the rules applied again."""
+    builder = Builder(rewrite_on_domain if domain else rewrite)
+    parameters = [builder.parameter(x.type) for x in graph.parameters]
+    return builder.graph(replay(graph, builder, parameters))
+
+
 def _fold(
     builder: Builder, primitive: Primitive, operands: tuple[Node, ...], params: Params
 ) -> Node | None:
@@ -75,62 +63,54 @@ def _fold(
         return None
     with np.errstate(all="ignore"):
         result = primitive.reference(*values, **params)
-    return _spread(builder, builder.literal(np.asarray(result).item(), type.dtype), type.shape)
-
-
-def _add(builder: Builder, name: str, operands: tuple[Node, ...], **params: Any) -> Node:
-    return builder.add(TABLE[name], operands, params)
-
-
-def _spread(builder: Builder, value: Node, shape: tuple[int, ...]) -> Node:
-    if value.type.shape == shape:
-        return value
-    return _add(builder, "broadcast", (value,), shape=shape, axes=())
+    return spread(builder, builder.literal(np.asarray(result).item(), type.dtype), type.shape)
 
 
 # -- arithmetic ------------------------------------------------------------------------------
 
 
-@_rule("mul", "x * 1 = x, x * -1 = -x")
+@simplification("mul", "x * 1 = x, x * -1 = -x")
 def _mul_unit(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     for x, factor in (operands, operands[::-1]):
         value = literal_value(factor)
         if value == 1:
             return x
         if value == -1:
-            return _add(builder, "neg", (x,))
+            return added(builder, "neg", (x,))
     return None
 
 
-@_rule("mul", "(-x) * (-y) = x * y")
+@simplification("mul", "(-x) * (-y) = x * y")
 def _mul_signs(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     if all(x.primitive.name == "neg" for x in operands):
-        return _add(builder, "mul", tuple(x.operands[0] for x in operands))
+        return added(builder, "mul", tuple(x.operands[0] for x in operands))
     return None
 
 
-@_rule("div", "x / 1 = x")
+@simplification("div", "x / 1 = x")
 def _div_unit(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     return operands[0] if literal_value(operands[1]) == 1 else None
 
 
-@_rule("neg", "-(-x) = x")
+@simplification("neg", "-(-x) = x")
 def _neg_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     return x.operands[0] if x.primitive.name == "neg" else None
 
 
-@_rule("add", "x + (-y) = x - y")
+@simplification("add", "x + (-y) = x - y")
 def _add_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands
     if y.primitive.name == "neg":
-        return _add(builder, "sub", (x, y.operands[0]))
+        return added(builder, "sub", (x, y.operands[0]))
     if x.primitive.name == "neg":
-        return _add(builder, "sub", (y, x.operands[0]))
+        return added(builder, "sub", (y, x.operands[0]))
     return None
 
 
-@_rule("add", "a scatter is left for last, into the sum: that sums in another order", exact=False)
+@simplification(
+    "add", "a scatter is left for last, into the sum: that sums in another order", "rounding"
+)
 def _add_scattered(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     """Into zeros, or in an adjoint, where nothing else reads the cotangent of one use."""
     for scattered, other in (operands, operands[::-1]):
@@ -138,19 +118,19 @@ def _add_scattered(builder: Builder, operands: tuple[Node, ...], params: Params)
             continue
         target, *rest = scattered.operands
         if literal_value(target) == 0:
-            return _add(builder, "scatter_add", (other, *rest))
+            return added(builder, "scatter_add", (other, *rest))
         if scattered.primal is not None:
-            return _add(builder, "scatter_add", (_add(builder, "add", (target, other)), *rest))
+            return added(builder, "scatter_add", (added(builder, "add", (target, other)), *rest))
     return None
 
 
-@_rule("sub", "x - (-y) = x + y")
+@simplification("sub", "x - (-y) = x + y")
 def _sub_neg(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands
-    return _add(builder, "add", (x, y.operands[0])) if y.primitive.name == "neg" else None
+    return added(builder, "add", (x, y.operands[0])) if y.primitive.name == "neg" else None
 
 
-@_rule("sub", "x - 0 = x")
+@simplification("sub", "x - 0 = x")
 def _sub_zero(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     value = literal_value(operands[1])
     if value is None or value != 0:
@@ -159,7 +139,11 @@ def _sub_zero(builder: Builder, operands: tuple[Node, ...], params: Params) -> N
     return operands[0] if positive else None
 
 
-@_rule("pow", "small whole powers by multiplication, x ** 0.5 = sqrt(x), as NumPy's ** does", False)
+@simplification(
+    "pow",
+    "small whole powers by multiplication, x ** 0.5 = sqrt(x), as NumPy's ** does",
+    "rounding",
+)
 def _pow_whole(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands
     value = literal_value(y)
@@ -167,36 +151,36 @@ def _pow_whole(builder: Builder, operands: tuple[Node, ...], params: Params) -> 
         return None
     value = value.real
     if value == 0.5:
-        return _add(builder, "sqrt", (x,))
+        return added(builder, "sqrt", (x,))
     smallest = -4 if x.type.dtype.kind in "fc" else 0
     if smallest <= value <= 16 and value == int(value):
-        return _add(builder, "integer_pow", (x,), n=int(value))
+        return added(builder, "integer_pow", (x,), n=int(value))
     return None
 
 
-@_rule("integer_pow", "x ** 1 = x, x ** 2 = x * x, x ** -1 = 1 / x, x ** 0 = 1")
+@simplification("integer_pow", "x ** 1 = x, x ** 2 = x * x, x ** -1 = 1 / x, x ** 0 = 1")
 def _integer_pow(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     one = builder.literal(1, x.type.dtype)
     match params["n"]:
         case 0:
-            return _spread(builder, one, x.type.shape)
+            return spread(builder, one, x.type.shape)
         case 1:
             return x
         case 2:
-            return _add(builder, "mul", (x, x))
+            return added(builder, "mul", (x, x))
         case -1:
-            return _add(builder, "div", (_spread(builder, one, x.type.shape), x))
+            return added(builder, "div", (spread(builder, one, x.type.shape), x))
         case _:
             return None
 
 
-@_rule("where", "where(c, x, x) = x")
+@simplification("where", "where(c, x, x) = x")
 def _where_same(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     return operands[1] if operands[1] is operands[2] else None
 
 
-@_rule("where", "where(True, x, y) = x, where(False, x, y) = y")
+@simplification("where", "where(True, x, y) = x, where(False, x, y) = y")
 def _where_known(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     known = literal_value(operands[0])
     return None if known is None else operands[1 if known else 2]
@@ -214,25 +198,25 @@ def _absorbed(absorbing: bool) -> Rule:
     return rule
 
 
-_rule("bit_and", "x & True = x, x & False = False")(_absorbed(False))
-_rule("bit_or", "x | False = x, x | True = True")(_absorbed(True))
+simplification("bit_and", "x & True = x, x & False = False")(_absorbed(False))
+simplification("bit_or", "x | False = x, x | True = True")(_absorbed(True))
 
 
-@_rule("eq", "whole numbers are equal to themselves")
+@simplification("eq", "whole numbers are equal to themselves")
 def _eq_same(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands
     if x is not y or not is_integer(x.type.dtype):
         return None
-    return _spread(builder, builder.literal(True, BOOL), x.type.shape)
+    return spread(builder, builder.literal(True, BOOL), x.type.shape)
 
 
-@_rule("bit_not", "~~x = x")
+@simplification("bit_not", "~~x = x")
 def _not_not(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     return x.operands[0] if x.primitive.name == "bit_not" else None
 
 
-@_rule("convert", "a conversion to the same dtype")
+@simplification("convert", "a conversion to the same dtype")
 def _convert_same(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     return operands[0] if operands[0].type.dtype == params["dtype"] else None
 
@@ -240,24 +224,24 @@ def _convert_same(builder: Builder, operands: tuple[Node, ...], params: Params) 
 # -- structure -------------------------------------------------------------------------------
 
 
-@_rule("broadcast", "a broadcast to the same shape, of a broadcast")
+@simplification("broadcast", "a broadcast to the same shape, of a broadcast")
 def _broadcast(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     if x.type.shape == params["shape"]:
         return x
     if x.primitive.name == "broadcast":
         axes = tuple(params["axes"][a] for a in x.params["axes"])
-        return _add(builder, "broadcast", x.operands, shape=params["shape"], axes=axes)
+        return added(builder, "broadcast", x.operands, shape=params["shape"], axes=axes)
     return None
 
 
-@_rule("reshape", "a reshape to the same shape, of a reshape, of a number")
+@simplification("reshape", "a reshape to the same shape, of a reshape, of a number")
 def _reshape(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     if x.type.shape == params["shape"]:
         return x
     if x.primitive.name == "reshape":
-        return _add(builder, "reshape", x.operands, shape=params["shape"])
+        return added(builder, "reshape", x.operands, shape=params["shape"])
     return _number(builder, x, params["shape"])
 
 
@@ -267,10 +251,10 @@ def _number(builder: Builder, x: Node, shape: tuple[int, ...]) -> Node | None:
         return None
     while x.primitive is not LITERAL:
         x = x.operands[0]
-    return _spread(builder, x, shape)
+    return spread(builder, x, shape)
 
 
-@_rule("permute", "a permutation that changes nothing, of a permutation, of a number")
+@simplification("permute", "a permutation that changes nothing, of a permutation, of a number")
 def _permute(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     axes = params["axes"]
@@ -278,11 +262,11 @@ def _permute(builder: Builder, operands: tuple[Node, ...], params: Params) -> No
         return x
     if x.primitive.name == "permute":
         inner = tuple(x.params["axes"][a] for a in axes)
-        return _add(builder, "permute", x.operands, axes=inner)
+        return added(builder, "permute", x.operands, axes=inner)
     return _number(builder, x, tuple(x.type.shape[a] for a in axes))
 
 
-@_rule("permute", "(x y)^T = y^T x^T: the operands of a product change places")
+@simplification("permute", "(x y)^T = y^T x^T: the operands of a product change places")
 def _permuted_product(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (product,) = operands
     if product.primitive.name != "dot":
@@ -293,10 +277,10 @@ def _permuted_product(builder: Builder, operands: tuple[Node, ...], params: Para
     split = x.type.ndim - len(of_x)
     if params["axes"] != (*range(batch), *range(split, product.type.ndim), *range(batch, split)):
         return None
-    return _add(builder, "dot", (y, x), contract=(of_y, of_x), batch=(batch_y, batch_x))
+    return added(builder, "dot", (y, x), contract=(of_y, of_x), batch=(batch_y, batch_x))
 
 
-@_rule("slice", "a slice of everything, of a number")
+@simplification("slice", "a slice of everything, of a number")
 def _slice(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     if params["sizes"] == x.type.shape and all(s == 1 for s in params["steps"]):
@@ -304,7 +288,7 @@ def _slice(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node
     return _number(builder, x, params["sizes"])
 
 
-@_rule("slice", "a slice of what was just put there")
+@simplification("slice", "a slice of what was just put there")
 def _slice_of_update(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     if x.primitive.name != "update_slice" or x.operands[1].type.shape != params["sizes"]:
@@ -313,7 +297,7 @@ def _slice_of_update(builder: Builder, operands: tuple[Node, ...], params: Param
     return x.operands[1] if same else None
 
 
-@_rule("update_slice", "an update of everything, of nothing, with what is there already")
+@simplification("update_slice", "an update of everything, of nothing, with what is there already")
 def _update_slice(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, update = operands
     if x.type == update.type:
@@ -325,13 +309,13 @@ def _update_slice(builder: Builder, operands: tuple[Node, ...], params: Params) 
     return x if same and update.params["steps"] == params["steps"] else None
 
 
-@_rule("flip", "a flip along no axis, of a number")
+@simplification("flip", "a flip along no axis, of a number")
 def _flip(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     return x if not params["axes"] else _number(builder, x, x.type.shape)
 
 
-@_rule("pad", "a pad of no width")
+@simplification("pad", "a pad of no width")
 def _pad(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     widths = (*params["low"], *params["high"])
     gaps = zip(params["interior"], operands[0].type.shape, strict=True)
@@ -339,12 +323,12 @@ def _pad(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node |
     return operands[0] if unchanged else None
 
 
-@_rule("concatenate", "a concatenation of one")
+@simplification("concatenate", "a concatenation of one")
 def _concatenate(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     return operands[0] if len(operands) == 1 else None
 
 
-@_rule("concatenate", "neighbouring slices of one array, put together again")
+@simplification("concatenate", "neighbouring slices of one array, put together again")
 def _joined_slices(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     axis = params["axis"]
     runs: list[list[Node]] = []
@@ -356,7 +340,7 @@ def _joined_slices(builder: Builder, operands: tuple[Node, ...], params: Params)
     if len(runs) == len(operands):
         return None
     kept = [_joined(builder, run, axis) if len(run) > 1 else run[0] for run in runs]
-    return _add(builder, "concatenate", tuple(kept), axis=axis)
+    return added(builder, "concatenate", tuple(kept), axis=axis)
 
 
 def _slice_along(x: Node, axis: int) -> tuple[Node, int] | None:
@@ -395,14 +379,14 @@ def _joined(builder: Builder, run: Sequence[Node], axis: int) -> Node:
     first, along = pairs[0]
     sizes = list(first.type.shape)
     sizes[along] = sum(x.type.shape[along] for x, _ in pairs)
-    whole = _add(builder, "slice", first.operands, **{**first.params, "sizes": tuple(sizes)})
+    whole = added(builder, "slice", first.operands, **{**first.params, "sizes": tuple(sizes)})
     if along == axis:
         return whole
     axes = (*range(1, axis + 1), 0, *range(axis + 1, first.type.ndim))
-    return _add(builder, "permute", (whole,), axes=axes)
+    return added(builder, "permute", (whole,), axes=axes)
 
 
-@_rule("dot", "in a derivative, a product with the identity: without 0 * inf", exact=False)
+@simplification("dot", "in a derivative, a product with the identity: without 0 * inf", "rounding")
 def _times_identity(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     if builder.primal is None or params["batch"] != ((), ()) or len(params["contract"][0]) != 1:
         return None
@@ -410,7 +394,7 @@ def _times_identity(builder: Builder, operands: tuple[Node, ...], params: Params
         if _is_identity(unit):
             kept = [a for a in range(x.type.ndim) if a != met]
             axes = (met, *kept) if unit is operands[0] else (*kept, met)
-            return _add(builder, "permute", (x,), axes=axes)
+            return added(builder, "permute", (x,), axes=axes)
     return None
 
 
@@ -431,10 +415,10 @@ def _no_axes(builder: Builder, operands: tuple[Node, ...], params: Params) -> No
 
 
 for _name in ("sum", "prod", "max", "min", "any", "all"):
-    _rule(f"reduce_{_name}", "a reduction along no axis")(_no_axes)
+    simplification(f"reduce_{_name}", "a reduction along no axis")(_no_axes)
 
 
-@_rule("reduce_sum", "the sum of one number, n times: the product rounds once", exact=False)
+@simplification("reduce_sum", "the sum of one number, n times: the product rounds once", "rounding")
 def _sum_number(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     value = literal_value(x)
@@ -444,7 +428,7 @@ def _sum_number(builder: Builder, operands: tuple[Node, ...], params: Params) ->
     count = math.prod(x.type.shape[a] for a in params["axes"])
     with np.errstate(over="ignore"):
         total = builder.literal(_times(value, count, type.dtype), type.dtype)
-    return _spread(builder, total, type.shape)
+    return spread(builder, total, type.shape)
 
 
 def _times(value: Any, count: int, dtype: DType) -> Any:
@@ -465,17 +449,17 @@ def _part_of_pair(number: int) -> Rule:
     return rule
 
 
-_rule("real", "the real part of what was just put together")(_part_of_pair(0))
-_rule("imag", "the imaginary part of what was just put together")(_part_of_pair(1))
+simplification("real", "the real part of what was just put together")(_part_of_pair(0))
+simplification("imag", "the imaginary part of what was just put together")(_part_of_pair(1))
 
 
-@_rule("conj", "the conjugate of the conjugate")
+@simplification("conj", "the conjugate of the conjugate")
 def _conj_conj(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands
     return x.operands[0] if x.primitive.name == "conj" else None
 
 
-@_rule("complex", "both parts of one number, put together again")
+@simplification("complex", "both parts of one number, put together again")
 def _pair_of_parts(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     x, y = operands
     parts = x.primitive.name == "real" and y.primitive.name == "imag"

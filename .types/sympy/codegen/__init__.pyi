@@ -1,0 +1,2 @@
+# Functions of C, as classes of SymPy.
+from . import cfunctions as cfunctions
