@@ -28,6 +28,7 @@ from .traced import traced
 
 if TYPE_CHECKING:
     from pullback.codegen.kernel import Plan
+    from pullback.tracer.program import Source
 
 CHAIN_LIMIT = 64
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
@@ -111,6 +112,24 @@ class Function(NativeCallable):
         """Every stage of the compilation, each printable."""
         return self._inspect(args, kwargs).program.stages()
 
+    def source(self, *args: Any, **kwargs: Any) -> Source:
+        """A NumPy program that computes the same, to be read: `str` of it is the text.
+
+        Its variables have the names that the user's source has for them, its comments are the
+        user's lines. What NumPy has no function for is defined above; arrays from outside of the
+        function are in ``constants``.
+
+        >>> source = pb.jit(lambda x: np.sum(np.sin(x) ** 2)).source(np.ones(3))
+        >>> for line in str(source).splitlines()[-2:]:
+        ...     print(line)
+            t = np.sin(x)
+            return np.sum(t * t)
+        """
+        from .source import source_of
+
+        call = self._take_apart(args, kwargs)
+        return source_of(self._body, self.__wrapped__, call, self._writing, self._name())
+
     def find_nan(self, *args: Any, **kwargs: Any) -> None:
         """Compute with NumPy until an operation makes a NaN of operands without any.
 
@@ -133,6 +152,12 @@ class Function(NativeCallable):
             for versions in self._versions.values()
             for c in versions
         ]
+
+    def _name(self) -> str:
+        """What the function is called, as an identifier."""
+        name = getattr(self.__wrapped__, "__name__", "")
+        name = name if name.isidentifier() else "function"
+        return name if self._body is self.__wrapped__ else f"derived_from_{name}"
 
     def _inspect(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Compiled:
         call, turn = self._take_apart(args, kwargs), Turn()
