@@ -11,12 +11,11 @@ import numpy as np
 
 from pullback.tracer import tree
 from pullback.tracer.errors import TracedValueError, at
-from pullback.tracer.interpret import find_nan
 from pullback.tracer.ir import Graph
 from pullback.tracer.location import user_location
 from pullback.tracer.locks import new_lock
 from pullback.tracer.path import Turn
-from pullback.tracer.trace import jit_is_disabled, tracing
+from pullback.tracer.trace import Check, checked_for, checking, jit_is_disabled, tracing
 
 from .compiled import MISSED, Compiled, Flat, compile_call, missed
 from .compiler import Stage
@@ -28,6 +27,7 @@ from .traced import traced
 
 if TYPE_CHECKING:
     from pullback.codegen.kernel import Plan
+    from pullback.tracer.faults import Fault
     from pullback.tracer.program import Source
 
 CHAIN_LIMIT = 64
@@ -130,15 +130,15 @@ class Function(NativeCallable):
         call = self._take_apart(args, kwargs)
         return source_of(self._body, self.__wrapped__, call, self._writing, self._name())
 
-    def find_nan(self, *args: Any, **kwargs: Any) -> None:
-        """Compute with NumPy until an operation makes a NaN of operands without any.
+    def find_fault(self, *args: Any, **kwargs: Any) -> Fault | None:
+        """What makes the NaN that a call returns, found by NumPy; None if there is none."""
+        return self._fault(self._take_apart(args, kwargs), "nan")
 
-        Raises:
-            FloatingPointError: naming the operation and its line.
-        """
-        call = self._take_apart(args, kwargs)
+    def _fault(self, call: Call, check: Check) -> Fault | None:
+        from pullback.tracer.faults import find_fault
+
         graph, captures, *_ = traced(self._body, call.signature, self._writing, call.leaves)
-        find_nan(graph, [*call.leaves, *captures])
+        return find_fault(graph, [*call.leaves, *captures], check)
 
     def seconds(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """How long each stage of the compilation took, in order."""
@@ -179,11 +179,33 @@ class Function(NativeCallable):
                 return put_into(kwargs.pop(OUT), self._slow(*args, **kwargs))
         elif as_it_is:
             return self._body(*args, **kwargs)
+        elif checked_for() is not None:
+            return self._checked(checked_for() or "nan", args, kwargs)
         else:
             result = self._made_plain(args, kwargs)
             if result is not MISSED:
                 return result
         return self._called(self._take_apart(args, kwargs))
+
+    def _checked(self, check: Check, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """A call whose results are looked through.
+
+        Raises:
+            FloatingPointError: naming what made the first NaN, or infinity.
+        """
+        from pullback.tracer.faults import is_bad
+
+        # The function may write to its arguments.
+        leaves, spec = tree.flatten((args, dict(kwargs)))
+        kept = [x.copy() if isinstance(x, np.ndarray) else x for x in leaves]
+        with checking(None):
+            result = self(*args, **kwargs)
+            if any(is_bad(x, check) for x in tree.flatten(result)[0]):
+                before, named = tree.unflatten(spec, kept)
+                fault = self._fault(self._take_apart(before, named), check)
+                if fault is not None:
+                    raise FloatingPointError(str(fault))
+        return result
 
     def _called(self, call: Call) -> Any:
         """A call that a specialisation is found or made for."""
