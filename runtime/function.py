@@ -14,6 +14,7 @@ from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.ir import Graph
 from pullback.tracer.location import user_location
 from pullback.tracer.locks import new_lock
+from pullback.tracer.passes.subgraph import with_outputs
 from pullback.tracer.path import Turn
 from pullback.tracer.trace import Check, checked_for, checking, jit_is_disabled, tracing
 
@@ -27,8 +28,10 @@ from .traced import traced
 
 if TYPE_CHECKING:
     from pullback.codegen.kernel import Plan
+    from pullback.tracer.dependence import Dependence
     from pullback.tracer.faults import Fault
     from pullback.tracer.program import Source
+    from pullback.tracer.rounding import ErrorEstimate
 
 CHAIN_LIMIT = 64
 """Signatures that machine code tells apart by itself; the others are looked up in Python."""
@@ -129,6 +132,55 @@ class Function(NativeCallable):
 
         call = self._take_apart(args, kwargs)
         return source_of(self._body, self.__wrapped__, call, self._writing, self._name())
+
+    def estimate_error(self, *args: Any, **kwargs: Any) -> ErrorEstimate:
+        """How far rounding puts the result off, to first order, and which lines do.
+
+        NumPy runs the call, an operation at a time, and goes back over it. Of several results, or
+        of arrays, it is the error of the sum of all elements. Lines whose rounding matters little
+        could be computed in float32: `ErrorEstimate.float32` names them for a tolerance.
+
+        >>> def f(x):
+        ...     near = x + 1e8
+        ...     return near - 1e8
+        >>> estimate = pb.jit(f).estimate_error(0.1)
+        >>> [line.where.line for line in estimate.lines]
+        [2, 3]
+        >>> 1e-9 < estimate.error < 2e-8
+        True
+        """
+        from pullback.tracer.rounding import estimate
+
+        from .source import names_of_leaves
+
+        call = self._take_apart(args, kwargs)
+        graph, captures, spec, *_ = traced(self._body, call.signature, self._writing, call.leaves)
+        results = with_outputs(graph, graph.outputs[: spec.num_leaves])
+        outside = len(captures)
+        names = names_of_leaves(self.__wrapped__, call.signature)
+        names += [f"outside {i}" for i in range(outside)]
+        return estimate(results, [*call.leaves, *captures], names)
+
+    def dependence(self, *args: Any, **kwargs: Any) -> Dependence:
+        """Which results depend on which arguments: not at all, linearly, or otherwise.
+
+        It is read off the graph for arguments of these types, arrays or `ShapeDtype`; a printed
+        table, or single answers by `Dependence.kind`, and by `Dependence.elements` for elements.
+
+        >>> found = pb.jit(lambda x, y: 2.0 * x + np.exp(y)).dependence(1.0, 2.0)
+        >>> found.kind("result", "x"), found.kind("result", "y")
+        ('linear', 'nonlinear')
+        """
+        from pullback.tracer.dependence import dependence
+
+        from .source import names_of_leaves, names_of_results
+
+        call = self._take_apart(args, kwargs)
+        typed = any(isinstance(x, ShapeDtype) for x in call.leaves)
+        leaves = None if typed else call.leaves
+        graph, _, spec, *_ = traced(self._body, call.signature, self._writing, leaves)
+        names = names_of_leaves(self.__wrapped__, call.signature)
+        return dependence(graph, names, names_of_results(spec))
 
     def find_fault(self, *args: Any, **kwargs: Any) -> Fault | None:
         """What makes the NaN that a call returns, found by NumPy; None if there is none."""

@@ -55,6 +55,21 @@ def source_of(
     )
 
 
+def names_of_leaves(wrapped: Callable[..., Any], signature: Signature) -> list[str]:
+    """Each leaf of the arguments as an expression, such as ``params["w"]``."""
+    return [code for code, _ in _arguments(wrapped, signature).leaves]
+
+
+def names_of_results(spec: tree.TreeSpec) -> list[str]:
+    """Each leaf of the result as an expression, such as ``result[0]``."""
+    places = _places(spec, "result", "result")
+    return (
+        [f"result_{i}" for i in range(spec.num_leaves)]
+        if places is None
+        else [x for x, _ in places]
+    )
+
+
 def _arguments(wrapped: Callable[..., Any], signature: Signature) -> _Arguments:
     """Parameters by the names that the user's function has for them."""
     found = _Arguments()
