@@ -12,7 +12,7 @@ import numpy as np
 from pullback.tracer import tree
 from pullback.tracer.errors import TracedValueError, at
 from pullback.tracer.ir import Graph
-from pullback.tracer.location import user_location
+from pullback.tracer.location import is_library, user_location
 from pullback.tracer.locks import new_lock
 from pullback.tracer.passes.subgraph import with_outputs
 from pullback.tracer.path import Turn
@@ -21,7 +21,15 @@ from pullback.tracer.trace import Check, checked_for, checking, jit_is_disabled,
 from .compiled import MISSED, Compiled, Flat, compile_call, missed
 from .compiler import Stage
 from .errors import InternalError
-from .native import NativeCallable
+from .native import NativeCallable, Specialisation
+from .recompilation import (
+    Compilation,
+    Difference,
+    difference,
+    recompilation_limit,
+    tell,
+    warn_of_many,
+)
 from .signature import Call, ShapeDtype, Signature, as_plain, take_apart
 from .targets import OUT, put_into, takes_out, targets_of
 from .traced import traced
@@ -85,6 +93,8 @@ class Function(NativeCallable):
         self._guarded = (wrapped, *refers)
         self._versions: dict[Signature, list[Compiled]] = {}
         self._by_structure: dict[tree.TreeSpec, Flat] = {}
+        self._told: dict[Specialisation, Compilation] = {}
+        self._count = 0
         self._lock = new_lock()
         self._direct = Flat()
         self._direct.set_slow(missed)
@@ -151,7 +161,7 @@ class Function(NativeCallable):
         """
         from pullback.tracer.rounding import estimate
 
-        from .source import names_of_leaves
+        from .arguments import names_of_leaves
 
         call = self._take_apart(args, kwargs)
         graph, captures, spec, *_ = traced(self._body, call.signature, self._writing, call.leaves)
@@ -173,7 +183,7 @@ class Function(NativeCallable):
         """
         from pullback.tracer.dependence import dependence
 
-        from .source import names_of_leaves, names_of_results
+        from .arguments import names_of_leaves, names_of_results
 
         call = self._take_apart(args, kwargs)
         typed = any(isinstance(x, ShapeDtype) for x in call.leaves)
@@ -198,12 +208,21 @@ class Function(NativeCallable):
 
     @property
     def signatures(self) -> list[str]:
-        """What has been compiled, and how long it took."""
-        return [
-            f"{c.signature} compiled in {1e3 * c.seconds:.1f} ms"
-            for versions in self._versions.values()
-            for c in versions
-        ]
+        """What has been compiled, how long it took, when, and why."""
+        return [str(x) for x in self.compilations]
+
+    @property
+    def compilations(self) -> list[Compilation]:
+        """The same as data, in order; those that have been given up are not among them.
+
+        >>> f = pb.jit(lambda x: 2.0 * x)
+        >>> for n in (3, 4):
+        ...     _ = f(np.ones(n))
+        >>> [(x.signature, str(x.difference)) for x in f.compilations]
+        [('(f64[3])', 'None'), ('(f64[4])', 'x is f64[4] after f64[3]')]
+        """
+        kept = [c for versions in self._versions.values() for c in versions]
+        return [self._told[c.specialisation] for c in sorted(kept, key=lambda c: c.when)]
 
     def _name(self) -> str:
         """What the function is called, as an identifier."""
@@ -315,6 +334,8 @@ class Function(NativeCallable):
                 if compiled.follows(turn):
                     return compiled
             _check_paths(current)
+            known = [x for x, made in self._versions.items() if made]
+            why = difference(self.__wrapped__, call, versions, known, turn)
             try:
                 compiled = compile_call(
                     self._body, self._guarded, call, self._writing, self._donate_argnums
@@ -326,7 +347,19 @@ class Function(NativeCallable):
             kept = versions[:VERSIONS_LIMIT] if not compiled.answers else current
             versions[:] = [compiled, *kept]
             self._publish(call.signature.spec)
+            self._tell(compiled, why)
             return compiled
+
+    def _tell(self, compiled: Compiled, why: Difference | None) -> None:
+        """Take down why something was compiled, and say so."""
+        told = Compilation(str(compiled.signature), compiled.seconds, compiled.when, why)
+        kept = {c.specialisation for versions in self._versions.values() for c in versions}
+        self._told = {x: y for x, y in self._told.items() if x in kept}
+        self._told[compiled.specialisation] = told
+        tell(repr(self).removeprefix("<compiled ").removesuffix(">"), told)
+        self._count += 1
+        if self._count == recompilation_limit() and not _is_own(self.__wrapped__):
+            warn_of_many(self._name(), list(self._told.values()))
 
     def _publish(self, spec: tree.TreeSpec) -> None:
         """Let machine code find the newest specialisations that it can tell apart.
@@ -356,6 +389,11 @@ class Function(NativeCallable):
             flat.set_slow(missed)
             flat.set_chain(alike[:CHAIN_LIMIT])
             self._by_structure[spec] = flat
+
+
+def _is_own(function: Callable[..., Any]) -> bool:
+    """Whether a function is one of this library's, whose users do not choose what it takes."""
+    return is_library(getattr(function, "__globals__", {}))
 
 
 _paths_limit = 64

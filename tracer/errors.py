@@ -44,3 +44,7 @@ class LongTraceWarning(UserWarning):
 
 class FrozenDrawWarning(UserWarning):
     """A random number is drawn while tracing: every call has the same one."""
+
+
+class RecompilationWarning(UserWarning):
+    """A function is compiled again and again, for arguments that differ."""
