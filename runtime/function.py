@@ -228,7 +228,12 @@ class Function(NativeCallable):
         """What the function is called, as an identifier."""
         name = getattr(self.__wrapped__, "__name__", "")
         name = name if name.isidentifier() else "function"
-        return name if self._body is self.__wrapped__ else f"derived_from_{name}"
+        return f"derived_from_{name}" if self.is_derived else name
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is made of the function that it wraps, as a gradient is; `jit` keeps it."""
+        return self._body is not self.__wrapped__
 
     def _inspect(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Compiled:
         call, turn = self._take_apart(args, kwargs), Turn()
