@@ -10,7 +10,7 @@ from ..ir import Graph, Node
 from ..primitives.reversal import Ways
 from ..primitives.scan import Layout, taken
 from .code import ATOM, Code, dtype_code, tuple_code
-from .naming import variable_at
+from .naming import parameters_at, variable_at
 
 if TYPE_CHECKING:
     from .write import Writer
@@ -39,12 +39,15 @@ def _wanted(members: Sequence[Node]) -> list[int]:
 def _begin(w: Writer, loop: Node, init: Sequence[Code | Node], outs: Sequence[Node]) -> list[str]:
     """Variables for carried values, each as it is at first.
 
-    They are called as the body calls the next one, or as the loop's only result is called.
+    They are called as the body calls the next one, or its only parameter for them, or as the loop's
+    only result is called.
     """
     result = variable_at(loop.where) if len(init) == 1 and loop.primal is None else None
     names = []
     for x, out in zip(init, outs, strict=True):
         own = variable_at(out.where) if out.primal is None and loop.where != out.where else None
+        if own is None and len(init) == 1 and out.primal is None:
+            own = next(iter(parameters_at(out.where)), None)
         old = w.name_of(x) if isinstance(x, Node) and x.operands else None
         name = w.new(own or result or old or "state")
         w.line(f"{name} = {w.settled(x) if isinstance(x, Node) else x}")

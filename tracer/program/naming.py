@@ -104,6 +104,30 @@ def text_at(where: Location | None) -> str:
     return text[0] if len(text) == 1 and len(text[0]) < 100 else text[0][:90] + " ..."
 
 
+def parameters_at(where: Location | None) -> tuple[str, ...]:
+    """The parameters of the function that a line stands in, where there is no doubt about it."""
+    if where is None:
+        return ()
+    functions = _functions("".join(linecache.getlines(where.file)))
+    found = {
+        tuple(x.arg for x in function.args.args)
+        for function in functions
+        if function.lineno <= where.line <= (function.end_lineno or function.lineno)
+        and getattr(function, "name", "<lambda>") == where.function
+    }
+    return found.pop() if len(found) == 1 else ()
+
+
+@lru_cache(maxsize=16)
+def _functions(text: str) -> tuple[ast.FunctionDef | ast.Lambda, ...]:
+    """The functions of a file; none of what is not Python."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return ()
+    return tuple(x for x in ast.walk(tree) if isinstance(x, ast.FunctionDef | ast.Lambda))
+
+
 def _statement_at(where: Location | None) -> ast.stmt | None:
     if where is None:
         return None
