@@ -47,4 +47,9 @@ class FrozenDrawWarning(UserWarning):
 
 
 class RecompilationWarning(UserWarning):
-    """A function is compiled again and again, for arguments that differ."""
+    """A function, or a line of tensors, is compiled again and again, for what differs each time.
+
+    >>> import pullback as pb, pullback.torch as torch
+    >>> pb.RecompilationWarning is torch.RecompilationWarning
+    True
+    """

@@ -52,9 +52,15 @@ def prefix(symbol: str, x: Code) -> Code:
 
 def call(name: str, *arguments: Any, **named: Any) -> Code:
     """A call; arguments that are no code are written as Python does."""
-    parts = [str(x) if isinstance(x, Code) else repr(x) for x in arguments]
-    parts += [f"{key}={x if isinstance(x, Code) else repr(x)}" for key, x in named.items()]
+    parts = [_argument(x) for x in arguments]
+    parts += [f"{key}={_argument(x)}" for key, x in named.items()]
     return Code(f"{name}({', '.join(parts)})")
+
+
+def _argument(value: Any) -> str:
+    if isinstance(value, Code):
+        return value.text
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def dtype_code(dtype: DType) -> Code:

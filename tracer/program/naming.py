@@ -44,6 +44,11 @@ class Names:
         return name
 
 
+def look_again() -> None:
+    """Forget what files said, as they may have changed."""
+    _statement_at.cache_clear()
+
+
 def kind_of(node: Node) -> str:
     """A name by the row alone."""
     return KINDS.get(node.primitive.name, "t")
@@ -128,7 +133,9 @@ def _functions(text: str) -> tuple[ast.FunctionDef | ast.Lambda, ...]:
     return tuple(x for x in ast.walk(tree) if isinstance(x, ast.FunctionDef | ast.Lambda))
 
 
+@lru_cache(maxsize=4096)
 def _statement_at(where: Location | None) -> ast.stmt | None:
+    """The innermost simple statement around a line; known until `look_again`."""
     if where is None:
         return None
     text = "".join(linecache.getlines(where.file))

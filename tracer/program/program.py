@@ -13,7 +13,7 @@ from ..text import inner_graphs
 from ..types import BOOL
 from .bundle import bundle
 from .code import ATOM, Code, dtype_code, is_weak, tuple_code
-from .naming import Names
+from .naming import Names, look_again
 from .rows import needs_of
 from .tidy import tidy
 from .write import Writer
@@ -79,6 +79,7 @@ def program(
     ``result`` makes the text of what is returned of that of the outputs. After these the graph
     gives what is written to arguments, and answers that have to be ``expected``.
     """
+    look_again()
     graph = tidy(graph)
     every = [node for each in (graph, *inner_graphs(graph)) for node in each.nodes]
     brought = bundle(dict.fromkeys(need for node in every for need in needs_of(node)))
