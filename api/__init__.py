@@ -1,7 +1,8 @@
 """A tracing compiler with automatic differentiation for people who write NumPy."""
 
 from pullback.runtime.compiler import clear_cache
-from pullback.runtime.function import Function, set_paths_limit
+from pullback.runtime.function import Function
+from pullback.runtime.paths import set_paths_limit
 from pullback.runtime.recompilation import set_recompilation_limit
 from pullback.runtime.signature import ShapeDtype
 from pullback.runtime.threads import set_num_threads

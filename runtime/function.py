@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pullback.tracer import tree
-from pullback.tracer.errors import TracedValueError, at
+from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph
 from pullback.tracer.location import is_library, user_location
 from pullback.tracer.locks import new_lock
@@ -22,6 +21,7 @@ from .compiled import MISSED, Compiled, Flat, compile_call, missed
 from .compiler import Stage
 from .errors import InternalError
 from .native import NativeCallable, Specialisation
+from .paths import check_paths, paths_limit
 from .recompilation import (
     Compilation,
     Difference,
@@ -338,7 +338,7 @@ class Function(NativeCallable):
             for compiled in current:
                 if compiled.follows(turn):
                     return compiled
-            _check_paths(current)
+            check_paths(current)
             known = [x for x, made in self._versions.items() if made]
             why = difference(self.__wrapped__, call, versions, known, turn)
             try:
@@ -399,46 +399,3 @@ class Function(NativeCallable):
 def _is_own(function: Callable[..., Any]) -> bool:
     """Whether a function is one of this library's, whose users do not choose what it takes."""
     return is_library(getattr(function, "__globals__", {}))
-
-
-_paths_limit = 64
-
-
-def paths_limit() -> int:
-    """How many paths of one signature are compiled at most."""
-    return _paths_limit
-
-
-def set_paths_limit(number: int) -> None:
-    """Let so many paths of one signature be compiled.
-
-    A path is what Python's `if`, `while`, `int()` and `float()` on traced values have decided.
-
-    >>> pb.set_paths_limit(64)
-    """
-    global _paths_limit
-    limit = operator.index(number)
-    if limit < 1:
-        raise ValueError(f"there is one path at least, got {number}{at(user_location())}")
-    _paths_limit = limit
-
-
-def _check_paths(compiled: Sequence[Compiled]) -> None:
-    """Refuse a path too many.
-
-    Raises:
-        TracedValueError: naming the line that was asked most.
-    """
-    paths = [c.answers for c in compiled if c.answers]
-    if len(paths) < _paths_limit:
-        return
-    last = paths[0].questions[-1].where
-    raise TracedValueError(
-        f"{len(paths)} paths through this function have been compiled, one for each answer that "
-        f"Python got at {last}\n"
-        "  np.where, pb.cond and pb.while_loop decide within compiled code; "
-        f"pb.set_paths_limit allows more{at(user_location())}"
-    )
-
-
-__all__ = ["Function", "paths_limit", "set_paths_limit"]

@@ -93,10 +93,6 @@ class Dependence:
         return np.asarray(found.toarray(), np.bool_).reshape(shape)
 
 
-def _kind(number: int) -> Kind:
-    return KINDS[number]
-
-
 def _place(names: Sequence[str], name: str) -> int:
     if name not in names:
         raise ValueError(f"there is {', '.join(names)}, no {name!r}")
@@ -111,7 +107,9 @@ def dependence(graph: Graph, arguments: Sequence[str], results: Sequence[str]) -
         start[i][i] = LINEAR
     outputs = graph.outputs[: len(results)]
     found = _outputs(Graph(graph.parameters, graph.nodes, outputs), start)
-    kinds = tuple(tuple(_kind(int(c)) for c in classes) for classes in found)
+    kinds: tuple[tuple[Kind, ...], ...] = tuple(
+        tuple(KINDS[int(c)] for c in classes) for classes in found
+    )
     kept = Graph(graph.parameters, graph.nodes, outputs)
     return Dependence(tuple(arguments), tuple(results), kinds, kept)
 
