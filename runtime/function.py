@@ -95,6 +95,7 @@ class Function(NativeCallable):
         self._by_structure: dict[tree.TreeSpec, Flat] = {}
         self._told: dict[Specialisation, Compilation] = {}
         self._count = 0
+        self._differences: list[Difference] = []
         self._lock = new_lock()
         self._direct = Flat()
         self._direct.set_slow(missed)
@@ -363,8 +364,10 @@ class Function(NativeCallable):
         self._told[compiled.specialisation] = told
         tell(repr(self).removeprefix("<compiled ").removesuffix(">"), told)
         self._count += 1
+        if why is not None and self._count <= recompilation_limit():
+            self._differences.append(why)
         if self._count == recompilation_limit() and not _is_own(self.__wrapped__):
-            warn_of_many(self._name(), list(self._told.values()))
+            warn_of_many(self._name(), self._count, self._differences)
 
     def _publish(self, spec: tree.TreeSpec) -> None:
         """Let machine code find the newest specialisations that it can tell apart.

@@ -212,19 +212,17 @@ def tell(name: str, compilation: Compilation) -> None:
         logger.info("%s%s compiled in %s: %s", name, compilation.signature, took, why)
 
 
-def warn_of_many(name: str, compilations: Sequence[Compilation]) -> None:
-    """Warn of a function that has reached the limit."""
+def warn_of_many(name: str, count: int, differences: Sequence[Difference]) -> None:
+    """Warn of a function that has been compiled so often, for what differed."""
     kinds: dict[tuple[str, Kind], list[Difference]] = {}
-    for compilation in compilations:
-        found = compilation.difference
-        if found is not None:
-            kinds.setdefault((found.name, found.kind), []).append(found)
+    for found in differences:
+        kinds.setdefault((found.name, found.kind), []).append(found)
     if not kinds:
         return
     same = max(kinds.values(), key=len)
     where = user_location()
     message = (
-        f"{name} has been compiled {len(compilations)} times, {len(same)} of them because of one "
+        f"{name} has been compiled {count} times, {len(same)} of them because of one "
         f"thing: {same[-1]}\n  {ADVICE[same[-1].kind]}{at(where)}"
     )
     if where is None:

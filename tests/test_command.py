@@ -123,6 +123,15 @@ def test_errors(name: str, file: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert message in capsys.readouterr().err
 
 
+def test_file_named_as_a_module(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "numpy.py"
+    path.write_text("def f(x):\n    return 2.0 * x\n")
+    module = sys.modules["numpy"]
+    assert main(["explain", f"{path}:f", "--args", "np.ones(2)", "--show", "graph"]) == 0
+    assert sys.modules["numpy"] is module
+    assert "mul" in capsys.readouterr().out
+
+
 def test_file_that_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "broken_of_a_test.py"
     path.write_text("1 / 0\n")

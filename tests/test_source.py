@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -182,6 +182,28 @@ def test_what_is_written_to() -> None:
     y = scale.source(x).function()(x)
     np.testing.assert_array_equal(y, [2.0, 4.0])
     np.testing.assert_array_equal(x, [7.0, 1.0, 2.0])
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+def test_arguments_of_other_containers() -> None:
+    """Leaves stand for what is no tuple, list or dict; names are those of the function."""
+
+    def f(p: Pair, *xs: Any, scale: Any, mode: str) -> Any:
+        return Pair(p.a * scale, p.b + xs[0]), [xs[0] + xs[1]], None, {"k": p.a}
+
+    function = pb.jit(f, static_argnames="mode")
+    xs = (np.ones(2), 3.0)
+    source = function.source(Pair(1.0, np.ones(2)), *xs, scale=2.0, mode="m")
+    assert "def f(p_0, p_1, xs_0, xs_1, *, scale, mode):" in str(source)
+    pair, (total,), nothing, table = source.function()(1.0, np.ones(2), *xs, scale=2.0, mode="m")
+    assert pair[0] == 2.0
+    assert nothing is None
+    assert table == {"k": 1.0}
+    np.testing.assert_array_equal([*pair[1], *total], [2.0, 2.0, 4.0, 4.0])
 
 
 def test_another_path_is_refused() -> None:

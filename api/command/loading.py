@@ -87,11 +87,13 @@ def _module(place: str) -> ModuleType:
             raise UsageError(f"there is no module {place}: {error}") from error
     if not path.is_file():
         raise UsageError(f"there is no file {place}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # What is loaded under that name already stays what it is.
+    name = path.stem if path.stem not in sys.modules else f"{path.stem}_file"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
