@@ -116,6 +116,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "constants": (pb.grad(looked_up), (2.0,)),
     "callback": (pb.jit(called), (np.array([3.0, 1.0, 2.0]),)),
     "path": (pb.jit(one_path, static_argnums=1), (np.array([1.0, 2.0]), 3)),
+    "repeated numbers": (
+        pb.jit(lambda flag, x: np.broadcast_to(flag, (9,)).astype(int)[x]),
+        (np.array(True), np.array([0, 8])),
+    ),
     "single precision": (pb.value_and_grad(softmax), (np.float32(X[:3]), np.float32(X), [0] * 4)),
 }
 

@@ -89,10 +89,12 @@ def _integer_pow(w: Writer, node: Node) -> Code:
 
 def _convert(w: Writer, node: Node) -> Code:
     (operand,) = node.operands
-    x, dtype = w.loose(operand), node.params["dtype"]
+    (x,), dtype = w.elementwise(node), node.params["dtype"]
     if is_complex(operand.type.dtype) and not is_complex(dtype):
         x = call("np.real", x) if dtype != BOOL else x
-    return w.converted(x, operand, dtype)
+    if operand.type.ndim:
+        return Code(f"{x.at(ATOM)}.astype({dtype_code(dtype)})")
+    return call(f"np.{'bool_' if dtype == BOOL else dtype.name}", x)
 
 
 def _limits(name: str, there: str) -> Expression:

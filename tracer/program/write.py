@@ -15,7 +15,7 @@ import numpy as np
 
 from ..ir import LITERAL, Graph, Node, family, literal_value
 from ..location import Location
-from ..types import FLOAT16, DType, is_inexact
+from ..types import FLOAT16, is_inexact
 from .bundle import Wanted, plain_name
 from .code import ATOM, Code, call, dtype_code, is_weak, number, typed_number
 from .loops import LOOPS, write_loop
@@ -276,13 +276,6 @@ class Writer:
     def settled(self, node: Node) -> Code:
         """A node as what a variable is to begin with."""
         return self.typed(node) if node.primitive is LITERAL else self.array(node)
-
-    def converted(self, code: Code, operand: Node, dtype: DType) -> Code:
-        """Another dtype."""
-        if literal_value(operand) is not None or not _loose_shape(operand):
-            name = "bool_" if dtype.kind == "b" else dtype.name
-            return call(f"np.{name}", code)
-        return Code(f"{code.at(ATOM)}.astype({dtype_code(dtype)})")
 
     def single(self, node: Node) -> Code | None:
         """The number of which an array of one element is made; None for others."""
