@@ -206,7 +206,9 @@ def _scatter_add(w: Writer, node: Node) -> Code:
     index = tuple_code([w.array(i) for i in indices])
     if len(indices) == 1:
         index = str(w.array(indices[0]))
-    w.line(str(call("np.add.at", target, Code(index), w.of(update))))
+    # What is added has the shape of the index, as NumPy does not repeat it rightly everywhere.
+    added = w.bare(update) if w.literal_of(update) is not None else w.array(update)
+    w.line(str(call("np.add.at", target, Code(index), added)))
     return target
 
 
