@@ -1,7 +1,9 @@
 """A tracing compiler with automatic differentiation for people who write NumPy."""
 
 from pullback.runtime.compiler import clear_cache
-from pullback.runtime.function import Function, set_paths_limit
+from pullback.runtime.function import Function
+from pullback.runtime.paths import set_paths_limit
+from pullback.runtime.recompilation import set_recompilation_limit
 from pullback.runtime.signature import ShapeDtype
 from pullback.runtime.threads import set_num_threads
 from pullback.tracer.errors import (
@@ -9,6 +11,7 @@ from pullback.tracer.errors import (
     LeakedTracerError,
     LongTraceWarning,
     LoweringError,
+    RecompilationWarning,
     TracedValueError,
     UnsupportedFunctionError,
     UnsupportedTypeError,
@@ -64,6 +67,7 @@ __all__ = [
     "LeakedTracerError",
     "LongTraceWarning",
     "LoweringError",
+    "RecompilationWarning",
     "ShapeDtype",
     "TracedValueError",
     "UnsupportedFunctionError",
@@ -103,6 +107,7 @@ __all__ = [
     "scan",
     "set_num_threads",
     "set_paths_limit",
+    "set_recompilation_limit",
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",

@@ -6,8 +6,9 @@ import builtins
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from string import Formatter
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -15,10 +16,9 @@ from pullback.runtime.function import Function
 from pullback.tracer import callback as traced
 from pullback.tracer import tree
 from pullback.tracer.errors import at
-from pullback.tracer.interpret import has_nan
 from pullback.tracer.location import user_location
 from pullback.tracer.primitives.callback import function_name
-from pullback.tracer.trace import tracing
+from pullback.tracer.trace import Check, checking
 
 from .transforms import jit
 
@@ -130,46 +130,49 @@ class _Check(Formatter):
             raise ValueError(f"the format does not ask for {unused[0]!r}{self._where}")
 
 
-def check_nan(fun: Callable[..., Any]) -> Callable[..., Any]:
+@overload
+def check_nan(fun: Callable[..., Any], *, inf: bool = False) -> Callable[..., Any]: ...
+@overload
+def check_nan(fun: None = None, *, inf: bool = False) -> AbstractContextManager[None]: ...
+def check_nan(fun: Callable[..., Any] | None = None, *, inf: bool = False) -> Any:
     """A function that raises where a NaN comes from, instead of returning it.
 
     Args:
         fun: any function that can be compiled, or one that is, such as ``pb.grad(loss)``.
+        inf: infinities are refused too.
 
     Returns:
-        A function of the same arguments. A call runs the compiled code; where the result has a NaN,
-        the graph is run once more with NumPy, operation by operation, the steps of loops included,
-        until one makes a NaN of operands without any.
+        A function of the same arguments. Without ``fun``, a context manager: within its block, in
+        this thread, all compiled functions are checked.
+
+    A call runs the compiled code; where the result has a NaN, the graph is run once more with
+    NumPy, operation by operation, the steps of loops included, and gone back over from the result
+    to the operation that made the NaN of operands without any. A NaN that reaches no result is no
+    fault.
 
     Raises:
-        FloatingPointError: (when called) naming the operation and its line.
+        FloatingPointError: (when called) naming the operation, its line and the turns of the loops
+            around it, the first element of its result that is a NaN, and the operands there; and
+            which operation's derivative it belongs to.
 
     >>> try:
     ...     pb.debug.check_nan(lambda x: np.sum(np.log(x)))(np.array([1.0, -1.0]))
     ... except FloatingPointError as error:
-    ...     message = str(error)
-    >>> message.splitlines()[0]
-    'log of f64[2] made a NaN'
+    ...     message = str(error).splitlines()
+    >>> message[0], message[2]
+    ('log of f64[2] made a NaN', '  of -1.0, at [1] of the result')
     """
+    check: Check = "inf" if inf else "nan"
+    if fun is None:
+        return checking(check)
     function = fun if isinstance(fun, Function) else jit(fun)
 
     @functools.wraps(fun)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        if tracing():
+        with checking(check):
             return function(*args, **kwargs)
-        # The function may write to its arguments.
-        before, named = _copied((args, kwargs))
-        result = function(*args, **kwargs)
-        if any(has_nan(np.asarray(x)) for x in tree.flatten(result)[0]):
-            function.find_nan(*before, **named)
-        return result
 
     return checked
-
-
-def _copied(arguments: Any) -> Any:
-    leaves, spec = tree.flatten(arguments)
-    return tree.unflatten(spec, [x.copy() if isinstance(x, np.ndarray) else x for x in leaves])
 
 
 def profile_compile(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> dict[str, float]:

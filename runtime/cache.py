@@ -44,11 +44,14 @@ SOURCES = ("tracer", "codegen", "runtime")
 
 
 class Store:
-    """Bytes by key in a directory of files. Every method is safe for threads and processes."""
+    """Bytes by key in a directory of files. Every method is safe for threads and processes.
+
+    ``limit`` is how many bytes it is to take.
+    """
 
     def __init__(self, directory: Path, size: int) -> None:
-        self._directory = directory
-        self._size = size
+        self.directory = directory
+        self.limit = size
         self._writes = 0
         self._writable = True
 
@@ -71,7 +74,7 @@ class Store:
 
     def put(self, key: bytes, content: bytes) -> None:
         """Keep the content for the key, if the disk lets us."""
-        if not self._writable or len(content) > KEEP * self._size:
+        if not self._writable or len(content) > KEEP * self.limit:
             return
         path = self._path(key)
         try:
@@ -90,9 +93,17 @@ class Store:
             with contextlib.suppress(OSError):
                 os.unlink(entry.path)
 
+    def usage(self) -> tuple[int, int]:
+        """How many entries there are, and how many bytes they take."""
+        sizes = []
+        for entry in self._entries():
+            with contextlib.suppress(OSError):
+                sizes.append(entry.stat().st_size)
+        return len(sizes), sum(sizes)
+
     def _path(self, key: bytes) -> Path:
         name = key.hex()
-        return self._directory / name[:2] / name[2:]
+        return self.directory / name[:2] / name[2:]
 
     def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -114,17 +125,17 @@ class Store:
                 status = entry.stat()
                 found.append((status.st_mtime, status.st_size, entry.path))
         total = sum(size for _, size, _ in found)
-        if total <= self._size:
+        if total <= self.limit:
             return
         for _, size, path in sorted(found):
-            if total <= KEEP * self._size:
+            if total <= KEEP * self.limit:
                 return
             with contextlib.suppress(OSError):
                 os.unlink(path)
             total -= size
 
     def _entries(self) -> Iterator[os.DirEntry[str]]:
-        with contextlib.suppress(OSError), os.scandir(self._directory) as folders:
+        with contextlib.suppress(OSError), os.scandir(self.directory) as folders:
             for folder in folders:
                 with contextlib.suppress(OSError), os.scandir(folder.path) as files:
                     yield from files

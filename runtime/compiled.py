@@ -69,6 +69,7 @@ class Compiled:
     answers: Answers | None
     spec: tree.TreeSpec
     seconds: float
+    when: float
 
     @property
     def findable(self) -> bool:
@@ -251,6 +252,7 @@ def compile_call(
         answers,
         spec,
         seconds,
+        time.time(),
     )
 
 

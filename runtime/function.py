@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,23 +10,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pullback.tracer import tree
-from pullback.tracer.errors import TracedValueError, at
-from pullback.tracer.interpret import find_nan
+from pullback.tracer.errors import at
 from pullback.tracer.ir import Graph
-from pullback.tracer.location import user_location
+from pullback.tracer.location import is_library, user_location
 from pullback.tracer.locks import new_lock
+from pullback.tracer.passes.subgraph import with_outputs
 from pullback.tracer.path import Turn
-from pullback.tracer.trace import jit_is_disabled, tracing
+from pullback.tracer.trace import Check, checked_for, checking, jit_is_disabled, tracing
 
 from .compiled import MISSED, Compiled, Flat, compile_call, missed
 from .errors import InternalError
-from .native import NativeCallable
+from .native import NativeCallable, Specialisation
+from .paths import check_paths, paths_limit
+from .recompilation import (
+    Compilation,
+    Difference,
+    difference,
+    recompilation_limit,
+    tell,
+    warn_of_many,
+)
 from .signature import Call, ShapeDtype, Signature, as_plain, take_apart
 from .targets import OUT, put_into, takes_out, targets_of
 from .traced import traced
 
 if TYPE_CHECKING:
     from pullback.codegen.kernel import Plan
+    from pullback.tracer.dependence import Dependence
+    from pullback.tracer.faults import Fault
+    from pullback.tracer.program import Source
+    from pullback.tracer.rounding import ErrorEstimate
 
     from .report.model import Report
     from .stages import Stages
@@ -84,6 +96,9 @@ class Function(NativeCallable):
         self._guarded = (wrapped, *refers)
         self._versions: dict[Signature, list[Compiled]] = {}
         self._by_structure: dict[tree.TreeSpec, Flat] = {}
+        self._told: dict[Specialisation, Compilation] = {}
+        self._count = 0
+        self._differences: list[Difference] = []
         self._lock = new_lock()
         self._direct = Flat()
         self._direct.set_slow(missed)
@@ -150,15 +165,82 @@ class Function(NativeCallable):
                 file.write(report.html())
         return report
 
-    def find_nan(self, *args: Any, **kwargs: Any) -> None:
-        """Compute with NumPy until an operation makes a NaN of operands without any.
+    def source(self, *args: Any, **kwargs: Any) -> Source:
+        """A NumPy program that computes the same, to be read: `str` of it is the text.
 
-        Raises:
-            FloatingPointError: naming the operation and its line.
+        Its variables have the names that the user's source has for them, its comments are the
+        user's lines. What NumPy has no function for is defined above; arrays from outside of the
+        function are in ``constants``.
+
+        >>> source = pb.jit(lambda x: np.sum(np.sin(x) ** 2)).source(np.ones(3))
+        >>> for line in str(source).splitlines()[-2:]:
+        ...     print(line)
+            t = np.sin(x)
+            return np.sum(t * t)
         """
+        from .source import source_of
+
         call = self._take_apart(args, kwargs)
+        return source_of(self._body, self.__wrapped__, call, self._writing, self._name())
+
+    def estimate_error(self, *args: Any, **kwargs: Any) -> ErrorEstimate:
+        """How far rounding puts the result off, to first order, and which lines do.
+
+        NumPy runs the call, an operation at a time, and goes back over it. Of several results, or
+        of arrays, it is the error of the sum of all elements. Lines whose rounding matters little
+        could be computed in float32: `ErrorEstimate.float32` names them for a tolerance.
+
+        >>> def f(x):
+        ...     near = x + 1e8
+        ...     return near - 1e8
+        >>> estimate = pb.jit(f).estimate_error(0.1)
+        >>> [line.where.line for line in estimate.lines]
+        [2, 3]
+        >>> 1e-9 < estimate.error < 2e-8
+        True
+        """
+        from pullback.tracer.rounding import estimate
+
+        from .arguments import names_of_leaves
+
+        call = self._take_apart(args, kwargs)
+        graph, captures, spec, *_ = traced(self._body, call.signature, self._writing, call.leaves)
+        results = with_outputs(graph, graph.outputs[: spec.num_leaves])
+        outside = len(captures)
+        names = names_of_leaves(self.__wrapped__, call.signature)
+        names += [f"outside {i}" for i in range(outside)]
+        return estimate(results, [*call.leaves, *captures], names)
+
+    def dependence(self, *args: Any, **kwargs: Any) -> Dependence:
+        """Which results depend on which arguments: not at all, linearly, or otherwise.
+
+        It is read off the graph for arguments of these types, arrays or `ShapeDtype`; a printed
+        table, or single answers by `Dependence.kind`, and by `Dependence.elements` for elements.
+
+        >>> found = pb.jit(lambda x, y: 2.0 * x + np.exp(y)).dependence(1.0, 2.0)
+        >>> found.kind("result", "x"), found.kind("result", "y")
+        ('linear', 'nonlinear')
+        """
+        from pullback.tracer.dependence import dependence
+
+        from .arguments import names_of_leaves, names_of_results
+
+        call = self._take_apart(args, kwargs)
+        typed = any(isinstance(x, ShapeDtype) for x in call.leaves)
+        leaves = None if typed else call.leaves
+        graph, _, spec, *_ = traced(self._body, call.signature, self._writing, leaves)
+        names = names_of_leaves(self.__wrapped__, call.signature)
+        return dependence(graph, names, names_of_results(spec))
+
+    def find_fault(self, *args: Any, **kwargs: Any) -> Fault | None:
+        """What makes the NaN that a call returns, found by NumPy; None if there is none."""
+        return self._fault(self._take_apart(args, kwargs), "nan")
+
+    def _fault(self, call: Call, check: Check) -> Fault | None:
+        from pullback.tracer.faults import find_fault
+
         graph, captures, *_ = traced(self._body, call.signature, self._writing, call.leaves)
-        find_nan(graph, [*call.leaves, *captures])
+        return find_fault(graph, [*call.leaves, *captures], check)
 
     def seconds(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """How long each stage of the compilation took, in order."""
@@ -166,12 +248,32 @@ class Function(NativeCallable):
 
     @property
     def signatures(self) -> list[str]:
-        """What has been compiled, and how long it took."""
-        return [
-            f"{c.signature} compiled in {1e3 * c.seconds:.1f} ms"
-            for versions in self._versions.values()
-            for c in versions
-        ]
+        """What has been compiled, how long it took, when, and why."""
+        return [str(x) for x in self.compilations]
+
+    @property
+    def compilations(self) -> list[Compilation]:
+        """The same as data, in order; those that have been given up are not among them.
+
+        >>> f = pb.jit(lambda x: 2.0 * x)
+        >>> for n in (3, 4):
+        ...     _ = f(np.ones(n))
+        >>> [(x.signature, str(x.difference)) for x in f.compilations]
+        [('(f64[3])', 'None'), ('(f64[4])', 'x is f64[4] after f64[3]')]
+        """
+        kept = [c for versions in self._versions.values() for c in versions]
+        return [self._told[c.specialisation] for c in sorted(kept, key=lambda c: c.when)]
+
+    def _name(self) -> str:
+        """What the function is called, as an identifier."""
+        name = getattr(self.__wrapped__, "__name__", "")
+        name = name if name.isidentifier() else "function"
+        return f"derived_from_{name}" if self.is_derived else name
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is made of the function that it wraps, as a gradient is; `jit` keeps it."""
+        return self._body is not self.__wrapped__
 
     def _inspect(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Compiled:
         return self._specialised(self._take_apart(args, kwargs))
@@ -202,11 +304,33 @@ class Function(NativeCallable):
                 return put_into(kwargs.pop(OUT), self._slow(*args, **kwargs))
         elif as_it_is:
             return self._body(*args, **kwargs)
+        elif checked_for() is not None:
+            return self._checked(checked_for() or "nan", args, kwargs)
         else:
             result = self._made_plain(args, kwargs)
             if result is not MISSED:
                 return result
         return self._called(self._take_apart(args, kwargs))
+
+    def _checked(self, check: Check, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """A call whose results are looked through.
+
+        Raises:
+            FloatingPointError: naming what made the first NaN, or infinity.
+        """
+        from pullback.tracer.faults import is_bad
+
+        # The function may write to its arguments.
+        leaves, spec = tree.flatten((args, dict(kwargs)))
+        kept = [x.copy() if isinstance(x, np.ndarray) else x for x in leaves]
+        with checking(None):
+            result = self(*args, **kwargs)
+            if any(is_bad(x, check) for x in tree.flatten(result)[0]):
+                before, named = tree.unflatten(spec, kept)
+                fault = self._fault(self._take_apart(before, named), check)
+                if fault is not None:
+                    raise FloatingPointError(str(fault))
+        return result
 
     def _called(self, call: Call) -> Any:
         """A call that a specialisation is found or made for."""
@@ -263,7 +387,9 @@ class Function(NativeCallable):
             for compiled in current:
                 if compiled.follows(turn):
                     return compiled
-            _check_paths(current)
+            check_paths(current)
+            known = [x for x, made in self._versions.items() if made]
+            why = difference(self.__wrapped__, call, versions, known, turn)
             try:
                 compiled = compile_call(
                     self._body, self._guarded, call, self._writing, self._donate_argnums
@@ -275,7 +401,21 @@ class Function(NativeCallable):
             kept = versions[:VERSIONS_LIMIT] if not compiled.answers else current
             versions[:] = [compiled, *kept]
             self._publish(call.signature.spec)
+            self._tell(compiled, why)
             return compiled
+
+    def _tell(self, compiled: Compiled, why: Difference | None) -> None:
+        """Take down why something was compiled, and say so."""
+        told = Compilation(str(compiled.signature), compiled.seconds, compiled.when, why)
+        kept = {c.specialisation for versions in self._versions.values() for c in versions}
+        self._told = {x: y for x, y in self._told.items() if x in kept}
+        self._told[compiled.specialisation] = told
+        tell(repr(self).removeprefix("<compiled ").removesuffix(">"), told)
+        self._count += 1
+        if why is not None and self._count <= recompilation_limit():
+            self._differences.append(why)
+        if self._count == recompilation_limit() and not _is_own(self.__wrapped__):
+            warn_of_many(self._name(), self._count, self._differences)
 
     def _publish(self, spec: tree.TreeSpec) -> None:
         """Let machine code find the newest specialisations that it can tell apart.
@@ -318,44 +458,6 @@ def _copied(arguments: tuple[Sequence[Any], dict[str, Any]]) -> Any:
     return tree.unflatten(spec, [x.copy() if isinstance(x, np.ndarray) else x for x in leaves])
 
 
-_paths_limit = 64
-
-
-def paths_limit() -> int:
-    """How many paths of one signature are compiled at most."""
-    return _paths_limit
-
-
-def set_paths_limit(number: int) -> None:
-    """Let so many paths of one signature be compiled.
-
-    A path is what Python's `if`, `while`, `int()` and `float()` on traced values have decided.
-
-    >>> pb.set_paths_limit(64)
-    """
-    global _paths_limit
-    limit = operator.index(number)
-    if limit < 1:
-        raise ValueError(f"there is one path at least, got {number}{at(user_location())}")
-    _paths_limit = limit
-
-
-def _check_paths(compiled: Sequence[Compiled]) -> None:
-    """Refuse a path too many.
-
-    Raises:
-        TracedValueError: naming the line that was asked most.
-    """
-    paths = [c.answers for c in compiled if c.answers]
-    if len(paths) < _paths_limit:
-        return
-    last = paths[0].questions[-1].where
-    raise TracedValueError(
-        f"{len(paths)} paths through this function have been compiled, one for each answer that "
-        f"Python got at {last}\n"
-        "  np.where, pb.cond and pb.while_loop decide within compiled code; "
-        f"pb.set_paths_limit allows more{at(user_location())}"
-    )
-
-
-__all__ = ["Function", "paths_limit", "set_paths_limit"]
+def _is_own(function: Callable[..., Any]) -> bool:
+    """Whether a function is one of this library's, whose users do not choose what it takes."""
+    return is_library(getattr(function, "__globals__", {}))

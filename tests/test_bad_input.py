@@ -716,6 +716,7 @@ def test_threads_that_compile_and_trace():
     in_threads(8, work)
 
 
+@pytest.mark.filterwarnings("ignore::pullback.RecompilationWarning")
 def test_threads_that_rebind_what_others_read():
     box: dict[str, Any] = {"scale": 1.0}
     f = pb.jit(lambda x: x * box["scale"])

@@ -153,6 +153,7 @@ def test_arrays_in_other_memory() -> None:
     assert len(function.signatures) == 1
 
 
+@pytest.mark.filterwarnings("ignore::pullback.RecompilationWarning")
 def test_more_signatures_than_a_few(counting: Callable[[Any], int]) -> None:
     function = pb.jit(lambda x: np.sum(x))
     for n in range(1, 40):

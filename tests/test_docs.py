@@ -13,6 +13,7 @@ import doctest
 import importlib
 import inspect
 import io
+import linecache
 import pkgutil
 import re
 from pathlib import Path
@@ -29,6 +30,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
     r"^```python[ \t]*\n(.*?)^```[ \t]*\n(?:\n*```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL
 )
+BLANKED = re.compile(
+    r"\A.*?^```python[ \t]*\n|^```[ \t]*\n.*?(?:^```python[ \t]*\n|\Z)", re.MULTILINE | re.DOTALL
+)
+"""What is no Python block."""
 MODULES = sorted(
     ["pullback", *(m.name for m in pkgutil.walk_packages(pullback.__path__, "pullback."))]
 )
@@ -39,6 +44,9 @@ OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 def run_page(page: Path) -> str:
     """Run the Python blocks of a page; the page with what they print in their ``text`` blocks."""
     text = page.read_text(encoding="utf-8")
+    lines = BLANKED.sub(lambda match: "\n" * match[0].count("\n"), text).splitlines(keepends=True)
+    # What looks at the source of a function finds the blocks at their lines.
+    linecache.cache[page.name] = (len(text), None, lines, page.name)
     namespace: dict[str, Any] = {"__name__": page.stem}
     done, position = [], 0
     for match in BLOCK.finditer(text):

@@ -40,6 +40,8 @@ from pullback.tracer.types import (
     is_inexact,
 )
 
+from .test_source import as_program
+
 Array = np.ndarray[Any, Any]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 LARGEST = 1500
@@ -658,6 +660,7 @@ def test_random_program(extents: str, data: st.DataObject):
     assert_same(graph.evaluate(*arguments), results, allowed, graph)
     assert_same(again.evaluate(*arguments), results, allowed, graph)
     assert_same(compiled(graph, arguments), results, allowed, graph)
+    assert_same(as_program(graph, arguments), results, allowed, graph)
     check_batch(graph, arguments, rng)
     check_derivatives(graph, arguments, rng)
 
@@ -721,6 +724,7 @@ def check_derivatives(graph: Graph, arguments: list[Array], rng: np.random.Gener
         check_second_order(graph, wrt, arguments, tangents, cts)
     assert_same(compiled(forward, [*arguments, *tangents]), pushed, allowed, forward)
     assert_same(compiled(backward, [*arguments, *cts]), pulled, allowed, backward)
+    assert_same(as_program(backward, [*arguments, *cts]), pulled, allowed, backward)
 
 
 def check_second_order(

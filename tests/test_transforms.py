@@ -178,6 +178,7 @@ def test_several_signatures():
     assert len(f.signatures) == len(arguments)
 
 
+@pytest.mark.filterwarnings("ignore::pullback.RecompilationWarning")
 def test_more_signatures_than_machine_code_tells_apart():
     f = pb.jit(lambda x: np.sum(x))
     for _ in range(2):

@@ -44,3 +44,12 @@ class LongTraceWarning(UserWarning):
 
 class FrozenDrawWarning(UserWarning):
     """A random number is drawn while tracing: every call has the same one."""
+
+
+class RecompilationWarning(UserWarning):
+    """A function, or a line of tensors, is compiled again and again, for what differs each time.
+
+    >>> import pullback as pb, pullback.torch as torch
+    >>> pb.RecompilationWarning is torch.RecompilationWarning
+    True
+    """

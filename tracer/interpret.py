@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from .errors import at
 from .ir import Graph, Node, Params, family
 from .passes.quiet import quiet
 from .passes.subgraph import with_inner
-
-Watch = Callable[[Node, Sequence[Any], Any], None]
-"""``watch(node, operands, result)`` is called for every node that is computed."""
 
 
 def evaluate(graph: Graph, arguments: Sequence[Any]) -> tuple[np.ndarray[Any, Any], ...]:
@@ -32,15 +28,20 @@ def evaluate(graph: Graph, arguments: Sequence[Any]) -> tuple[np.ndarray[Any, An
         if array.shape != parameter.type.shape:
             raise TypeError(f"a parameter is {parameter.type}, got shape {array.shape}")
         values[parameter] = array
-    again = _done_already(graph)
+    again, recorder = _done_already(graph), _recording.recorder
+    if recorder is not None:
+        recorder.entered(graph, values)
     with np.errstate(all="ignore"):
         for node in graph.nodes:
             operands = [values[x] for x in node.operands]
             params = again.get(node, node.params)
-            result = np.asarray(node.primitive.reference(*operands, **params), node.type.dtype)
-            if _watching.watch is not None:
-                _watching.watch(node, operands, result)
-            values[node] = result
+            values[node] = np.asarray(
+                node.primitive.reference(*operands, **params), node.type.dtype
+            )
+            if recorder is not None:
+                recorder.made(node)
+    if recorder is not None:
+        recorder.left()
     return tuple(values[x] for x in graph.outputs)
 
 
@@ -54,46 +55,35 @@ def _done_already(graph: Graph) -> dict[Node, Params]:
     }
 
 
-# -- watching ------------------------------------------------------------------------------------
+# -- recording -----------------------------------------------------------------------------------
 
 
-class _Watching(threading.local):
+class Recorder(Protocol):
+    """What is told of all that graphs compute, bodies of loops included."""
+
+    def entered(self, graph: Graph, values: Mapping[Node, Any]) -> None:
+        """A graph begins; the values of its nodes will be among these."""
+
+    def made(self, node: Node) -> None:
+        """A node has its value, after all graphs inside it."""
+
+    def left(self) -> None:
+        """The graph is done."""
+
+
+class _Recording(threading.local):
     def __init__(self) -> None:
-        self.watch: Watch | None = None
+        self.recorder: Recorder | None = None
 
 
-_watching = _Watching()
+_recording = _Recording()
 
 
 @contextmanager
-def watched(watch: Watch) -> Generator[None]:
-    """Within the block, let a function see all that graphs compute, bodies of loops included."""
-    before, _watching.watch = _watching.watch, watch
+def recorded(recorder: Recorder) -> Generator[None]:
+    """Within the block, in this thread, tell a recorder."""
+    before, _recording.recorder = _recording.recorder, recorder
     try:
         yield
     finally:
-        _watching.watch = before
-
-
-def find_nan(graph: Graph, arguments: Sequence[Any]) -> None:
-    """Run a graph without its effects until a node makes a NaN of operands without any.
-
-    Raises:
-        FloatingPointError: naming the node's line.
-    """
-    with watched(_refuse_nan):
-        evaluate(quiet(graph), arguments)
-
-
-def _refuse_nan(node: Node, operands: Sequence[Any], result: Any) -> None:
-    if operands and has_nan(result) and not any(map(has_nan, operands)):
-        types = ", ".join(str(x.type) for x in node.operands)
-        primal = node.primal
-        of = "" if primal is None else f", in the derivative of {primal.primitive.name}"
-        message = f"{node.primitive.name} of {types} made a NaN{of}{at(node.where)}"
-        raise FloatingPointError(message)
-
-
-def has_nan(array: np.ndarray[Any, Any]) -> bool:
-    """Whether an element is not a number."""
-    return array.dtype.kind in "fc" and bool(np.isnan(array).any())
+        _recording.recorder = before

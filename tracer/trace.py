@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -92,8 +92,8 @@ class Trace:
 
 
 under_way = np.zeros(1, np.int64)
-"""How many traces, and blocks without jit, are under way in all threads: compiled code looks here,
-and gives way.
+"""How many traces, and blocks without jit or with checks, are under way in all threads: compiled
+code looks here, and gives way.
 """
 
 _count_lock = new_lock()
@@ -112,6 +112,7 @@ class _Active(threading.local):
     def __init__(self) -> None:
         self.traces: list[Trace] = []
         self.jit_disabled = False
+        self.checked: Check | None = None
         self.counted = 0
 
 
@@ -202,6 +203,28 @@ def without_jit(disabled: bool) -> Generator[None]:
         _count()
 
 
+Check = Literal["nan", "inf"]
+"""What results are looked through for: NaN, or infinities too."""
+
+
+def checked_for() -> Check | None:
+    """What the results of compiled functions are to be checked for, in this thread."""
+    return _active.checked
+
+
+@contextmanager
+def checking(check: Check | None) -> Generator[None]:
+    """Within the block compiled code gives way to Python, which looks at what it returns."""
+    before = _active.checked
+    try:
+        _active.checked = check
+        _count()
+        yield
+    finally:
+        _active.checked = before
+        _count()
+
+
 @contextmanager
 def untraced() -> Generator[None]:
     """Within the block nothing is being traced in this thread: arrays are computed with."""
@@ -220,7 +243,7 @@ def _count() -> None:
 
     It is told by the state, not by a difference, so that an interrupt anywhere is made good for.
     """
-    wanted = len(_active.traces) + _active.jit_disabled
+    wanted = len(_active.traces) + _active.jit_disabled + (_active.checked is not None)
     with _count_lock:
         before = int(under_way[0])
         under_way[0] += wanted - _active.counted

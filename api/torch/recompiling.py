@@ -7,19 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pullback.tracer.errors import RecompilationWarning as RecompilationWarning
 from pullback.tracer.ir import Graph
 from pullback.tracer.location import Location, user_location
 
 OFTEN = 16
 """Functions compiled for one line, at which it warns."""
-
-
-class RecompilationWarning(UserWarning):
-    """A line computes something else each time, so that each time something is compiled.
-
-    >>> issubclass(torch.RecompilationWarning, UserWarning)
-    True
-    """
 
 
 @dataclass(slots=True)
