@@ -159,14 +159,13 @@ def derived_from_logistic_regression(params, x, y, penalty):
     d_t_3 = -0.25 * t_2 * (1.0 / t_3)
     d_p = -0.25 * y * (1.0 / p) - d_t_3
     # derivative of: p = 1.0 / (1.0 + np.exp(-z))
-    d_t = d_p * (-p * p) * t
-    d_z = -d_t
+    d_t = d_p * (p * p) * t
     # derivative of: z = x @ params["w"] + params["b"]
-    d_b = np.sum(d_z)
+    d_b = np.sum(d_t)
     # derivative of: return -np.mean(likelihood) + penalty * np.sum(params["w"] ** 2)
     t_4 = penalty * w
-    d_w = d_z @ x + t_4 + t_4
-    return (penalty * np.sum(w * w) - np.sum(likelihood) / 4.0, {"b": d_b, "w": d_w})
+    d_w = d_t @ x + t_4 + t_4
+    return (penalty * np.sum(w * w) - np.sum(likelihood) * 0.25, {"b": d_b, "w": d_w})
 '''
 
 

@@ -51,7 +51,7 @@ def applied(graph: Graph, operands: Sequence[Tracer]) -> list[Tracer]:
     made: dict[Node, Tracer] = dict(zip(graph.parameters, operands, strict=True))
     type = operands[0].type
     for node in graph.nodes:
-        params = _of_dtype(node.params, type.dtype)
+        params = of_dtype(node.params, type.dtype)
         if node.primitive is LITERAL:
             value = literal(params["value"], params["dtype"])
             made[node] = broadcast(value, shape=type.shape, axes=())
@@ -62,7 +62,7 @@ def applied(graph: Graph, operands: Sequence[Tracer]) -> list[Tracer]:
     return [made[x] for x in graph.outputs]
 
 
-def _of_dtype(params: Params, dtype: DType) -> dict[str, Any]:
+def of_dtype(params: Params, dtype: DType) -> dict[str, Any]:
     """The params of a row for numbers of another dtype than float64."""
     return {k: dtype if isinstance(v, np.dtype) and v == FLOAT64 else v for k, v in params.items()}
 
@@ -77,7 +77,7 @@ def _reference(
             made[node] = made[node.operands[0]]
             continue
         values = [made[x] for x in node.operands]
-        made[node] = node.primitive.reference(*values, **_of_dtype(node.params, dtype))
+        made[node] = node.primitive.reference(*values, **of_dtype(node.params, dtype))
     return np.broadcast_to(np.asarray(made[value.outputs[0]], dtype), np.shape(operands[0]))
 
 

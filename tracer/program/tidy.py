@@ -1,10 +1,15 @@
-"""A graph without detours that people would not write: axes of one element added and taken away."""
+"""A graph without detours that people would not write: axes of one element added and taken away,
+and formulas under a name of their own.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ..ir import LITERAL, Builder, Graph, Node, Params, literal_value
 from ..passes.subgraph import with_inner
 from ..primitive import TABLE, Primitive
+from ..primitives.formula import IDENTITIES, formula, of_dtype
 
 
 def tidy(graph: Graph) -> Graph:
@@ -22,12 +27,32 @@ def _tidy(graph: Graph, done: dict[Graph, Graph]) -> Graph:
         builder.primal = made.get(node.primal) if node.primal is not None else None
         if node.primitive is LITERAL:
             made[node] = builder.literal(node.params["value"], node.params["dtype"])
+        elif node.primitive is formula:
+            made[node] = _opened(builder, node.params["value"], [made[x] for x in node.operands])
         else:
             params = with_inner(node.params, lambda inner: _tidy(inner, done))
             operands = tuple([made[x] for x in node.operands])
             made[node] = builder.add(node.primitive, operands, params)
     done[graph] = builder.graph([made[x] for x in graph.outputs])
     return done[graph]
+
+
+def _opened(builder: Builder, graph: Graph, operands: Sequence[Node]) -> Node:
+    """A formula, which is a graph of numbers, for every element."""
+    type = operands[0].type
+    made = dict(zip(graph.parameters, operands, strict=True))
+    for node in graph.nodes:
+        params = of_dtype(node.params, type.dtype)
+        if node.primitive is LITERAL:
+            made[node] = _repeated(
+                builder, builder.literal(params["value"], params["dtype"]), type.shape
+            )
+        elif node.primitive.name in IDENTITIES:
+            made[node] = made[node.operands[0]]
+        else:
+            given = tuple([made[x] for x in node.operands])
+            made[node] = builder.add(node.primitive, given, params)
+    return made[graph.outputs[0]]
 
 
 def _rewrite(
