@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from itertools import islice
 from types import ModuleType
 from typing import Any
@@ -68,8 +69,8 @@ def described() -> list[Any]:
         warnings.simplefilter("ignore")
         arguments, sys.argv = sys.argv, sys.argv[:1]
         try:
-            import torch
-            from torch.testing._internal.common_methods_invocations import op_db
+            torch = import_module("torch")
+            op_db = import_module("torch.testing._internal.common_methods_invocations").op_db
         finally:
             sys.argv = arguments
     # PyTorch's own tests must not change its settings; programs in ours do.
@@ -106,7 +107,7 @@ def our_function(op: Any) -> Callable[..., Any] | None:
 
 @cache
 def _dtypes() -> dict[Any, Any]:
-    import torch
+    torch = import_module("torch")
 
     names = [n for n in dir(ours) if isinstance(getattr(ours, n), ours.dtype)]
     return {getattr(torch, name): getattr(ours, name) for name in names}
@@ -114,7 +115,7 @@ def _dtypes() -> dict[Any, Any]:
 
 def translated(value: Any) -> Any:
     """PyTorch's tensors and dtypes as ours, in whatever holds them."""
-    import torch
+    torch = import_module("torch")
 
     if isinstance(value, torch.Tensor):
         array = value.detach().numpy().copy()
@@ -194,7 +195,7 @@ def weights(x: Any, first: int) -> Any:
 
 def runs(op: Any, sample: Any) -> tuple[Run, Run]:
     """Ours and theirs."""
-    import torch
+    torch = import_module("torch")
 
     function = our_function(op)
     assert function is not None
@@ -222,7 +223,7 @@ def _as_is(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 def samples(op: Any, count: int | None) -> Iterator[Any]:
     """Some of an operation's samples, the same ones each time."""
-    import torch
+    torch = import_module("torch")
 
     torch.manual_seed(0)
     random.seed(0)
@@ -236,7 +237,7 @@ def samples(op: Any, count: int | None) -> Iterator[Any]:
 
 def _is_ordinary(sample: Any) -> bool:
     """Dense and of dtypes that we have."""
-    import torch
+    torch = import_module("torch")
 
     whole = (sample.input, tuple(sample.args), dict(sample.kwargs))
     return all(x.layout == torch.strided and x.dtype in _dtypes() for x in leaves(whole, torch))

@@ -33,7 +33,7 @@ def of_torch(kind: str, case: str, ask: Callable[[Any], Any]) -> Any:
         if key not in known():
             pytest.fail(f"not recorded, write it anew with --record-torch: {case}")
         return _decoded(known()[key])
-    import torch
+    torch = importlib.import_module("torch")
 
     torch.set_num_threads(1)
     answer = ask(torch)
@@ -57,7 +57,7 @@ def write() -> None:
 
 def _encoded(x: Any) -> Any:
     if isinstance(x, np.ndarray):
-        parts = np.ascontiguousarray(x).reshape(-1).view(x.real.dtype)
+        parts = np.ascontiguousarray(x).reshape(-1).view(np.real(x).dtype)
         return {"dtype": str(x.dtype), "shape": x.shape, "data": parts.tolist()}
     return [_encoded(y) for y in x] if isinstance(x, (tuple, list)) else x
 
@@ -65,6 +65,6 @@ def _encoded(x: Any) -> Any:
 def _decoded(x: Any) -> Any:
     if isinstance(x, dict):
         dtype = np.dtype(x["dtype"])
-        data = np.array(x["data"], np.zeros(0, dtype).real.dtype)
+        data = np.array(x["data"], np.real(np.zeros(0, dtype)).dtype)
         return data.view(dtype).reshape(x["shape"])
     return [_decoded(y) for y in x] if isinstance(x, list) else x

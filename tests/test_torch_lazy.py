@@ -116,7 +116,7 @@ def test_records_that_are_dropped_are_freed() -> None:
 def test_lines_that_keep_compiling_say_why() -> None:
     def sines(count: int) -> None:
         for extent in range(1, count):
-            torch.sin(torch.ones(extent)).tolist()
+            torch.atan(torch.sin(torch.ones(extent))).tolist()
 
     sines(16)
     with pytest.warns(torch.RecompilationWarning, match=r"is f32\[16\], and was f32\[15\]"):

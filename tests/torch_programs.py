@@ -7,6 +7,7 @@ runs it: so shapes and dtypes of what there is are known.
 
 from __future__ import annotations
 
+import importlib
 import random
 import sys
 import warnings
@@ -605,7 +606,7 @@ KINDS = [
 
 def main() -> None:
     """Run the programs of all seeds in a range, and print those that differ."""
-    import torch
+    torch = importlib.import_module("torch")
 
     import pullback.torch as ours
 
