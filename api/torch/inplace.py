@@ -11,6 +11,7 @@ import numpy as np
 from . import arithmetic, memory, pairs, pointwise, random
 from .compute import value_of
 from .dtypes import here
+from .modes import MODE
 from .node import Row, leaf
 from .tensors import NUMBERS, Tensor, record
 from .writing import assign, check_overlap, check_writable
@@ -18,12 +19,18 @@ from .writing import assign, check_overlap, check_writable
 Method = Callable[..., Any]
 
 
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether nothing can be wrong with writing to it, as to parameters where none is recorded."""
+    return tensor.sharing is None and not tensor.inference and not MODE.own.enabled
+
+
 def in_place(function: Method, name: str) -> Method:
     """The method that puts a function's result in the place of its first argument."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_writable(self, *args, *kwargs.values())
-        check_overlap(self, args)
+        if not _is_plain(self):
+            check_writable(self, *args, *kwargs.values())
+            check_overlap(self, args)
         return assign(self, function(self, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = name
@@ -59,11 +66,16 @@ def _operator(function: Method, name: str) -> Method:
     return operator
 
 
-def _unless_array(method: Method) -> Method:
-    """The operator of a method; with an array on its right the result is another tensor."""
+def _unless_array(function: Method) -> Method:
+    """The operator of a function; with an array on its right the result is another tensor."""
 
     def operator(self: Tensor, other: Any) -> Any:
-        return NotImplemented if isinstance(other, np.ndarray) else method(self, other)
+        if isinstance(other, np.ndarray):
+            return NotImplemented
+        if not _is_plain(self):
+            check_writable(self, other)
+            check_overlap(self, (other,))
+        return assign(self, function(self, other))
 
     return operator
 
@@ -79,13 +91,13 @@ OPERATORS = {
             ("rshift", pairs.FUNCTIONS["bitwise_right_shift"]),
         )
     },
-    "__iadd__": _unless_array(METHODS["add_"]),
-    "__isub__": _unless_array(METHODS["sub_"]),
-    "__imul__": _unless_array(METHODS["mul_"]),
-    "__itruediv__": _unless_array(METHODS["div_"]),
-    "__ipow__": _unless_array(METHODS["pow_"]),
-    "__ifloordiv__": _unless_array(METHODS["floor_divide_"]),
-    "__imod__": _unless_array(METHODS["remainder_"]),
+    "__iadd__": _unless_array(FUNCTIONS["add_"]),
+    "__isub__": _unless_array(FUNCTIONS["sub_"]),
+    "__imul__": _unless_array(FUNCTIONS["mul_"]),
+    "__itruediv__": _unless_array(FUNCTIONS["div_"]),
+    "__ipow__": _unless_array(FUNCTIONS["pow_"]),
+    "__ifloordiv__": _unless_array(FUNCTIONS["floor_divide_"]),
+    "__imod__": _unless_array(FUNCTIONS["remainder_"]),
 }
 
 

@@ -359,8 +359,10 @@ def take_alone(tensor: Tensor, node: Node, version: int) -> None:
 
 def _move_retained(tensor: Tensor, node: Node) -> None:
     """If the tensor's gradient is kept, it is that of its new node from now on."""
+    if not tensor.retains:
+        return
     old = tensor.node.standing
-    if tensor.retains and old is not node.standing:
+    if old is not node.standing:
         old.retains, node.standing.retains = False, node.tracked
 
 

@@ -209,11 +209,11 @@ class Node:
 
     def overwritten(self, version: int, since: int) -> None:
         """The memory of its tensor has been written to, by the operations from ``since`` on."""
-        if not MODE.own.mutable:
+        own = MODE.own
+        if not own.mutable:
             self.modified, self.since = version, since
-        session = MODE.own.session
-        if session.tracking:
-            session.closed = True
+        if own.session.tracking:
+            own.session.closed = True
 
     @property
     def standing(self) -> Node:

@@ -428,14 +428,14 @@ def wrapped(array: Array, requires_grad: bool = False) -> Tensor:
     return made
 
 
-def of_node(node: Node) -> Tensor:
-    """A tensor of a recorded operation."""
+def of_node(node: Node, mode: Mode | None = None) -> Tensor:
+    """A tensor of a recorded operation; ``mode``: the thread's, if the caller has it."""
     made: Tensor = _new(Tensor)
     made.node = made.operand = node
     node.holder = holder = weakref.ref(made)
     if node.session is not None:
         node.session.holders.append(holder)
-    if MODE.own.inference:
+    if (mode or MODE.own).inference:
         made.inference = True
     return made
 
@@ -482,21 +482,22 @@ def record(row: Row, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) ->
         (x,) = operands
         node = (x.operand or _operand_of(x)) if isinstance(x, Tensor) else operand(x)
         form = node.form if node.session is session else session.enter(node)
-        return of_node(write_down(mode, (row, params, mode.enabled, form), (node,)))
+        return of_node(write_down(mode, (row, params, mode.enabled, form), (node,)), mode)
     if len(operands) == 2:
         x, y = operands
         node = (x.operand or _operand_of(x)) if isinstance(x, Tensor) else operand(x)
         form = node.form if node.session is session else session.enter(node)
         other = (y.operand or _operand_of(y)) if isinstance(y, Tensor) else operand(y)
         second = other.form if other.session is session else session.enter(other)
-        return of_node(write_down(mode, (row, params, mode.enabled, form, second), (node, other)))
+        structure = row, params, mode.enabled, form, second
+        return of_node(write_down(mode, structure, (node, other)), mode)
     nodes: list[Operand] = []
-    structure: list[Any] = [row, params, mode.enabled]
+    parts: list[Any] = [row, params, mode.enabled]
     for x in operands:
         node = (x.operand or _operand_of(x)) if isinstance(x, Tensor) else operand(x)
         nodes.append(node)
-        structure.append(node.form if node.session is session else session.enter(node))
-    return of_node(write_down(mode, tuple(structure), tuple(nodes)))
+        parts.append(node.form if node.session is session else session.enter(node))
+    return of_node(write_down(mode, tuple(parts), tuple(nodes)), mode)
 
 
 COPY = Row("clone", lambda x: x, "CloneBackward0")
