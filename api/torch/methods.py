@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from . import (
@@ -205,6 +206,7 @@ MORE: dict[str, Any] = {
 }
 
 
+@cache
 def functions() -> dict[str, Callable[..., Any]]:
     """Every function by its name in torch."""
     found = {**methods(), **complexes.FUNCTIONS, "polygamma": special.polygamma}
