@@ -50,6 +50,9 @@ class Stage:
         what = "unchanged" if self.unchanged else f"{self.count} {self.unit}"
         return f"-- {self.name}: {what} ({1e3 * self.seconds:.2f} ms)"
 
+    def __repr__(self) -> str:
+        return f"<Stage {self.title[3:]}>"
+
     def __str__(self) -> str:
         return self.title if self.unchanged else f"{self.title}\n{shown(self.text, self.kind)}"
 
@@ -62,6 +65,8 @@ class Stages(Sequence[Stage]):
     ['source', 'trace', 'pick']
     >>> print(stages["adjoint"].text.splitlines()[0])
     graph (%0: f64[3], %1: f64[]) {
+    >>> stages["adjoint"]
+    <Stage adjoint: 5 nodes (... ms)>
     """
 
     def __init__(self, stages: Sequence[Stage]) -> None:

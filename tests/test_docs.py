@@ -34,9 +34,16 @@ BLANKED = re.compile(
     r"\A.*?^```python[ \t]*\n|^```[ \t]*\n.*?(?:^```python[ \t]*\n|\Z)", re.MULTILINE | re.DOTALL
 )
 """What is no Python block."""
-MODULES = sorted(
-    ["pullback", *(m.name for m in pkgutil.walk_packages(pullback.__path__, "pullback."))]
-)
+
+
+def _modules(package: str) -> list[str]:
+    path = importlib.import_module(package).__path__
+    return [package, *(m.name for m in pkgutil.walk_packages(path, f"{package}."))]
+
+
+LAYERS = ("pullback", "pullback.tracer", "pullback.codegen", "pullback.runtime")
+"""Each in a folder of its own, where an editable install leaves it."""
+MODULES = sorted({module for layer in LAYERS for module in _modules(layer)})
 PUBLIC = [name for name in ("pullback", "pullback.torch") if name in MODULES]
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
@@ -89,7 +96,7 @@ def _is_documented(thing: Any) -> bool:
 
 def examples(module: ModuleType) -> list[doctest.DocTest]:
     """The examples of a module, and of callables in its ``__all__`` that doctest overlooks."""
-    names: dict[str, Any] = {"np": np, "pb": pullback}
+    names: dict[str, Any] = {"__name__": "__main__", "np": np, "pb": pullback}
     if module.__name__.startswith("pullback.torch"):
         names["torch"] = importlib.import_module("pullback.torch")
     finder = doctest.DocTestFinder()
