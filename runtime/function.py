@@ -110,23 +110,48 @@ class Function(NativeCallable):
     # -- looking inside --------------------------------------------------------------------------
 
     def ir(self, *args: Any, **kwargs: Any) -> Graph:
-        """The graph for these arguments, arrays or `ShapeDtype`; printing it gives its text."""
+        """The graph for these arguments, arrays or `ShapeDtype`; printing it gives its text.
+
+        >>> print(pb.grad(lambda x: x * x).ir(3.0))
+        graph (%0: f64[]) {
+          %1: f64[] = add %0 %0  # ...
+          return %1
+        }
+        """
         return self._inspect(args, kwargs).program.graph
 
     def plan(self, *args: Any, **kwargs: Any) -> Plan:
-        """Kernels, buffers and bytes."""
+        """Kernels, buffers and bytes.
+
+        >>> plan = pb.grad(lambda x: np.sum(np.sin(x) ** 2)).plan(np.ones(100))
+        >>> len(plan.kernels), plan.workspace_bytes
+        (1, 0)
+        """
         return self._inspect(args, kwargs).program.plan
 
     def llvm(self, *args: Any, **kwargs: Any) -> str:
-        """The LLVM text."""
+        """The LLVM text.
+
+        >>> "define" in pb.jit(np.sin).llvm(np.ones(3))
+        True
+        """
         return self._inspect(args, kwargs).program.llvm
 
     def asm(self, *args: Any, **kwargs: Any) -> str:
-        """The machine's instructions."""
+        """The machine's instructions.
+
+        >>> "run:" in pb.jit(np.sin).asm(np.ones(3))
+        True
+        """
         return self._inspect(args, kwargs).program.assembly
 
     def stages(self, *args: Any, **kwargs: Any) -> Stages:
-        """Every stage from Python source to instructions, each named by the pass that made it."""
+        """Every stage from Python source to instructions, each named by the pass that made it.
+
+        >>> stages = pb.jit(lambda x: np.sin(x) * 2.0).stages(np.ones(3))
+        >>> [stage.name for stage in stages if not stage.unchanged]
+        ['source', 'trace', 'fuse', 'bufferize', 'emit', 'compile']
+        """
         from .stages import stages_of
 
         call = self._take_apart(args, kwargs)
@@ -233,7 +258,15 @@ class Function(NativeCallable):
         return dependence(graph, names, names_of_results(spec))
 
     def find_fault(self, *args: Any, **kwargs: Any) -> Fault | None:
-        """What makes the NaN that a call returns, found by NumPy; None if there is none."""
+        """What makes the NaN that a call returns, found by NumPy; None if there is none.
+
+        >>> roots = pb.jit(lambda x: np.sum(np.sqrt(x - 1.0)))
+        >>> roots.find_fault(np.array([1.0, 2.0])) is None
+        True
+        >>> fault = roots.find_fault(np.array([2.0, 0.5]))
+        >>> fault.index, fault.operands
+        ((1,), (np.float64(-0.5),))
+        """
         return self._fault(self._take_apart(args, kwargs), "nan")
 
     def _fault(self, call: Call, check: Check) -> Fault | None:
@@ -243,12 +276,22 @@ class Function(NativeCallable):
         return find_fault(graph, [*call.leaves, *captures], check)
 
     def seconds(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """How long each stage of the compilation took, in order."""
+        """How long each stage of the compilation took, in order.
+
+        >>> "trace" in pb.jit(np.sin).seconds(np.ones(3))
+        True
+        """
         return dict(self._inspect(args, kwargs).program.seconds)
 
     @property
     def signatures(self) -> list[str]:
-        """What has been compiled, how long it took, when, and why."""
+        """What has been compiled, how long it took, when, and why.
+
+        >>> f = pb.jit(np.sin)
+        >>> _ = f(np.ones(3))
+        >>> print(f.signatures[0])
+        (f64[3]) compiled in ... ms at ...: the first call
+        """
         return [str(x) for x in self.compilations]
 
     @property

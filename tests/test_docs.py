@@ -41,10 +41,23 @@ def _modules(package: str) -> list[str]:
     return [package, *(m.name for m in pkgutil.walk_packages(path, f"{package}."))]
 
 
+def _is_exception(thing: Any) -> bool:
+    return inspect.isclass(thing) and issubclass(thing, BaseException)
+
+
 LAYERS = ("pullback", "pullback.tracer", "pullback.codegen", "pullback.runtime")
 """Each in a folder of its own, where an editable install leaves it."""
 MODULES = sorted({module for layer in LAYERS for module in _modules(layer)})
-PUBLIC = [name for name in ("pullback", "pullback.torch") if name in MODULES]
+ELSEWHERE = {
+    "pullback.scipy.special": "SciPy's functions with SciPy's docstrings",
+    "pullback.torch.return_types": "made by functions that have examples",
+}
+PUBLIC = [
+    name
+    for name in _modules("pullback")
+    if hasattr(importlib.import_module(name), "__all__") and name not in ELSEWHERE
+]
+CENTRAL = [it for it in vars(pullback).values() if inspect.isclass(it) and not _is_exception(it)]
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -83,10 +96,6 @@ def public_objects(module: ModuleType) -> dict[str, Any]:
 
 def _is_ours(thing: Any) -> bool:
     return str(getattr(thing, "__module__", "")).split(".")[0] == "pullback"
-
-
-def _is_exception(thing: Any) -> bool:
-    return inspect.isclass(thing) and issubclass(thing, BaseException)
 
 
 def _is_documented(thing: Any) -> bool:
@@ -128,6 +137,13 @@ def test_docstring_examples(name: str) -> None:
     for example in examples(importlib.import_module(name)):
         runner.run(example, out=report.append)
     assert not runner.summarize(verbose=False).failed, "".join(report)
+
+
+@pytest.mark.parametrize("central", CENTRAL, ids=lambda central: central.__name__)
+def test_methods_have_an_example(central: type) -> None:
+    methods = {name: it for name, it in vars(central).items() if not name.startswith("_")}
+    lacking = [name for name, it in methods.items() if callable(it) and not _is_documented(it)]
+    assert not lacking, f"without an example: {', '.join(lacking)}"
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -19,7 +19,12 @@ _QUALIFIED = frozenset(("AccumulateGrad", "CopyBackwards", "CopySlices", "NotImp
 
 
 class BackwardNode:
-    """What backward nodes have in common: notes, hooks, and the nodes that they go on to."""
+    """What backward nodes have in common: notes, hooks, and the nodes that they go on to.
+
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> isinstance((x * x).grad_fn, torch.autograd.graph.Node)
+    True
+    """
 
     _place: Any
     """What has the watch: a node of the record, a call, or a leaf."""

@@ -69,7 +69,22 @@ class PythonCall(BackwardNode):
 
 
 class FunctionCtx:
-    """What ``forward`` and ``backward`` of a `Function` share."""
+    """What ``forward`` and ``backward`` of a `Function` share.
+
+    >>> class Cube(torch.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x**3
+    ...
+    ...     @staticmethod
+    ...     def backward(ctx, ct):
+    ...         (x,) = ctx.saved_tensors
+    ...         return 3 * x**2 * ct
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> torch.autograd.grad(Cube.apply(x), x)
+    (tensor(12.),)
+    """
 
     _to_save: tuple[Any, ...] = ()
     dirty: tuple[Any, ...] = ()
