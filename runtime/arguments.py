@@ -1,4 +1,4 @@
-"""What the arguments and results of a call are called: leaf by leaf, as expressions."""
+"""What functions, and leaf by leaf the arguments and results of a call, are called."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ class Arguments:
         """What stands between the parentheses."""
         named = ["*", *self.keywords] if self.keywords else []
         return ", ".join([*self.positional, *named])
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """What a function is called; of an object without a name, its class."""
+    return str(getattr(function, "__qualname__", type(function).__name__))
 
 
 def names_of_leaves(wrapped: Callable[..., Any], signature: Signature) -> list[str]:

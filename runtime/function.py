@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from pullback.tracer.passes.subgraph import with_outputs
 from pullback.tracer.path import Turn
 from pullback.tracer.trace import Check, checked_for, checking, jit_is_disabled, tracing
 
+from .arguments import name_of
 from .compiled import MISSED, Compiled, Flat, compile_call, missed
 from .errors import InternalError
 from .native import NativeCallable, Specialisation
@@ -86,7 +88,9 @@ class Function(NativeCallable):
         donate_argnums: Sequence[int] = (),
     ) -> None:
         """``refers`` are other functions that ``body`` calls, guarded as ``wrapped`` is."""
-        functools.update_wrapper(self, wrapped)
+        # Functions hand their attributes on; of objects that can be called they are their state.
+        attributes = functools.WRAPPER_UPDATES if isinstance(wrapped, FunctionType) else ()
+        functools.update_wrapper(self, wrapped, updated=attributes)
         self.__wrapped__ = wrapped
         self._body = body
         self._static_argnums = tuple(static_argnums)
@@ -105,7 +109,7 @@ class Function(NativeCallable):
         self.set_slow(self._slow)
 
     def __repr__(self) -> str:
-        return f"<compiled {getattr(self.__wrapped__, '__qualname__', self.__wrapped__)}>"
+        return f"<compiled {name_of(self.__wrapped__)}>"
 
     # -- looking inside --------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from pullback.tracer.ir import Graph
 from pullback.tracer.observe import observed
 from pullback.tracer.text import graph_diff, inner_graphs, parse
 
+from .arguments import name_of
 from .compiler import Program
 from .listing import annotated_assembly
 from .target import host
@@ -197,6 +198,4 @@ def source_of(function: Callable[..., Any]) -> str:
     try:
         return inspect.getsource(inspect.unwrap(function)).rstrip()
     except (OSError, TypeError):
-        return (
-            f"# the text of {getattr(function, '__qualname__', function)} is not there to be read"
-        )
+        return f"# the text of {name_of(function)} is not there to be read"

@@ -20,7 +20,7 @@ from pullback.runtime.report.pictures import fusion_picture, memory_picture
 from pullback.runtime.report.places import Places
 from pullback.runtime.report.units import amount, bytes_text, number, seconds_text
 from pullback.runtime.target import level_for
-from pullback.tracer import colour
+from pullback.tracer import colour, tree
 
 RNG = np.random.default_rng(0)
 
@@ -101,6 +101,58 @@ def test_stages_are_named_by_passes_and_read_back(looked: Any) -> None:
     assert again["bufferize"].text == program.plan.text()
     assert again["emit"].text == program.llvm
     assert again["compile"].text == program.assembly
+
+
+def test_a_graph_is_a_function(looked: Any) -> None:
+    function, arguments, _ = looked
+    graph = pb.parse(function.ir(*arguments).text())
+    expected = tree.flatten(function(*arguments))[0]
+    compiled = function._inspect(arguments, {})
+    given = (*arguments, *compiled.specialisation.captures)
+    for found in (pb.jit(graph)(*given), graph(*given)):
+        # Behind the results stand what tells the path that a call takes.
+        for a, b in zip(found if type(found) is tuple else (found,), expected, strict=False):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_a_graph_has_derivatives_and_keeps_its_lines() -> None:
+    x = np.array([0.5, -1.0])
+    graph = pb.trace(lambda x: np.sum(np.sin(x) * x), x)
+    gradient = pb.grad(lambda x: 2.0 * graph(x))
+    np.testing.assert_allclose(gradient(x), 2.0 * (np.cos(x) * x + np.sin(x)), rtol=1e-15)
+    traced = {str(node.where) for node in graph.nodes}
+    assert traced < {str(node.where) for node in gradient.ir(x).nodes}
+    assert repr(pb.jit(graph)) == "<compiled Graph>"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "the graph takes 1 arguments, got 0"),
+        ((np.zeros(3),), r"parameter 0 of the graph is f64\[2\], got f64\[3\]"),
+        ((np.zeros(2, np.float32),), r"parameter 0 of the graph is f64\[2\], got f32\[2\]"),
+    ],
+)
+def test_a_graph_refuses_other_arguments(arguments: tuple[Any, ...], message: str) -> None:
+    graph = pb.trace(np.sin, np.zeros(2))
+    with pytest.raises(TypeError, match=message + r"\n  at test_inspection.py"):
+        pb.jit(lambda *xs: graph(*xs))(*arguments)
+
+
+def test_attributes_of_callable_objects_stay_theirs() -> None:
+    class Model:
+        plan = "the object's"
+
+        def __init__(self) -> None:
+            self.signatures = "the object's"
+
+        def __call__(self, x: Any) -> Any:
+            return 2.0 * x
+
+    doubled = pb.jit(Model())
+    assert doubled(1.5) == 3.0
+    assert len(doubled.signatures) == 1
+    assert "mul" in doubled.plan(1.5).text()
 
 
 def test_stages_of_a_gradient() -> None:

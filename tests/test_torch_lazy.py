@@ -206,3 +206,20 @@ def test_what_is_typed_in_is_compiled_however_much_it_is(monkeypatch: pytest.Mon
     for extent in range(30, 60):
         exec(compile(f"torch.cos(torch.ones({extent})).tolist()", "<stdin>", "single"))
     assert torch.counts.compiled == before + 30
+
+
+def test_programs_tell_what_was_run() -> None:
+    with torch.programs() as programs:
+        losses, _ = train(6)
+    assert losses[-1] < losses[0]
+    assert sum(program.calls for program in programs) <= 7
+    last = programs[-1]
+    assert "test_torch_lazy.py" in str(last.where)
+    results = last.function(*last.arguments)
+    for a, b in zip(results, last.graph.evaluate(*last.arguments), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    lines = [line.text for line in last.explain().lines]
+    assert any("torch.tanh(x @ w + b)" in line for line in lines)
+    before = len(programs)
+    (torch.ones(3) * 7).tolist()
+    assert len(programs) == before

@@ -77,6 +77,25 @@ class Graph:
 
         return graph_text(self, locations)
 
+    def __call__(self, *arguments: Any) -> Any:
+        r"""The output, or a tuple of several.
+
+        In a function that is being traced the graph becomes a part, so transforms take graphs as
+        they take functions; elsewhere NumPy runs it.
+
+        Raises:
+            TypeError: when the number of arguments, a shape or a dtype is not the parameter's.
+
+        >>> graph = pb.parse("graph (%0: f64[]) {\n %1: f64[] = sin %0\n return %1\n}")
+        >>> pb.jit(graph)(0.0), pb.vmap(pb.grad(graph))(np.zeros(2))
+        (np.float64(0.0), array([1., 1.]))
+        """
+        from .splice import spliced
+        from .trace import tracing
+
+        outputs = spliced(self, arguments) if tracing() else self.evaluate(*arguments)
+        return outputs[0] if len(outputs) == 1 else outputs
+
     def evaluate(self, *arguments: Any) -> tuple[np.ndarray, ...]:
         """Run the graph with NumPy, node by node: slow, simple, the meaning of a graph.
 

@@ -126,6 +126,7 @@ from .settings import (
 )
 from .tensors import Tensor
 from .vmapping import vmap
+from .watching import Program, programs
 
 methods.install()
 
@@ -174,6 +175,7 @@ def numel(input: Tensor) -> Any:
 
 __all__ = [
     "Generator",
+    "Program",
     "RecompilationWarning",
     "Size",
     "Tensor",
@@ -253,6 +255,7 @@ __all__ = [
     "optim",
     "pi",
     "preserve_format",
+    "programs",
     "rand",
     "rand_like",
     "randint",

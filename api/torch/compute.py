@@ -53,6 +53,9 @@ class Counts:
 
 counts = Counts()
 
+watchers: list[Callable[[Compiled, Sequence[Any]], None]] = []
+"""What is told of each call of a native function, before it runs."""
+
 
 @dataclass(slots=True)
 class Slice:
@@ -223,6 +226,8 @@ class Compiled:
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
         """The outputs, arrays all of them."""
         counts.called += 1
+        for watch in watchers:
+            watch(self, arguments)
         try:
             results = self.native(*arguments)
         except np.linalg.LinAlgError as error:

@@ -8,6 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from pullback.runtime.arguments import name_of
 from pullback.runtime.function import Function
 from pullback.runtime.signature import ShapeDtype, Signature, take_apart
 from pullback.runtime.traced import trace_signature
@@ -210,8 +211,7 @@ class SparseFunction:
         self._lock = new_lock()
 
     def __repr__(self) -> str:
-        name = getattr(self.__wrapped__, "__qualname__", self.__wrapped__)
-        return f"<{self._what} of {name}>"
+        return f"<{self._what} of {name_of(self.__wrapped__)}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The derivatives at these arguments, as a ``scipy.sparse.csr_array``."""

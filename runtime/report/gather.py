@@ -13,6 +13,7 @@ from pullback.tracer.ir import LITERAL, Graph, Node, graphs_in
 from pullback.tracer.location import Location
 from pullback.tracer.text import inner_graphs
 
+from ..arguments import name_of
 from ..compiled import Compiled
 from ..stages import Stages
 from .model import (
@@ -52,7 +53,7 @@ def report(looked: Looked) -> Report:
     kept = kept_for_derivative(plan)
     lines, other = _lines(places, shown, costs, kept, looked)
     return Report(
-        getattr(looked.function, "__qualname__", repr(looked.function)),
+        name_of(looked.function),
         str(looked.compiled.signature),
         places.rows(),
         lines,
