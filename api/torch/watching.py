@@ -85,7 +85,7 @@ def programs() -> Generator[list[Program]]:
 
     >>> w = torch.ones(3, requires_grad=True)
     >>> with torch.programs() as programs:
-    ...     for _ in range(3):
+    ...     for _ in (1, 2, 3):
     ...         (w * w).sum().backward()
     ...         w.grad = None
     >>> programs
