@@ -628,6 +628,14 @@ def test_a_copy_of_an_enclosing_value_is_the_functions_own():
     assert_allclose(slope, 2 * (X[1] + 0.5 * (X[0] + X[2])) * (X[0] + X[2]), rtol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("exponent", "slope"), [(2.0, 0.0), (0.5, 0.0), (0.0, 0.0), (-1.0, -np.inf), (np.nan, np.nan)]
+)
+def test_powers_of_zero_by_their_exponent(exponent: float, slope: float):
+    found = pb.grad(np.power, argnums=1)(0.0, exponent)
+    np.testing.assert_equal(found, slope)
+
+
 # -- where -------------------------------------------------------------------------------------
 
 AT_ZERO: dict[str, tuple[Callable[[Any], Any], Any]] = {

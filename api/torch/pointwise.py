@@ -10,6 +10,7 @@ import numpy as np
 
 from pullback.tracer.primitives import elementwise as rows
 from pullback.tracer.primitives.elementwise import broadcast_scalar, where
+from pullback.tracer.scipy import special
 
 from .node import Promotion, Row
 from .refusals import check_dtypes
@@ -48,11 +49,20 @@ def sigmoid(x: Any) -> Any:
 
 
 def _logit(x: Any) -> Any:
-    return np.log(x / (1.0 - x))
+    return special.logit(x)
 
 
 def _sign(x: Any) -> Any:
-    return x if x.dtype.kind == "b" else np.sign(x)
+    """0 of NaN, unlike NumPy's, as in PyTorch."""
+    if x.dtype.kind == "b":
+        return x
+    return (
+        np.sign(x) if x.dtype.kind != "f" else where(x == x, np.sign(x), broadcast_scalar(0.0, x))
+    )
+
+
+def _sgn(x: Any) -> Any:
+    return np.sign(x) if x.dtype.kind == "c" else _sign(x)
 
 
 def _square(x: Any) -> Any:
@@ -143,7 +153,7 @@ UNARY = (
     Unary("square", _square, "PowBackward0", "The square", "tensor([1., 4.])", "[-1.0, 2.0]", same),
     Unary(
         "sgn",
-        np.sign,
+        _sgn,
         "SgnBackward0",
         "-1, 0 or 1, by the sign",
         "tensor([-1.,  0.])",

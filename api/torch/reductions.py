@@ -363,10 +363,15 @@ def _shift(x: Any, dims: Any) -> Any:
     return stop_gradient(choose(np.isfinite(greatest), greatest, broadcast_scalar(0.0, greatest)))
 
 
+def _below_greatest(x: Any, dim: int) -> Any:
+    """What is left of the elements: NaN of the greatest if it is infinite, as in PyTorch."""
+    return x - stop_gradient(np.max(x, dim, keepdims=True))
+
+
 def _softmax(x: Any, dim: int) -> Any:
     if not x.size:
         return +x
-    raised = np.exp(x - _shift(x, dim))
+    raised = np.exp(_below_greatest(x, dim))
     return raised / np.sum(raised, dim, keepdims=True)
 
 
@@ -374,7 +379,7 @@ def log_softmax_of(x: Any, dim: int) -> Any:
     """The logarithm of the softmax of a tracer."""
     if not x.size:
         return +x
-    moved = x - _shift(x, dim)
+    moved = _below_greatest(x, dim)
     return moved - np.log(np.sum(np.exp(moved), dim, keepdims=True))
 
 

@@ -138,7 +138,7 @@ def _pow_partials(out: Tracer, x: Tracer, y: Tracer) -> tuple[Tracer, Tracer]:
     # The limits at a zero base or exponent are finite, the formulas are 0 * inf there.
     zero = broadcast_scalar(0.0, x)
     by_base = where((y == 0.0) & ((x == 0.0) | (x != x)), zero, y * pow(x, y - 1.0))
-    by_exponent = where(x == 0.0, zero, log(x) * out)
+    by_exponent = where((x == 0.0) & is_finite(out), zero, log(x) * out)
     return by_base, by_exponent
 
 

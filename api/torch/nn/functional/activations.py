@@ -43,13 +43,17 @@ def _prelu(x: Any, weight: Any) -> Any:
     return choose(x > 0.0, x, x * np.broadcast_to(weight, x.shape))
 
 
+def _low(x: Any) -> Any:
+    """The elements up to 0, where their derivative is 1 yet; 0 for others, which could overflow."""
+    return choose(x > 0.0, _constant(0.0, x), x)
+
+
 def _elu(x: Any, alpha: float, scale: float = 1.0) -> Any:
-    low = np.expm1(np.minimum(x, 0.0))
-    return choose(x > 0.0, x * scale, low * (alpha * scale))
+    return choose(x > 0.0, x * scale, np.expm1(_low(x)) * (alpha * scale))
 
 
 def _celu(x: Any, alpha: float) -> Any:
-    return choose(x > 0.0, x, np.expm1(np.minimum(x, 0.0) / alpha) * alpha)
+    return choose(x > 0.0, x, np.expm1(_low(x) / alpha) * alpha)
 
 
 def _gelu(x: Any, approximate: str) -> Any:
@@ -73,7 +77,7 @@ def _hardsigmoid(x: Any) -> Any:
 
 
 def _hardswish(x: Any) -> Any:
-    inner = choose(x <= -3.0, _constant(-0.0, x), x * (x + 3.0) / 6.0)
+    inner = choose(x <= -3.0, x * 0.0, x * (x + 3.0) / 6.0)
     return choose(x >= 3.0, x, inner)
 
 
@@ -82,7 +86,8 @@ def _hardshrink(x: Any, limit: float) -> Any:
 
 
 def _softshrink(x: Any, limit: float) -> Any:
-    return choose(x > limit, x - limit, choose(x < -limit, x + limit, _constant(0.0, x)))
+    # Of NaN, too, the product is NaN.
+    return choose(x > limit, x - limit, choose(x < -limit, x + limit, x * 0.0))
 
 
 def _threshold(x: Any, limit: float, value: float) -> Any:
