@@ -301,6 +301,19 @@ def test_concrete_out_is_refused() -> None:
         run(lambda x: np.add(x, 1.0, out=outside), X)
 
 
+def test_a_copy_by_an_arrays_method_is_refused() -> None:
+    outside = np.zeros((3, 4))
+
+    def f(x: Any, copy: Any) -> Any:
+        z = copy(outside)
+        z[0] = x[0]
+        return z
+
+    with pytest.raises(TracedValueError, match=r"as in a\.copy\(\).*\n?.*np\.copy\(a\)"):
+        run(lambda x: f(x, np.ndarray.copy), X)
+    compare(lambda x: f(x, np.copy), X)
+
+
 def test_in_place_operators() -> None:
     def f(x: Any, y: Any) -> Any:
         x = x.copy()
