@@ -504,6 +504,15 @@ def test_trees_of_traced_values_are_vectors() -> None:
     assert_allclose(doubled, 2 * V[2])
 
 
+@pytest.mark.parametrize("wrong", [np.zeros(2), np.zeros(4), np.zeros((3, 1)), 1.0])
+def test_a_tree_is_made_of_a_vector_of_its_size(wrong: Any) -> None:
+    _, restore = pb.ravel_tree({"a": np.zeros(2), "b": 1.0})
+    with pytest.raises(ValueError, match=r"vector of shape \(3,\), got .*\n  at .*test_numpy.py"):
+        restore(wrong)
+    with pytest.raises(ValueError, match=r"vector of shape \(3,\), got"):
+        run(restore, wrong)
+
+
 def test_other_threads_make_arrays_as_ever() -> None:
     def elsewhere() -> Any:
         made = np.zeros(3)
