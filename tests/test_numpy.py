@@ -301,6 +301,19 @@ def test_concrete_out_is_refused() -> None:
         run(lambda x: np.add(x, 1.0, out=outside), X)
 
 
+def test_a_copy_by_an_arrays_method_is_refused() -> None:
+    outside = np.zeros((3, 4))
+
+    def f(x: Any, copy: Any) -> Any:
+        z = copy(outside)
+        z[0] = x[0]
+        return z
+
+    with pytest.raises(TracedValueError, match=r"as in a\.copy\(\).*\n?.*np\.copy\(a\)"):
+        run(lambda x: f(x, np.ndarray.copy), X)
+    compare(lambda x: f(x, np.copy), X)
+
+
 def test_in_place_operators() -> None:
     def f(x: Any, y: Any) -> Any:
         x = x.copy()
@@ -489,6 +502,15 @@ def test_trees_of_traced_values_are_vectors() -> None:
     vector, doubled = run(f, V)
     assert_allclose(vector, [*V[:3], 1.0])
     assert_allclose(doubled, 2 * V[2])
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(2), np.zeros(4), np.zeros((3, 1)), 1.0])
+def test_a_tree_is_made_of_a_vector_of_its_size(wrong: Any) -> None:
+    _, restore = pb.ravel_tree({"a": np.zeros(2), "b": 1.0})
+    with pytest.raises(ValueError, match=r"vector of shape \(3,\), got .*\n  at .*test_numpy.py"):
+        restore(wrong)
+    with pytest.raises(ValueError, match=r"vector of shape \(3,\), got"):
+        run(restore, wrong)
 
 
 def test_other_threads_make_arrays_as_ever() -> None:

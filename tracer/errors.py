@@ -11,9 +11,9 @@ def at(where: Location | None) -> str:
 
 
 STORED = (
-    "a traced value cannot be stored in an array that is not traced: made outside of the traced "
-    "function,\n  by np.ndarray or by a name of `from numpy import zeros`; pullback.numpy, "
-    "np.zeros_like(x) and x.copy() make such"
+    "a traced value cannot be stored in an array that is not traced: one from outside, or made by "
+    "its method,\n  as in a.copy(), by np.ndarray or by a name of `from numpy import zeros`; "
+    "np.copy(a), np.zeros and pullback.numpy make traced ones"
 )
 """What traced values cannot be stored in, and the way out."""
 
