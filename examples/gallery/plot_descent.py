@@ -3,9 +3,11 @@ Ways down a curved valley
 =========================
 
 Rosenbrock's function has its minimum at the end of a long bent valley. Methods that know its slope
-alone take thousands of steps along it; with the curvature, estimated or exact, it is some dozens. All
-the derivatives they ask for are made from two lines of NumPy.
+alone take thousands of steps along it; with the curvature, estimated or exact, it is some dozens.
+All the derivatives they ask for are made from two lines of NumPy.
 """
+
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,7 +46,8 @@ paths = {
 
 # %%
 # SciPy's methods take value and slope from one call (``jac=True``). Newton's method with conjugate
-# gradients asks for products of the Hessian with vectors as well, and ``hvp`` gives them without the matrix.
+# gradients asks for products of the Hessian with vectors as well: ``hvp`` gives them without the
+# Hessian.
 
 value_and_slope = pb.value_and_grad(valley)
 
@@ -54,16 +57,13 @@ def curvature_along(p, v):
     return pb.hvp(valley, (p,), (v,))
 
 
-def minimised(method, **options):
+def minimised(method, hessp=None):
     path = [start]
-    found = minimize(
-        value_and_slope,
-        start,
-        jac=True,
-        method=method,
-        callback=lambda xk: path.append(xk),
-        **options,
-    )
+
+    def note(xk):
+        path.append(xk)
+
+    found = minimize(value_and_slope, start, jac=True, method=method, hessp=hessp, callback=note)
     np.testing.assert_allclose(found.x, 1.0, atol=1e-4)
     return np.array(path)
 
@@ -72,23 +72,33 @@ paths["BFGS"] = minimised("BFGS")
 paths["Newton"] = minimised("Newton-CG", hessp=curvature_along)
 
 # %%
-# Left the paths, right how far above the minimum they are at each point. BFGS learns the curvature
-# from the slopes that it meets; Newton's method asks for it.
+# The paths on a map of the function. Momentum swings from side to side and still gets there sooner
+# than descent without it, which stays on the floor of the valley and hardly moves.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
-
-x, y = np.meshgrid(np.linspace(-1.8, 1.5, 300), np.linspace(-0.6, 2.2, 300))
-left.contourf(x, y, np.log10(valley((x, y)) + 1e-3), levels=24, cmap="Greys_r", alpha=0.35)
-left.plot(1.0, 1.0, "*", color="black", markersize=14, zorder=5)
-styles = [("C0", ""), ("C1", ""), ("C2", "o"), ("C4", "s")]
-for (name, path), (color, marker) in zip(paths.items(), styles, strict=True):
-    style = {"color": color, "marker": marker, "markersize": 4, "label": name}
-    left.plot(*path.T, **style)
-    right.loglog(np.arange(1, len(path) + 1), np.maximum(valley(path.T), 1e-16), **style)
-left.set(xlabel="x", ylabel="y", title="Paths to the minimum (star)", ylim=(-0.6, 2.2))
-right.set(xlabel="points of the path", ylabel="height above the minimum", ylim=(1e-16, 1e3))
-right.set_title("How fast they get down")
-right.legend(loc="lower left", frameon=False)
+styles: dict[str, Any] = {
+    "gradient descent": {"color": "C0"},
+    "with momentum": {"color": "C1", "linewidth": 1.2},
+    "BFGS": {"color": "C2", "marker": "o", "markersize": 5},
+    "Newton": {"color": "C4", "marker": "s", "markersize": 5},
+}
+figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+x, y = np.meshgrid(np.linspace(-1.8, 1.5, 300), np.linspace(-0.6, 2.3, 300))
+axes.contourf(x, y, np.log10(valley((x, y)) + 1e-3), levels=24, cmap="Greys_r", alpha=0.35)
 for name, path in paths.items():
-    print(f"{name:17} {len(path) - 1:5} steps to a height of {valley(path[-1]):.1e}")
+    axes.plot(*path.T, label=name, **styles[name])
+axes.plot(1.0, 1.0, "*", color="black", markersize=16, zorder=5)
+axes.set(xlabel="x", ylabel="y", title="Paths to the minimum of Rosenbrock's function (star)")
+axes.legend(loc="upper right", bbox_to_anchor=(0.86, 1.0))
+
+# %%
+# How high above the minimum each of them is after so many steps. BFGS learns the curvature from the
+# slopes that it meets; Newton's method asks for it.
+
+figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+for name, path in paths.items():
+    heights = np.maximum(valley(path.T), 1e-16)
+    axes.loglog(np.arange(1, len(path)), heights[1:], label=name, **styles[name])
+    print(f"{name:17} {len(path) - 1:5} steps, then {heights[-1]:.0e} above the minimum")
+axes.set(xlabel="steps", ylabel="height above the minimum", title="How fast they get down")
+axes.legend(loc="lower left")
 plt.show()

@@ -3,8 +3,8 @@ Where a double pendulum is chaotic
 ==================================
 
 Two swings of a double pendulum that begin almost alike stay together or part exponentially fast.
-How fast, is told by the derivative of the motion along a small change of its beginning. Here ``jvp``
-carries it through the time steps, and ``vmap`` does so for a map of beginnings.
+How fast, is told by the derivative of the motion along a small change of its beginning. Here
+``jvp`` carries it through the time steps, and ``vmap`` does so for a map of beginnings.
 """
 
 import matplotlib.pyplot as plt
