@@ -178,7 +178,7 @@ def _order_in_memory(node: Node) -> Axes:
         seen += 1
         name = x.primitive.name
         if name in MOVE_ROWS and (name != "reshape" or _is_affine(x)):
-            stack.append((x.operands[0], MOVE_ROWS[name](x, rows)))
+            stack.append((x.operands[0], MOVE_ROWS[name](x, rows, len(axes))))
         elif x.primitive.elementwise:
             stack += [(operand, rows) for operand in x.operands]
         elif x.type.size > largest:

@@ -32,8 +32,6 @@ def _rows(kernel: LoopKernel) -> Iterator[Affine]:
 
 
 def _remap(row: Affine, axes: Sequence[int]) -> Affine:
-    if not row.coefs:  # a constant: the place of the one element of a 0-d value
-        return Affine(row.offset, (0,) * len(axes))
     return Affine(row.offset, tuple([row.coefs[a] for a in axes]))
 
 
@@ -91,7 +89,7 @@ def dealt(kernel: LoopKernel, count: int) -> LoopKernel:
     size = first // count
 
     def along(row: Affine) -> Affine:
-        return Affine(row.offset, (row.coefs[0] * size, *row.coefs)) if row.coefs else row
+        return Affine(row.offset, (row.coefs[0] * size, *row.coefs))
 
     steps = [
         replace(

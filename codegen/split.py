@@ -99,8 +99,6 @@ def cut(kernel: LoopKernel, sizes: Shape) -> list[LoopKernel]:
     strides = row_major_strides(sizes)
 
     def along(row: Affine) -> Affine:
-        if not row.coefs:
-            return row
         first, *rest = row.coefs
         return Affine(row.offset, (*(first * stride for stride in strides), *rest))
 

@@ -78,7 +78,7 @@ class Body:
             step = MOVE_ROWS.get(key.node.primitive.name)
             if step is None:
                 break
-            key = Key(key.node.operands[0], step(key.node, key.rows), key.mask)
+            key = Key(key.node.operands[0], step(key.node, key.rows, self.axes), key.mask)
         return key
 
     def _needs(self, key: Key) -> list[Key]:
@@ -134,28 +134,27 @@ class Body:
                 return Step("apply", node, operands)
 
 
-def _broadcast_rows(node: Node, rows: Rows) -> Rows:
+def _broadcast_rows(node: Node, rows: Rows, _: int) -> Rows:
     return tuple([rows[a] for a in node.params["axes"]])
 
 
-def _permute_rows(node: Node, rows: Rows) -> Rows:
+def _permute_rows(node: Node, rows: Rows, _: int) -> Rows:
     axes = node.params["axes"]
     return tuple([rows[axes.index(a)] for a in range(len(axes))])
 
 
-def _slice_rows(node: Node, rows: Rows) -> Rows:
+def _slice_rows(node: Node, rows: Rows, _: int) -> Rows:
     moves = zip(rows, node.params["steps"], node.params["starts"], strict=True)
     return tuple([row.scaled(step, start) for row, step, start in moves])
 
 
-def _flip_rows(node: Node, rows: Rows) -> Rows:
+def _flip_rows(node: Node, rows: Rows, _: int) -> Rows:
     shape, axes = node.type.shape, node.params["axes"]
     return tuple([row.scaled(-1, shape[a] - 1) if a in axes else row for a, row in enumerate(rows)])
 
 
-def _reshape_rows(node: Node, rows: Rows) -> Rows:
+def _reshape_rows(node: Node, rows: Rows, axes: int) -> Rows:
     source, target = node.operands[0].type.shape, node.type.shape
-    axes = len(rows[0].coefs) if rows else 0
     groups = affine_groups(source, target)
     assert groups is not None, "a reshape that merges axes is read from memory"
     result = [Affine(0, (0,) * axes)] * len(source)
@@ -165,15 +164,16 @@ def _reshape_rows(node: Node, rows: Rows) -> Rows:
     return tuple(result)
 
 
-MOVE_ROWS: dict[str, Callable[[Node, Rows], Rows]] = {
+MOVE_ROWS: dict[str, Callable[[Node, Rows, int], Rows]] = {
     "broadcast": _broadcast_rows,
     "permute": _permute_rows,
     "slice": _slice_rows,
     "flip": _flip_rows,
     "reshape": _reshape_rows,
-    "stop_gradient": lambda node, rows: rows,
-    "barrier": lambda node, rows: rows,
+    "stop_gradient": lambda node, rows, axes: rows,
+    "barrier": lambda node, rows, axes: rows,
 }
+"""Where the element of the operand is, from where that of the result is in so many axes."""
 
 
 def pad_rows(node: Node, rows: Rows) -> tuple[Rows, tuple[Condition, ...]]:

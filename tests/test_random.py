@@ -131,6 +131,8 @@ def test_batches_of_keys(draw: Callable[..., Any], key: Array):
     np.testing.assert_array_equal(together[1, 2], draw(keys[1, 2], *extra, size=4))
     mapped = pb.vmap(pb.vmap(lambda k: draw(k, *extra, size=4)))(keys)
     np.testing.assert_array_equal(mapped, together)
+    single = pb.vmap(pb.vmap(lambda k: draw(k, *extra)))(keys)
+    np.testing.assert_array_equal(single[1, 2], draw(keys[1, 2], *extra))
 
 
 def test_names(key: Array):
