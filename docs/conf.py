@@ -47,9 +47,12 @@ html_theme = "pydata_sphinx_theme"
 html_title = "pullback"
 html_static_path = ["static"]
 html_css_files = ["pullback.css"]
+html_logo = html_favicon = "static/mark.svg"
+html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
+    "logo": {"text": "pullback"},
     "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "show_toc_level": 2,

@@ -1,8 +1,9 @@
-"""Names in single backticks: links where they are documented, otherwise code.
+"""Names in backticks: links where they are documented, otherwise code.
 
 Docstrings write names in single backticks and other code in double ones. The role ``name`` is the
 default of those texts. A name is looked for as it stands, in the class and the module that the text
-is of, in `pullback`, and by the short names that programs give the modules.
+is of, in `pullback`, and by the short names that programs give the modules. In all texts, code that
+is a name with its module, such as ``pb.grad``, is a link as well.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxRole
 
 NAME = re.compile(r"[A-Za-z_][\w.]*")
@@ -28,26 +30,48 @@ SHORT = {
 }
 
 
+FULL = re.compile(rf"@?(pullback|{'|'.join(SHORT)})(\.[A-Za-z_]\w*)+(\(\))?")
+
+
 class NameRole(SphinxRole):
     """The role ``name``."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Code, which becomes a link if a page with that name is found when all are read."""
         code = nodes.literal(self.rawtext, self.text, classes=["code"])
-        name = self.text.removesuffix("()")
-        if not NAME.fullmatch(name):
-            return [code], []
-        context = self.env.ref_context
-        link = pending_xref(
-            "",
-            code,
-            refdomain="",
-            reftype="name",
-            reftarget=name,
-            refdoc=self.env.docname,
-            within=[context.get("py:module"), context.get("py:class")],
-        )
-        return [link], []
+        return [link_to(self.env, code) if NAME.fullmatch(bare(self.text)) else code], []
+
+
+class LinkNames(SphinxTransform):
+    """Make links of code that is a name with its module."""
+
+    default_priority = 400
+
+    def apply(self, **_: Any) -> None:
+        """Look at all code but that of links and headings."""
+        for code in list(self.document.findall(nodes.literal)):
+            inside = (nodes.reference, nodes.title, pending_xref)
+            if FULL.fullmatch(code.astext()) and not isinstance(code.parent, inside):
+                code.replace_self(link_to(self.env, code.deepcopy()))
+
+
+def bare(text: str) -> str:
+    """A name without the signs of a decorator and of a call."""
+    return text.removeprefix("@").removesuffix("()")
+
+
+def link_to(env: BuildEnvironment, code: nodes.literal) -> pending_xref:
+    """What will be a link if there is such a name."""
+    context = env.ref_context
+    return pending_xref(
+        "",
+        code,
+        refdomain="",
+        reftype="name",
+        reftarget=bare(code.astext()),
+        refdoc=env.docname,
+        within=[context.get("py:module"), context.get("py:class")],
+    )
 
 
 def candidates(name: str, module: str | None, owner: str | None) -> Iterator[str]:
@@ -77,7 +101,8 @@ def resolve(
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Make ``name`` a role."""
+    """Make ``name`` a role, and names links."""
     app.add_role("name", NameRole())
+    app.add_transform(LinkNames)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -17,12 +17,14 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from .families import FAMILIES, in_families
+from .families import FAMILIES, OTHERS, in_families
 from .surface import Name, Surface, borrowed, public_surface, summary_of
 
 FOLDER = "reference"
 MANY = 40
-"""Public methods above which a class has a page of its own."""
+"""Methods above which a class has a page of its own, and names above which a page has sections."""
+FEW = 3
+"""Names below which they are no section."""
 
 
 def write_reference(app: Sphinx) -> None:
@@ -90,13 +92,16 @@ def _modules_inside(module: str) -> list[str]:
     return [name for name in inside if name.count(".") == depth]
 
 
-def _by_home(names: Iterable[Name]) -> dict[str, list[Name]]:
-    """The names by the last part of the module that defines them, where that says something."""
+def _by_home(names: list[Name]) -> dict[str, list[Name]]:
+    """The names of a page by the last part of the module that defines them, if there are many."""
+    if len(names) <= MANY:
+        return {"Names": names}
     groups: dict[str, list[Name]] = {}
     for name in names:
         groups.setdefault(name.home.rpartition(".")[2].capitalize(), []).append(name)
-    small = any(len(members) < 2 for members in groups.values()) or len(groups) == 1
-    return {"Names": list(names)} if small else groups
+    few = [title for title, members in groups.items() if len(members) < FEW]
+    rest = [name for title in few for name in groups.pop(title)]
+    return dict(sorted(groups.items())) | ({OTHERS: rest} if rest else {})
 
 
 def _section(names: list[Name]) -> list[str]:
@@ -123,7 +128,7 @@ def _entry(name: Name) -> list[str]:
         return [f".. py:{role}:: {name.last}", "   :no-typesetting:", ""]
     if role == "data" or name.last != getattr(name.thing, "__name__", name.last):
         return [f".. py:{role}:: {name.last}", "", *_indented(_description(name)), ""]
-    options = ["   :members:"] if role == "class" else []
+    options = ["   :members:", *_excluded(name.thing)] if role == "class" else []
     return [f".. auto{role}:: {name.path}", *options, ""]
 
 
@@ -132,6 +137,16 @@ def _description(name: Name) -> list[str]:
     if name.is_plain:
         return [name.summary]
     return (inspect.getdoc(name.thing) or "").splitlines()
+
+
+def _excluded(owner: type) -> list[str]:
+    """Functions that a class holds, and that are not methods written in it."""
+    held = [
+        name
+        for name, thing in vars(owner).items()
+        if not getattr(thing, "__qualname__", owner.__qualname__).startswith(owner.__qualname__)
+    ]
+    return [f"   :exclude-members: {', '.join(held)}"] if held else []
 
 
 def _role_of(thing: Any) -> str:

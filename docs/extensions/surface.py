@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
@@ -96,16 +96,15 @@ def offered(module: ModuleType) -> list[str]:
 
 def borrowed(module: ModuleType) -> list[str]:
     """Functions of NumPy and SciPy that a module has with another meaning for traced values."""
-    public = (name for name in dir(module) if not name.startswith("_"))
-    return sorted(name for name in public if _is_borrowed(getattr(module, name)))
+    library = module.__name__.removeprefix("pullback.")
+    if _top(library) not in LIBRARIES or "__getattr__" not in vars(module):
+        return []
+    offers = importlib.import_module(library).__all__
+    return sorted(name for name in offers if _is_borrowed(getattr(module, name)))
 
 
 def _is_borrowed(thing: Any) -> bool:
-    wraps: Callable[..., Any] | None = getattr(thing, "__wrapped__", None)
-    if wraps is None or inspect.isclass(thing) or _top(str(thing.__module__)) != "pullback":
-        return False
-    module = getattr(wraps, "__module__", None) or type(wraps).__module__
-    return _top(module) in LIBRARIES
+    return hasattr(thing, "__wrapped__") and _top(thing.__module__) == "pullback"
 
 
 def _public_modules() -> dict[str, ModuleType]:
