@@ -75,7 +75,8 @@ links:
 	done
 
 clean:
-	rm -rf $(VENV) build dist docs/gallery docs/reference *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf docs/gallery docs/reference docs/sg_execution_times.rst
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/installed-%: pyproject.toml requirements.lock

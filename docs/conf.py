@@ -25,7 +25,15 @@ extensions = [
     "extensions.names",
     "extensions.outside",
 ]
-exclude_patterns = ["extensions", "reference/README.md"]
+if any(GALLERY.glob("plot_*.py")):
+    extensions.append("sphinx_gallery.gen_gallery")
+    sphinx_gallery_conf = {
+        "examples_dirs": str(GALLERY),
+        "gallery_dirs": "gallery",
+        "download_all_examples": False,
+        "show_signature": False,
+    }
+exclude_patterns = ["extensions"]
 nitpicky = True
 default_role = "name"
 nitpick_ignore = [("py:exc", "pickle.UnpicklingError")]

@@ -18,7 +18,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 from .families import FAMILIES, OTHERS, in_families
-from .surface import Name, Surface, borrowed, public_surface, summary_of
+from .surface import Name, Surface, borrowed, public_surface, summary_of, unreached
 
 FOLDER = "reference"
 MANY = 40
@@ -157,9 +157,9 @@ def _role_of(thing: Any) -> str:
 
 def has_page(name: Name) -> bool:
     """Whether a name is a class with so many methods that it is a page of its own."""
-    return (
-        inspect.isclass(name.thing) and not name.is_reference and len(_methods(name.thing)) > MANY
-    )
+    if name.is_reference or not inspect.isclass(name.thing):
+        return False
+    return len(_methods(name.thing).keys() & vars(name.thing).keys()) > MANY
 
 
 def _methods(owner: type) -> dict[str, Any]:
@@ -259,10 +259,10 @@ def _slug(title: str) -> str:
 
 def check_completeness(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of public names that are on no page."""
-    documented = env.domains.python_domain.objects
-    for path in public_surface().names:
-        if path not in documented:
-            logging.getLogger(__name__).warning("%s is public, and on no page", path)
+    surface = public_surface()
+    missing = [path for path in surface.names if path not in env.domains.python_domain.objects]
+    for path in missing + unreached(surface):
+        logging.getLogger(__name__).warning("%s is public, and on no page", path)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
 from typing import Any
 
+import pullback
+
 ROOTS = ("pullback", "pullback.numpy", "pullback.scipy", "pullback.torch")
+INTERNAL = ("codegen", "command", "runtime", "tracer")
 LIBRARIES = ("numpy", "scipy")
 
 
@@ -164,6 +168,22 @@ def public_surface() -> Surface:
             for module, offers in things.items()
         }
     )
+
+
+def unreached(surface: Surface) -> list[str]:
+    """What a module states to be public, and no public module offers."""
+    offers = {id(name.thing) for name in surface.names.values()}
+    found = []
+    for info in pkgutil.walk_packages(pullback.__path__, "pullback."):
+        inside = info.name.split(".")[1]
+        if inside in INTERNAL or inside.startswith("_"):
+            continue
+        module = importlib.import_module(info.name)
+        for name in vars(module).get("__all__", ()):
+            thing = getattr(module, name)
+            if not inspect.ismodule(thing) and id(thing) not in offers:
+                found.append(f"{info.name}.{name}")
+    return found
 
 
 def _name(path: str, thing: Any, paths: dict[int, list[str]]) -> Name:
