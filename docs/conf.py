@@ -25,6 +25,7 @@ extensions = [
     "extensions.names",
     "extensions.outside",
 ]
+exclude_patterns = ["extensions"]
 if any(GALLERY.glob("plot_*.py")):
     extensions.append("sphinx_gallery.gen_gallery")
     sphinx_gallery_conf = {
@@ -33,7 +34,8 @@ if any(GALLERY.glob("plot_*.py")):
         "download_all_examples": False,
         "show_signature": False,
     }
-exclude_patterns = ["extensions"]
+else:
+    exclude_patterns += ["gallery", "sg_execution_times.rst"]  # of a build that had some
 nitpicky = True
 default_role = "name"
 nitpick_ignore = [("py:exc", "pickle.UnpicklingError")]
