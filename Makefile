@@ -1,4 +1,4 @@
-# make demo | test | check | bench | format | links | clean
+# make demo | test | check | docs | bench | format | links | clean
 #
 # Everything runs in .venv, which is made and filled on first use and again when the dependencies
 # change. All that is needed beforehand is make and a Python of at least 3.11.
@@ -11,14 +11,15 @@ BIN := $(VENV)/bin
 # What the targets install beside the package and its own dependencies.
 EXTRAS_demo :=
 EXTRAS_test := [test,peers]
-EXTRAS_check := [test,peers,check]
+EXTRAS_check := [test,peers,check,docs]
+EXTRAS_docs := [docs]
 EXTRAS_bench := [bench]
 
 # pyright would otherwise look for a newer version of itself on the network.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .PHONY: demo test check check-format check-lint check-types check-mypy check-pyright check-structure
-.PHONY: bench format links clean
+.PHONY: docs bench format links clean
 .NOTPARALLEL:
 
 demo: $(VENV)/installed-demo
@@ -45,13 +46,17 @@ check-types: check-mypy check-pyright
 
 check-mypy: $(VENV)/installed-check
 	$(BIN)/mypy --package pullback
-	$(BIN)/mypy tests examples
+	$(BIN)/mypy tests examples docs
 
 check-pyright: $(VENV)/installed-check
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 check-structure: $(VENV)/installed-check
 	$(BIN)/python -m pytest -q tests/test_layering.py tests/test_structure.py
+
+# The site, into build/site. A warning, such as of a link to nowhere, is an error.
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -j $(JOBS) -d build/doctrees docs build/site
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python benchmarks/run.py $(if $(GRADBENCH),--gradbench $(GRADBENCH))
@@ -70,6 +75,7 @@ links:
 	done
 
 clean:
+	rm -rf docs/gallery docs/reference docs/sg_execution_times.rst
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -17,7 +17,7 @@ def parse(text: str) -> Graph:
         text: in the grammar of ``docs/inspection.md``.
 
     Returns:
-        The graph: its text is the same once more. Python functions that it calls, and rules of
+        The graph. Its text is the same once more. Python functions that it calls, and rules of
         users, are known by their names alone, so such a graph can be read but not be run.
 
     Raises:

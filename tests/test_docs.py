@@ -1,7 +1,7 @@
 """The documentation runs: code blocks of the pages, examples in the docstrings.
 
-In a page, the ``python`` blocks run in order in one namespace; give a block that is not meant to
-run another label. A ``text`` block right behind a ``python`` block is what that prints: it is
+In a page, the ``python`` blocks run in order in one namespace; a block that is not meant to run is
+``text``. A ``text`` block right behind a ``python`` block is what that prints: it is
 compared, and written anew with ``pytest --rewrite-golden``. In docstrings ``np`` and ``pb`` are
 there without an import, and in ``pullback.torch`` ``torch`` is that module.
 """
@@ -26,7 +26,9 @@ import pytest
 import pullback
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = sorted(
+    page for place in ("*.md", "benchmarks/*.md", "docs/**/*.md") for page in ROOT.glob(place)
+)
 BLOCK = re.compile(
     r"^```python[ \t]*\n(.*?)^```[ \t]*\n(?:\n*```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL
 )
@@ -34,6 +36,11 @@ BLANKED = re.compile(
     r"\A.*?^```python[ \t]*\n|^```[ \t]*\n.*?(?:^```python[ \t]*\n|\Z)", re.MULTILINE | re.DOTALL
 )
 """What is no Python block."""
+NOT_RUN = re.compile(
+    r"^(?!```python$).*(?:[`~:]{3,}[ \t]*\{?(?:i?py|code|doctest|testcode|sourcecode)|>>> ).*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""Python that would not be run: under another label, in a directive, with a prompt, indented."""
 
 
 def _modules(package: str) -> list[str]:
@@ -86,6 +93,11 @@ def test_page(page: Path, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--rewrite-golden"):
         page.write_text(rendered, encoding="utf-8")
     assert rendered == page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_all_python_of_a_page_runs(page: Path) -> None:
+    assert NOT_RUN.findall(page.read_text(encoding="utf-8")) == []
 
 
 def public_objects(module: ModuleType) -> dict[str, Any]:

@@ -171,6 +171,7 @@ def adjoint_matrix(input: Tensor) -> Tensor:
 
 
 def _matrix_adjoint(self: Tensor) -> Tensor:
+    """The conjugate of the transpose of a matrix."""
     if self.ndim != 2:
         raise RuntimeError(
             f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor."
@@ -186,6 +187,16 @@ def _write_part(part: Any) -> Any:
     return write
 
 
+def _resolved(self: Tensor) -> Tensor:
+    """The tensor itself: conjugates and negatives are computed when they are asked for."""
+    return self
+
+
+def _is_waiting(self: Tensor) -> bool:
+    """Whether elements are yet to be conjugated or negated (never)."""
+    return False
+
+
 FUNCTIONS = {
     f.__name__: f for f in (real, imag, view_as_real, view_as_complex, complex, polar, conj, angle)
 }
@@ -193,10 +204,10 @@ METHODS: dict[str, Any] = {
     "is_complex": is_complex_tensor,
     "conj": conj,
     "conj_physical": conj,
-    "resolve_conj": lambda self: self,
-    "resolve_neg": lambda self: self,
-    "is_conj": lambda self: False,
-    "is_neg": lambda self: False,
+    "resolve_conj": _resolved,
+    "resolve_neg": _resolved,
+    "is_conj": _is_waiting,
+    "is_neg": _is_waiting,
     "angle": angle,
     "real": property(real, _write_part(real)),
     "imag": property(imag, _write_part(imag)),

@@ -60,25 +60,37 @@ def _constant(value: Any, doc: str) -> property:
     return property(lambda self: value, doc=doc)
 
 
+def _tells(value: Any, doc: str) -> Callable[[Tensor], Any]:
+    def method(self: Tensor) -> Any:
+        return value
+
+    method.__doc__ = doc
+    return method
+
+
 METHODS: dict[str, Any] = {
     "type": type_,
     **{name: _of_dtype(_BY_NAME[wanted]) for name, wanted in _NAMES.items()},
     **{f"new_{name}": _new(getattr(creation, name)) for name in _MAKERS},
     "ndimension": Tensor.dim,
-    "is_signed": lambda self: self.dtype.is_signed,
     "cuda": _cuda,
-    "get_device": lambda self: -1,
-    "is_pinned": lambda self: False,
-    "is_shared": lambda self: False,
-    "is_cuda": _constant(False, "Whether it is in the memory of a graphics card: never."),
-    "is_cpu": _constant(True, "Whether it is in main memory: always."),
-    "is_sparse": _constant(False, "Whether only some elements are stored: never."),
-    "is_quantized": _constant(False, "Whether elements are rounded to few levels: never."),
-    "is_meta": _constant(False, "Whether there are no values: never."),
-    "output_nr": property(lambda self: self.node.standing.output),
-    "layout": _constant(strided, "How elements are stored: each in its place."),
+    "get_device": _tells(-1, "The number of the graphics card, -1 for main memory."),
+    "is_pinned": _tells(False, "Whether its memory is locked for a graphics card (never)."),
+    "is_shared": _tells(False, "Whether its memory is shared by processes (never)."),
+    "is_cuda": _constant(False, "Whether it is in the memory of a graphics card (never)."),
+    "is_cpu": _constant(True, "Whether it is in main memory (always)."),
+    "is_sparse": _constant(False, "Whether only some elements are stored (never)."),
+    "is_quantized": _constant(False, "Whether elements are rounded to few levels (never)."),
+    "is_meta": _constant(False, "Whether there are no values (never)."),
+    "output_nr": property(
+        lambda self: self.node.standing.output,
+        doc="Which result of its operation in the backward graph it is.",
+    ),
+    "layout": _constant(strided, "How elements are stored (each in its place)."),
     "itemsize": property(Tensor.element_size),
-    "nbytes": property(lambda self: self.numel() * self.element_size()),
+    "nbytes": property(
+        lambda self: self.numel() * self.element_size(), doc="The bytes that its elements take."
+    ),
 }
 """By name: what there is besides functions."""
 

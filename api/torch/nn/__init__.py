@@ -94,7 +94,6 @@ from .modules.losses import (
 )
 from .modules.module import (
     Module,
-    Self,
 )
 from .modules.normalisation import (
     BatchNorm1d,
@@ -278,7 +277,6 @@ __all__ = [
     "ReplicationPad1d",
     "ReplicationPad2d",
     "ReplicationPad3d",
-    "Self",
     "Sequential",
     "SiLU",
     "Sigmoid",
