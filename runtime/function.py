@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -233,14 +234,21 @@ class Function(NativeCallable):
         return dependence(graph, names, names_of_results(spec))
 
     def find_fault(self, *args: Any, **kwargs: Any) -> Fault | None:
-        """What makes the NaN that a call returns, found by NumPy; None if there is none."""
-        return self._fault(self._take_apart(args, kwargs), "nan")
+        """What makes the NaN that a call returns, found by NumPy; None if there is none.
+
+        Within a block of ``pb.debug.check_nan(inf=True)``, what makes the infinity.
+        """
+        return self._fault(self._take_apart(args, kwargs), checked_for() or "nan")
 
     def _fault(self, call: Call, check: Check) -> Fault | None:
         from pullback.tracer.faults import find_fault
 
+        from .arguments import names_of_leaves
+
         graph, captures, *_ = traced(self._body, call.signature, self._writing, call.leaves)
-        return find_fault(graph, [*call.leaves, *captures], check)
+        names = names_of_leaves(self.__wrapped__, call.signature)
+        names += ["an array from outside"] * len(captures)
+        return find_fault(graph, [*call.leaves, *captures], check, names)
 
     def seconds(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """How long each stage of the compilation took, in order."""
@@ -305,32 +313,42 @@ class Function(NativeCallable):
         elif as_it_is:
             return self._body(*args, **kwargs)
         elif checked_for() is not None:
-            return self._checked(checked_for() or "nan", args, kwargs)
+            return self.checked(checked_for() or "nan", args, kwargs)
         else:
             result = self._made_plain(args, kwargs)
             if result is not MISSED:
                 return result
         return self._called(self._take_apart(args, kwargs))
 
-    def _checked(self, check: Check, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """A call whose results are looked through.
+    def checked(self, check: Check, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """A call whose results are looked through; what it has written to, too.
 
         Raises:
-            FloatingPointError: naming what made the first NaN, or infinity.
+            FloatingPointError: naming what made the first NaN, or infinity. Arguments are as they
+                were.
         """
         from pullback.tracer.faults import is_bad
 
-        # The function may write to its arguments.
-        leaves, spec = tree.flatten((args, dict(kwargs)))
-        kept = [x.copy() if isinstance(x, np.ndarray) else x for x in leaves]
-        with checking(None):
+        if tracing():
+            return self(*args, **kwargs)
+        given = args, kwargs
+        written = self._may_write()
+        before = _copied(given) if written else given
+        with checking(None) if checked_for() else nullcontext():
             result = self(*args, **kwargs)
-            if any(is_bad(x, check) for x in tree.flatten(result)[0]):
-                before, named = tree.unflatten(spec, kept)
-                fault = self._fault(self._take_apart(before, named), check)
+            seen = tree.flatten((result, given) if written else result)[0]
+            if any(is_bad(x, check) for x in seen):
+                fault = self._fault(self._take_apart(*before), check)
                 if fault is not None:
-                    raise FloatingPointError(str(fault))
+                    _put_back(given, before)
+                    raise FloatingPointError(fault.text())
         return result
+
+    def _may_write(self) -> bool:
+        """Whether a call may change arguments."""
+        known = [c for versions in list(self._versions.values()) for c in versions]
+        writes = self._writing and (not known or any(c.writes for c in known))
+        return writes or bool(self._donate_argnums)
 
     def _called(self, call: Call) -> Any:
         """A call that a specialisation is found or made for."""
@@ -456,6 +474,13 @@ def _copied(arguments: tuple[Sequence[Any], dict[str, Any]]) -> Any:
     """The arguments with copies of the arrays, for calls that must not change them."""
     leaves, spec = tree.flatten(arguments)
     return tree.unflatten(spec, [x.copy() if isinstance(x, np.ndarray) else x for x in leaves])
+
+
+def _put_back(given: Any, before: Any) -> None:
+    """What the arrays held before."""
+    for x, y in zip(tree.flatten(given)[0], tree.flatten(before)[0], strict=True):
+        if x is not y and x.flags.writeable:
+            x[...] = y
 
 
 def _is_own(function: Callable[..., Any]) -> bool:
