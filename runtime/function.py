@@ -167,7 +167,7 @@ class Function(NativeCallable):
         return report
 
     def source(self, *args: Any, **kwargs: Any) -> Source:
-        """A NumPy program that computes the same, to be read: `str` of it is the text.
+        """A NumPy program that computes the same, to be read: ``text``, or print it.
 
         Its variables have the names that the user's source has for them, its comments are the
         user's lines. What NumPy has no function for is defined above; arrays from outside of the
@@ -257,7 +257,7 @@ class Function(NativeCallable):
     @property
     def signatures(self) -> list[str]:
         """What has been compiled, how long it took, when, and why."""
-        return [str(x) for x in self.compilations]
+        return [x.text() for x in self.compilations]
 
     @property
     def compilations(self) -> list[Compilation]:

@@ -56,7 +56,8 @@ class Fault:
     argument: str | None = None
 
     def __str__(self) -> str:
-        return shown(self.text(), "explanation")
+        """The text, in colours where `print` shows it in a terminal and `rich` is installed."""
+        return shown(self.text(), "fault")
 
     def text(self) -> str:
         """The text without colours."""
