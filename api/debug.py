@@ -169,8 +169,7 @@ def check_nan(fun: Callable[..., Any] | None = None, *, inf: bool = False) -> An
 
     @functools.wraps(fun)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        with checking(check):
-            return function(*args, **kwargs)
+        return function.checked(check, args, kwargs)
 
     return checked
 

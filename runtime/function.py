@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from pullback.tracer.passes.subgraph import with_outputs
 from pullback.tracer.path import Turn
 from pullback.tracer.trace import Check, checked_for, checking, jit_is_disabled, tracing
 
-from .arguments import name_of
+from .arguments import name_of, names_of_leaves
 from .compiled import MISSED, Compiled, Flat, compile_call, missed
 from .errors import InternalError
 from .native import NativeCallable, Specialisation
@@ -195,7 +196,7 @@ class Function(NativeCallable):
         return report
 
     def source(self, *args: Any, **kwargs: Any) -> Source:
-        """A NumPy program that computes the same, to be read: `str` of it is the text.
+        """A NumPy program that computes the same, to be read: ``text``, or print it.
 
         Its variables have the names that the user's source has for them, its comments are the
         user's lines. What NumPy has no function for is defined above; arrays from outside of the
@@ -230,8 +231,6 @@ class Function(NativeCallable):
         """
         from pullback.tracer.rounding import estimate
 
-        from .arguments import names_of_leaves
-
         call = self._take_apart(args, kwargs)
         graph, captures, spec, *_ = traced(self._body, call.signature, self._writing, call.leaves)
         results = with_outputs(graph, graph.outputs[: spec.num_leaves])
@@ -264,6 +263,8 @@ class Function(NativeCallable):
     def find_fault(self, *args: Any, **kwargs: Any) -> Fault | None:
         """What makes the NaN that a call returns, found by NumPy; None if there is none.
 
+        Within a block of ``pb.debug.check_nan(inf=True)``, what makes the infinity.
+
         >>> roots = pb.jit(lambda x: np.sum(np.sqrt(x - 1.0)))
         >>> roots.find_fault(np.array([1.0, 2.0])) is None
         True
@@ -271,13 +272,15 @@ class Function(NativeCallable):
         >>> fault.index, fault.operands
         ((1,), (np.float64(-0.5),))
         """
-        return self._fault(self._take_apart(args, kwargs), "nan")
+        return self._fault(self._take_apart(args, kwargs), checked_for() or "nan")
 
     def _fault(self, call: Call, check: Check) -> Fault | None:
         from pullback.tracer.faults import find_fault
 
         graph, captures, *_ = traced(self._body, call.signature, self._writing, call.leaves)
-        return find_fault(graph, [*call.leaves, *captures], check)
+        names = names_of_leaves(self.__wrapped__, call.signature)
+        names += ["an array from outside"] * len(captures)
+        return find_fault(graph, [*call.leaves, *captures], check, names)
 
     def seconds(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """How long each stage of the compilation took, in order.
@@ -296,7 +299,7 @@ class Function(NativeCallable):
         >>> print(f.signatures[0])
         (f64[3]) compiled in ... ms at ...: the first call
         """
-        return [str(x) for x in self.compilations]
+        return [x.text() for x in self.compilations]
 
     @property
     def compilations(self) -> list[Compilation]:
@@ -352,32 +355,42 @@ class Function(NativeCallable):
         elif as_it_is:
             return self._body(*args, **kwargs)
         elif checked_for() is not None:
-            return self._checked(checked_for() or "nan", args, kwargs)
+            return self.checked(checked_for() or "nan", args, kwargs)
         else:
             result = self._made_plain(args, kwargs)
             if result is not MISSED:
                 return result
         return self._called(self._take_apart(args, kwargs))
 
-    def _checked(self, check: Check, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """A call whose results are looked through.
+    def checked(self, check: Check, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """A call whose results are looked through; what it has written to, too.
 
         Raises:
-            FloatingPointError: naming what made the first NaN, or infinity.
+            FloatingPointError: naming what made the first NaN, or infinity. Arguments are as they
+                were.
         """
         from pullback.tracer.faults import is_bad
 
-        # The function may write to its arguments.
-        leaves, spec = tree.flatten((args, dict(kwargs)))
-        kept = [x.copy() if isinstance(x, np.ndarray) else x for x in leaves]
-        with checking(None):
+        if tracing():
+            return self(*args, **kwargs)
+        given = args, kwargs
+        written = self._may_write()
+        before = _copied(given) if written else given
+        with checking(None) if checked_for() else nullcontext():
             result = self(*args, **kwargs)
-            if any(is_bad(x, check) for x in tree.flatten(result)[0]):
-                before, named = tree.unflatten(spec, kept)
-                fault = self._fault(self._take_apart(before, named), check)
+            seen = tree.flatten((result, given) if written else result)[0]
+            if any(is_bad(x, check) for x in seen):
+                fault = self._fault(self._take_apart(*before), check)
                 if fault is not None:
-                    raise FloatingPointError(str(fault))
+                    _put_back(given, before)
+                    raise FloatingPointError(fault.text())
         return result
+
+    def _may_write(self) -> bool:
+        """Whether a call may change arguments."""
+        known = [c for versions in list(self._versions.values()) for c in versions]
+        writes = self._writing and (not known or any(c.writes for c in known))
+        return writes or bool(self._donate_argnums)
 
     def _called(self, call: Call) -> Any:
         """A call that a specialisation is found or made for."""
@@ -503,6 +516,13 @@ def _copied(arguments: tuple[Sequence[Any], dict[str, Any]]) -> Any:
     """The arguments with copies of the arrays, for calls that must not change them."""
     leaves, spec = tree.flatten(arguments)
     return tree.unflatten(spec, [x.copy() if isinstance(x, np.ndarray) else x for x in leaves])
+
+
+def _put_back(given: Any, before: Any) -> None:
+    """What the arrays held before."""
+    for x, y in zip(tree.flatten(given)[0], tree.flatten(before)[0], strict=True):
+        if x is not y and x.flags.writeable:
+            x[...] = y
 
 
 def _is_own(function: Callable[..., Any]) -> bool:

@@ -66,11 +66,13 @@ def _opened(container: Any) -> tuple[list[Any], Any]:
 
 def _names(value: Any) -> Iterator[Guard]:
     """The names that a function's code looks up."""
-    if isinstance(value, MethodType):
-        yield from _attributes(value.__self__, value.__func__)
-        value = value.__func__
+    own = value.__self__ if isinstance(value, MethodType) else None
+    value = value.__func__ if isinstance(value, MethodType) else value
     value = getattr(value, "__wrapped__", value) if not isinstance(value, FunctionType) else value
-    if not isinstance(value, FunctionType) or is_library(value.__globals__):
+    if not isinstance(value, FunctionType):
+        return
+    yield from _attributes(own, value)
+    if is_library(value.__globals__):
         return
     for cell in value.__closure__ or ():
         yield from _cell(cell)
@@ -103,7 +105,7 @@ def _code_names(code: CodeType) -> Iterator[str]:
         stack.extend(x for x in code.co_consts if isinstance(x, CodeType))
 
 
-def _attributes(value: Any, function: FunctionType | Any) -> Iterator[Guard]:
+def _attributes(value: Any, function: FunctionType) -> Iterator[Guard]:
     """Attributes of an instance that the code of the function names."""
     own = getattr(value, "__dict__", None)
     if type(own) is not dict or isinstance(value, (*_SETTLED, type, FunctionType)):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pullback.codegen.entry import Argument
+from pullback.tracer.colour import shown
 from pullback.tracer.errors import RecompilationWarning, at
 from pullback.tracer.location import user_location
 from pullback.tracer.path import Turn
@@ -79,6 +80,11 @@ class Compilation:
     difference: Difference | None
 
     def __str__(self) -> str:
+        """The text, in colours where `print` shows it in a terminal and `rich` is installed."""
+        return shown(self.text(), "compilation")
+
+    def text(self) -> str:
+        """The signature, how long it took, when, and why."""
         clock = time.strftime("%H:%M:%S", time.localtime(self.when))
         why = "the first call" if self.difference is None else self.difference
         return f"{self.signature} compiled in {1e3 * self.seconds:.1f} ms at {clock}: {why}"

@@ -230,6 +230,30 @@ def test_colours_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(graph) == graph.text()
 
 
+def test_explanations_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is printed of a function has its plain text beside."""
+    pytest.importorskip("rich")
+    function = pb.jit(lambda x: np.sum(np.sin(x) * 2.0))
+    x = np.ones(3)
+    source, estimate = function.source(x), function.estimate_error(x)
+    fault = pb.jit(np.log).find_fault(-x)
+    assert fault is not None
+    function(x)
+    told = function.compilations[0]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    texts = [
+        (source, source.text.rstrip("\n")),
+        *((found, found.text()) for found in (function.plan(x), estimate, fault, told)),
+    ]
+    for printed, text in texts:
+        assert "\x1b[" in str(printed)
+        assert colour.plain(str(printed)) == text
+    found = function.dependence(x)
+    assert colour.plain(str(found)) == found.text()
+
+
 # -- reports ---------------------------------------------------------------------------------------
 
 

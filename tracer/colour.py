@@ -23,6 +23,10 @@ PATTERNS = {
     r", for .*$": "yellow",
     r"^(?:lines|kernels|workspace|stages)$": "bold underline",
     r"\S+:\d+ \(\S+\)": "cyan",
+    r"^ *error +float32 +line$": "bold underline",
+    r"\bnonlinear\b|\b(?:NaN|infinity)\b": "yellow",
+    r"\bnone\b": "dim",
+    r"(?<=: )(?:the first call|\S+ is .* after .*)$": "yellow",
 }
 """How the parts of graphs, plans and tables look; the later one counts."""
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from .colour import shown
 from .ir import Builder, Graph, Node, reachable
 from .passes.sparsity import Values, pattern
 from .primitive import Primitive
@@ -53,6 +54,11 @@ class Dependence:
     graph: Graph
 
     def __str__(self) -> str:
+        """The text, in colours where `print` shows it in a terminal and `rich` is installed."""
+        return shown(self.text(), "dependence")
+
+    def text(self) -> str:
+        """A table: a row for each leaf of the results, a column for each of the arguments."""
         first = max((len(name) for name in self.results), default=0)
         widths = [max(len(name), len(KINDS[NONLINEAR])) for name in self.arguments]
         lines = []

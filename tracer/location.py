@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
-LIBRARIES = ("pullback", "numpy", "scipy", "optree")
+LIBRARIES = ("pullback", "numpy", "scipy", "optree", "runpy")
 """Packages whose frames a location skips: it names the user's line."""
 
 _library_modules: dict[str, bool] = {}
@@ -32,7 +32,9 @@ def is_library(module_globals: dict[str, Any]) -> bool:
     name = module_globals.get("__name__", "")
     known = _library_modules.get(name)
     if known is None:
-        known = name.split(".")[0] in LIBRARIES
+        # What is run as a module is called otherwise, but knows its package.
+        package = module_globals.get("__package__") if name == "__main__" else None
+        known = (package or name).split(".")[0] in LIBRARIES
         _library_modules[name] = known
     return known
 

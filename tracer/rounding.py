@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .colour import shown
 from .ir import Graph
 from .location import Location
 from .passes.quiet import quiet
@@ -101,6 +102,11 @@ class ErrorEstimate:
         return tuple(chosen)
 
     def __str__(self) -> str:
+        """The text, in colours where `print` shows it in a terminal and `rich` is installed."""
+        return shown(self.text(), "errors")
+
+    def text(self) -> str:
+        """A table: a line for each line, then the arguments."""
         head = f"{'error':>10} {'float32':>10}  line"
         rows = [f"{x.error:10.2e} {x.single:10.2e}  {x.name}" for x in self.lines]
         rows += [f"{x.error:10.2e} {x.single:10.2e}  argument {x.name}" for x in self.arguments]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from . import bench, explain, info
-from .loading import UsageError
+from .loading import CommandError
 
 __all__ = ["main"]
 
@@ -20,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     parser = argparse.ArgumentParser(
-        prog="python -m pullback", description="Look into functions that pullback compiles."
+        prog="python -m pullback",
+        description="Look into functions that pullback compiles.",
+        epilog="python -m pullback explain --help shows how functions and arguments are written",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     for command in (explain, bench, info):
@@ -28,7 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         text: str = given.run(given)
-    except UsageError as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
-    sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{text}\n" if text else "")
+        sys.stdout.flush()
+    except CommandError as error:
+        parser.exit(error.code, f"{parser.prog}: {error}\n")
+    except BrokenPipeError:
+        # Who reads has enough; Python would say so once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

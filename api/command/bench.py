@@ -5,24 +5,34 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pullback.runtime.compiler import clear_cache
-from pullback.runtime.function import Function
 
 from ..transforms import jit, value_and_grad
-from .loading import add_function, called, load
+from .loading import ARGUMENTS, Asked, add_function, load
 
 REPEATS = 7
+
+EXAMPLES = """
+examples:
+  python -m pullback bench
+  python -m pullback bench fit.py:loss --args 'f64[3]' 'f64[100,3]' --transform value_and_grad
+"""
 
 
 def add_to(commands: Any) -> None:
     """Add the command to a parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "bench", help="time a function, or a few that come with it, beside NumPy"
+        "bench",
+        help="time a function, or a few that come with it, beside NumPy",
+        description="How long the first call of a function takes, and later ones.",
+        epilog=f"{ARGUMENTS}{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_function(parser, required=False)
     parser.add_argument(
@@ -52,23 +62,30 @@ def run(given: argparse.Namespace) -> str:
     """A table of times."""
     head = f"{'':34} {'first/ms':>9} {'call/us':>11} {'NumPy/us':>11}"
     if given.function is not None:
-        function, arguments = load(given)
-        timings = [called(function, lambda *xs: timed(function, xs, given.seconds), arguments)]
+        timings = [timed(load(given), given.seconds)]
     else:
         timings = list(_of_examples(given.seconds))
     return "\n".join([head, *map(str, timings)])
 
 
-def timed(function: Function, arguments: Sequence[Any], seconds: float) -> Timing:
+def timed(asked: Asked, seconds: float) -> Timing:
     """Time a function, and what it was made of if that runs on arrays as it is."""
+    function = asked.function
     start = time.perf_counter()
-    function(*arguments)
+    asked(function)
     first = time.perf_counter() - start
-    call = best(lambda: function(*arguments), seconds)
+    call = best(lambda: function(*asked.args, **asked.kwargs), seconds)
     plain = function.__wrapped__
     name = getattr(plain, "__name__", str(plain))
-    numpy = best(lambda: plain(*arguments), seconds) if not function.is_derived else None
+    numpy = None if function.is_derived else _by_numpy(plain, asked, seconds)
     return Timing(name, first, call, numpy)
+
+
+def _by_numpy(plain: Callable[..., Any], asked: Asked, seconds: float) -> float | None:
+    """How long the function takes as it is; None if arrays are not what it is written for."""
+    with suppress(Exception):
+        return best(lambda: plain(*asked.args, **asked.kwargs), seconds)
+    return None
 
 
 def best(call: Callable[[], Any], seconds: float) -> float:
@@ -106,7 +123,7 @@ def perceptron(w1: Any, w2: Any, x: Any, y: Any) -> Any:
     return np.mean((hidden @ w2 - y) ** 2)
 
 
-EXAMPLES: dict[Callable[..., Any], tuple[tuple[int, ...], ...]] = {
+FUNCTIONS: dict[Callable[..., Any], tuple[tuple[int, ...], ...]] = {
     rosenbrock: ((10,),),
     logistic_regression: ((20,), (10_000, 20), (10_000,)),
     forces: ((300, 3),),
@@ -118,9 +135,9 @@ EXAMPLES: dict[Callable[..., Any], tuple[tuple[int, ...], ...]] = {
 def _of_examples(seconds: float) -> Sequence[Timing]:
     rng, timings = np.random.default_rng(0), []
     clear_cache()
-    for function, shapes in EXAMPLES.items():
+    for function, shapes in FUNCTIONS.items():
         arguments = [rng.standard_normal(shape) for shape in shapes]
-        timings.append(timed(jit(function), arguments, seconds))
-        timing = timed(value_and_grad(function), arguments, seconds)
+        timings.append(timed(Asked(jit(function), arguments, {}), seconds))
+        timing = timed(Asked(value_and_grad(function), arguments, {}), seconds)
         timings.append(Timing(f"{timing.name}, with gradient", timing.first, timing.call, None))
     return timings

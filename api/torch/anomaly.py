@@ -6,13 +6,15 @@ import linecache
 import threading
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .dtypes import here
 
 if TYPE_CHECKING:
+    from pullback.tracer.location import Location
+
     from .tensors import Tensor
 
 
@@ -84,7 +86,7 @@ def is_anomaly_check_nan_enabled() -> bool:
     return ANOMALY.check_nan
 
 
-def check_result(name: str, given: Sequence[Tensor | None], where: Any) -> None:
+def check_result(name: str, given: Sequence[Tensor | None], where: Location | None) -> None:
     """Look at what a backward node gives.
 
     Raises:
@@ -98,15 +100,14 @@ def check_result(name: str, given: Sequence[Tensor | None], where: Any) -> None:
             )
 
 
-def warn_of(name: str, where: Any) -> None:
+def warn_of(name: str, where: Location | None) -> None:
     """Name the line that recorded the operation."""
     if where is None:
         return
-    code, line = where
-    source = linecache.getline(code.co_filename, line).strip()
+    source = linecache.getline(where.file, where.line).strip()
     warnings.warn(
         f"Error detected in {name}. Traceback of forward call that caused the error:\n"
-        f'  File "{code.co_filename}", line {line}, in {code.co_name}\n    {source}\n',
+        f'  File "{where.file}", line {where.line}, in {where.function}\n    {source}\n',
         UserWarning,
         stacklevel=2,
     )

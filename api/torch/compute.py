@@ -20,10 +20,11 @@ from pullback.runtime.native import NativeCallable, Specialisation
 from pullback.tracer.ir import Graph, replay
 from pullback.tracer.ir import Node as GraphNode
 from pullback.tracer.primitives.elementwise import stop_gradient
-from pullback.tracer.trace import Trace, Tracer, new_trace
+from pullback.tracer.trace import Trace, Tracer, checked_for, new_trace
 
 from ..custom import custom_jvp
 from . import stepwise
+from .checked import check_values
 from .dtypes import here
 from .errors import LinAlgError
 from .modes import MODE
@@ -321,8 +322,17 @@ def force(targets: Sequence[Node]) -> None:
         if results is None:
             function = function or _compile_forward(part, wanted)
             results = function(arguments_of(part.inputs))
+        _check(part, [x for x in targets if x.value is None], wanted, results)
         for node, value in zip(wanted, results, strict=True):
             store(node, value)
+
+
+def _check(
+    part: Slice, targets: Sequence[Node], wanted: Sequence[Node], results: Sequence[Array]
+) -> None:
+    """Look through what has been asked for; what tensors hold besides may not matter."""
+    found = [x for node, x in zip(wanted, results, strict=True) if node in targets]
+    check_values(found, lambda: _forward_graph(part, targets), arguments_of(part.inputs))
 
 
 def _wanted(part: Slice, targets: Sequence[Node]) -> list[Node]:
@@ -358,7 +368,7 @@ _plans = plan_table()
 
 def _force_planned(session: Session, targets: Sequence[Node]) -> bool:
     """If a look-up tells how: compute the targets, and all that waits without derivatives."""
-    if session.closed:
+    if session.closed or checked_for() is not None:
         return False
     if not all(x.session is session and x.form is not None for x in targets):
         return False
@@ -390,12 +400,15 @@ def _plan(session: Session, asked: Sequence[Node], waiting: list[Node]) -> Plan 
 
 
 def _compile_forward(part: Slice, wanted: Sequence[Node]) -> Compiled:
+    return compiled(_forward_graph(part, wanted), argument_kinds(part.inputs))
+
+
+def _forward_graph(part: Slice, wanted: Sequence[Node]) -> Graph:
     with new_trace() as trace:
         trace.fixed_location = True
         made = parameters_of(part.inputs, trace)
         add_steps(part, made, trace)
-        graph = trace.builder.graph([made[x] for x in wanted])
-    return compiled(graph, argument_kinds(part.inputs))
+        return trace.builder.graph([made[x] for x in wanted])
 
 
 def value_of(node: Node) -> Array:

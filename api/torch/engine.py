@@ -20,6 +20,7 @@ from pullback.tracer.types import is_complex, is_inexact
 
 from . import stepwise
 from .anomaly import ANOMALY
+from .checked import check_values
 from .compute import (
     Compiled,
     Key,
@@ -84,9 +85,24 @@ def run(pull: Pull) -> list[np.ndarray[Any, Any]]:
     if results is None:
         function = function or _compile(pull, waiting)
         results = function(arguments_of(pull.inputs))
-    for node in waiting:
-        store(node, results[numbers.index(pull.part.numbers[node])])
-    return results[len(numbers) :]
+    given = dict(zip(numbers, results, strict=False))
+    values = [given[pull.part.numbers[x]] for x in waiting]
+    found = results[len(numbers) :]
+    _check(pull, waiting, values, found)
+    for node, value in zip(waiting, values, strict=True):
+        store(node, value)
+    return found
+
+
+def _check(pull: Pull, waiting: Sequence[Node], values: Sequence[Any], found: list[Any]) -> None:
+    """Look through what the sweep starts from, if a tensor holds it, and what it gives."""
+    seeds = {x for x, _ in pull.seeds}
+    asked = [(x, value) for x, value in zip(waiting, values, strict=True) if x in seeds]
+    check_values(
+        [*(value for _, value in asked), *found],
+        lambda: gradient_graph(pull, [x for x, _ in asked]),
+        arguments_of(pull.inputs),
+    )
 
 
 def function_of(

@@ -233,11 +233,16 @@ class Node:
     @property
     def location(self) -> Location | None:
         """The user's line."""
-        if self.where is None:
-            return None
-        code, offset = self.where
-        line = next((n for a, b, n in code.co_lines() if a <= offset < b), None)
-        return Location(code.co_filename, line or code.co_firstlineno, code.co_name)
+        return location_of(self.where)
+
+
+def location_of(where: tuple[CodeType, int] | None) -> Location | None:
+    """The line of a place in code."""
+    if where is None:
+        return None
+    code, offset = where
+    line = next((n for a, b, n in code.co_lines() if a <= offset < b), None)
+    return Location(code.co_filename, line or code.co_firstlineno, code.co_name)
 
 
 class Variable:

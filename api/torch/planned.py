@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pullback.tracer.trace import checked_for
 from pullback.tracer.types import is_complex
 
 from .anomaly import ANOMALY
@@ -43,7 +44,7 @@ def run_planned(
     session: Session = own.session
     if session.closed or root.session is not session or root.form is None:
         return None
-    if not root.tracked or own.levels or ANOMALY.enabled:
+    if not root.tracked or own.levels or ANOMALY.enabled or checked_for() is not None:
         return None
     numbers = None if wanted is None else session.numbers_of_tensors(wanted)
     if wanted is not None and numbers is None:

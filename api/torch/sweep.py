@@ -20,7 +20,7 @@ from .engine import GRADIENT, Pull, check_usable, free, nodes_of, recorded, run
 from .grad_fn import edges
 from .hooks import FREED, PASSING, Call, call_after, call_before, call_tensor_hooks
 from .modes import MODE
-from .node import Node, Operand, Variable, leaf
+from .node import Node, Operand, Variable, leaf, location_of
 from .saving import Kept, unpacked
 from .stepwise import step_graph
 from .tensors import Tensor, of_node, operand, wrapped
@@ -267,7 +267,7 @@ class Sweep:
         places = edges(x)
         given = call_after(x.watch, tuple(self._step_back(x, ct, places)), (ct,))
         if anomaly.ANOMALY.enabled:
-            anomaly.check_result(x.info.grad_name, given, x.where)
+            anomaly.check_result(x.info.grad_name, given, x.location)
         for y, part in zip(places, given, strict=True):
             if part is not None:
                 self._add(y, part)
@@ -303,7 +303,7 @@ class Sweep:
         given = call.pull(list(call_before(call.watch, tuple(received))))
         given = list(call_after(call.watch, tuple(given), tuple(received)))
         if anomaly.ANOMALY.enabled:
-            anomaly.check_result(call.name(), given, call.where)
+            anomaly.check_result(call.name(), given, location_of(call.where))
         for y, ct in zip(call.operands, given, strict=True):
             if y is not None and ct is not None:
                 self._add(y, ct)

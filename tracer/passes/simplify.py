@@ -280,6 +280,16 @@ def _permuted_product(builder: Builder, operands: tuple[Node, ...], params: Para
     return added(builder, "dot", (y, x), contract=(of_y, of_x), batch=(batch_y, batch_x))
 
 
+@simplification("barrier", "a number is there at any time; what is spread, once that is there")
+def _barrier(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
+    x, *after = operands
+    if literal_value(x) is not None:
+        return x
+    if after or x.primitive.name != "broadcast":
+        return None
+    return added(builder, "broadcast", (added(builder, "barrier", x.operands),), **x.params)
+
+
 @simplification("slice", "a slice of everything, of a number")
 def _slice(builder: Builder, operands: tuple[Node, ...], params: Params) -> Node | None:
     (x,) = operands

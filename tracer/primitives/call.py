@@ -190,7 +190,8 @@ class Recompute:
         keeping = self._once(("keeping", graph), lambda: self._keeping(quiet(graph)))
         key = ("backward", graph, seeded, wanted)
         back = self._once(key, lambda: _backward(keeping, len(graph.outputs), wanted, seeded))
-        cts = [cotangents[i] for i in seeded]
+        # Rules that move signs do not see through a barrier: what is read is what is in memory.
+        cts = [barrier(cotangents[i]) for i in seeded]
         builder = current_trace().builder
         kept = replay(keeping, builder, [x.node for x in operands])[len(graph.outputs) :]
         later = [barrier(x, *cts) for x in operands]

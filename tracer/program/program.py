@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..colour import shown
 from ..ir import Graph, Node
 from ..text import inner_graphs
 from ..types import BOOL
@@ -21,7 +22,7 @@ from .write import Writer
 
 @dataclass(frozen=True)
 class Source:
-    """A NumPy program as text, and what it refers to that is no text.
+    """A NumPy program as ``text``, and what it refers to that is no text.
 
     ``constants`` are the arrays and functions from outside of the function that the program was
     made of, by the names that it has for them.
@@ -32,7 +33,8 @@ class Source:
     constants: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.text
+        """The text, in colours where `print` shows it in a terminal and `rich` is installed."""
+        return shown(self.text, "python")
 
     def function(self) -> Callable[..., Any]:
         """The program's function.
