@@ -27,7 +27,6 @@ from .generate import Lowered
 from .listing import annotated_listing
 from .target import host
 
-
 Origins: TypeAlias = Sequence[Sequence[Node]]
 
 
@@ -124,18 +123,21 @@ class Stages(Sequence[Stage]):
 
 @dataclass
 class _Passes:
-    """The stages so far, and the text of the last of them."""
+    """The stages so far, and the last of them: its graph and its text."""
 
     stages: list[Stage] = field(default_factory=list)
     spans: list[tuple[float, float]] = field(default_factory=list)
     text: str = ""
+    graph: Graph | None = None
 
     def renew(self, graph: Graph) -> None:
-        """The last stage is of this graph, if it is of one that reads the same."""
-        self.text = graph.text()
-        same = [i for i, stage in enumerate(self.stages) if stage.text == self.text]
-        for i in same[-1:]:
-            self.stages[i] = replace(self.stages[i], origins=nodes_of_lines(graph))
+        """The last stages are of this graph, if they read the same but for lines of calls."""
+        self.text, self.graph = graph.text(), graph
+        bare, origins = _bare(self.text), nodes_of_lines(graph)
+        for i in reversed(range(len(self.stages))):
+            if _bare(self.stages[i].text) != bare:
+                break
+            self.stages[i] = replace(self.stages[i], text=self.text, origins=origins)
 
     def observe(self, name: str, graph: Graph, start: float, end: float) -> None:
         """A pass, by its own time: without that of passes within it."""
@@ -151,11 +153,16 @@ class _Passes:
     def add(self, name: str, graph: Graph, seconds: float) -> None:
         """A stage of a graph."""
         size = sum(len(each.nodes) for each in (graph, *inner_graphs(graph)))
-        text = graph.text()
+        text = self.text if graph is self.graph else graph.text()
         same = text == self.text
-        self.text = text
+        self.text, self.graph = text, graph
         told = nodes_of_lines(graph)
         self.stages.append(Stage(name, "graph", text, seconds, size, "nodes", same, told))
+
+
+def _bare(text: str) -> str:
+    """A graph's text without comments."""
+    return re.sub(r" +# .*", "", text)
 
 
 def stages_of(
