@@ -49,16 +49,16 @@ class Cost:
     unknown: set[Node | None] = field(default_factory=set)
 
 
-def cost_of(kernel: Kernel) -> Cost:
-    """The cost of a kernel.
+def cost_of(kernel: Kernel, times: int = 1) -> Cost:
+    """The cost of a kernel that is run so many times.
 
     Turns of loops of unknown length are counted once, and their nodes are ``unknown``; of branches
     the one counts that has most to do.
     """
     cost = Cost()
-    for leaf, times, known in _leaves(kernel):
+    for leaf, turns, known in _leaves(kernel, times):
         before = set(cost.work)
-        _count(leaf, times, cost)
+        _count(leaf, turns, cost)
         if not known:
             cost.unknown |= set(cost.work) - before
     return cost
@@ -71,26 +71,34 @@ def _leaves(
     match kernel:
         case Strips():
             yield from ((each, times, known) for each in kernel.kernels)
-        case Repeat():
-            yield from _within(
-                kernel.plan, times * (kernel.length or 1), known and bool(kernel.length)
-            )
-        case Reversal():
-            again = max(kernel.length.bit_length() // 2, 1)
-            yield from _within(kernel.forward, times * kernel.length * again, known)
-            yield from _within(kernel.plan, times * kernel.length, known)
-        case While():
-            yield from _within(kernel.test, times, False)
-            yield from _within(kernel.plan, times, False)
-        case Choice():
-            yield from _within(max(kernel.plans, key=_work), times, known)
+        case Repeat() | Reversal() | While() | Choice():
+            plans = turns_of_plans(kernel)
+            if isinstance(kernel, Choice):
+                plans = [max(plans, key=lambda each: _work(each[0]))]
+            for plan, turns, told in plans:
+                for inner in plan.kernels:
+                    yield from _leaves(inner, times * turns, known and told)
         case _:
             yield kernel, times, known
 
 
-def _within(plan: Plan, times: int, known: bool) -> Iterator[tuple[Kernel, int, bool]]:
-    for kernel in plan.kernels:
-        yield from _leaves(kernel, times, known)
+def turns_of_plans(kernel: Kernel) -> list[tuple[Plan, int, bool]]:
+    """The plans that a kernel is made of, how often each is run, and whether that is known."""
+    match kernel:
+        case Repeat():
+            return [(kernel.plan, kernel.length or 1, bool(kernel.length))]
+        case Reversal():
+            again = max(kernel.length.bit_length() // 2, 1)
+            return [
+                (kernel.forward, kernel.length * again, True),
+                (kernel.plan, kernel.length, True),
+            ]
+        case While():
+            return [(plan, 1, False) for plan in kernel.plans]
+        case Choice():
+            return [(plan, 1, True) for plan in kernel.plans]
+        case _:
+            return []
 
 
 def _work(plan: Plan) -> int:
@@ -171,7 +179,7 @@ def kept_for_derivative(plan: Plan) -> dict[Buffer, Node]:
     for kernel in plan.kernels:
         read = _read_for_derivative(kernel)
         kept.update({buffer: node for buffer, node in made.items() if buffer in read})
-        for buffer, node in _makers(kernel).items():
+        for buffer, node in makers_of(kernel).items():
             if buffer.kind == "workspace" and node.primal is None:
                 made.setdefault(buffer, node)
         if isinstance(kernel, Reversal):
@@ -197,7 +205,7 @@ def _read_for_derivative(kernel: Kernel) -> set[Buffer]:
     return found
 
 
-def _makers(kernel: Kernel) -> Mapping[Buffer, Node]:
+def makers_of(kernel: Kernel) -> Mapping[Buffer, Node]:
     """The node whose value is written to each buffer."""
     match kernel:
         case Strips():

@@ -46,7 +46,7 @@ from .repeat import emit_repeat, emit_while
 from .reversal import emit_reversal
 from .routines import emit_routine
 from .scalar import INLINED
-from .timing import timed, write_timer
+from .timing import Timer, timed, write_timer
 from .turns import turns_of
 
 STATUS = "status"
@@ -73,15 +73,15 @@ class Emission:
     """The module with its function ``run``, the error sites that ``run`` can return, and the Python
     functions that it calls.
 
-    ``timer`` is the counter by which the kernels are timed, if they are. ``shared`` are the names
-    of kernels' functions by what they do.
+    ``timer`` times the kernels, those in loops too, if they are timed. ``shared`` are the names of
+    kernels' functions by what they do.
     """
 
     module: Module
     sites: list[Site]
     vector_bytes: int
     callbacks: list[Callback] = field(default_factory=list)
-    timer: str | None = None
+    timer: Timer | None = None
     shared: dict[str, str] = field(default_factory=dict)
 
     def share(self, function: FunctionWriter) -> str:
@@ -94,21 +94,19 @@ class Emission:
         return name
 
 
-def emit(plan: Plan, vector_bytes: int, timer: str | None = None) -> Emission:
+def emit(plan: Plan, vector_bytes: int, timer: Timer | None = None) -> Emission:
     """Write ``run(inputs, outputs, workspace, status)`` for the plan.
 
     ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
     holds what it found. ``vector_bytes`` is the width of the machine's vector registers, 64 those
-    of AVX-512, whose instructions elementary functions then name. With a ``timer`` the module has
-    the `ticks` of each kernel.
+    of AVX-512, whose instructions elementary functions then name. With a ``timer`` the module
+    counts the ticks of each kernel.
     """
     uses = _applied(plan)
     often = frozenset(name for name, count in uses.items() if count > INLINED)
     emission = Emission(
         Module(often=often, avx512=vector_bytes == 64), [], vector_bytes, timer=timer
     )
-    if timer is not None:
-        write_timer(emission.module, timer, len(plan.kernels))
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
     freed = takes_memory_within(plan)
     name, linkage = ("steps", "internal") if freed else ("run", "")
@@ -125,6 +123,8 @@ def emit(plan: Plan, vector_bytes: int, timer: str | None = None) -> Emission:
     run.finish()
     if freed:
         _write_run(emission, parameters)
+    if timer is not None:
+        write_timer(emission.module, timer)
     return emission
 
 
@@ -223,7 +223,7 @@ class _Calls:
             for buffer in _used(kernel):
                 self._pointer(buffer)
             self.run.begin_kernel(name)
-            with timed(self.run, self.emission.timer, number):
+            with timed(self.run, self.emission.timer, name):
                 _emit_kernel(self.run, self.emission, name, kernel, self.pointers)
 
     def _pointer(self, buffer: Buffer) -> Value:
@@ -244,7 +244,7 @@ class _Calls:
             elif buffer not in self.inner:
                 self.inner[buffer] = _pointer(self.joined, self.plan, buffer)
         self.joined.begin_kernel(name)
-        with timed(self.joined, self.emission.timer, number):
+        with timed(self.joined, self.emission.timer, name):
             _emit_inline(self.joined, self.emission, name, kernel, self.inner)
 
     def close(self) -> None:
@@ -488,7 +488,8 @@ def _emit_control(
         for each in plan.kernels:
             own = f"{name}.{next(numbers)}"
             w.begin_kernel(own)
-            _emit_in_turn(w, emission, own, each, inner, held)
+            with timed(w, emission.timer, own):
+                _emit_in_turn(w, emission, own, each, inner, held)
         w.begin_kernel(name)
         if before is not None:
             arena.release(w, status, before)

@@ -7,6 +7,7 @@ for debuggers. It is told so in text that is only looked at: what is run is comp
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pullback.tracer.ir import Node
@@ -79,7 +80,12 @@ def commented(line: str, mark: str, origin: Origin) -> str:
 
 def annotated(module: Module) -> str:
     """The module's text, with the user's lines as comments."""
-    lines = zip(module.text().splitlines(), line_origins(module), strict=True)
+    return annotated_text(module.text(), line_origins(module))
+
+
+def annotated_text(text: str, origins: Sequence[Origin]) -> str:
+    """LLVM text with the user's lines as comments, given the origin of each of its lines."""
+    lines = zip(text.splitlines(), origins, strict=True)
     return "\n".join(commented(line, ";", origin) for line, origin in lines) + "\n"
 
 

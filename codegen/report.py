@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pullback.tracer.ir import Node
 
@@ -26,13 +27,30 @@ from .kernel import (
     Step,
     Strips,
     While,
+    nodes_of_steps,
     plans_of,
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text, and the nodes that it is about."""
+
+    text: str
+    nodes: tuple[Node, ...] = ()
+
+    def indented(self) -> Line:
+        """The line, further to the right."""
+        return Line(f"    {self.text}", self.nodes)
+
+
 def plan_text(plan: Plan) -> str:
     """A page: buffers, then kernels in order with the bytes they move."""
-    kernels = [_kernel_lines(i, kernel) for i, kernel in enumerate(plan.kernels)]
+    return "\n".join(line.text for line in plan_lines(plan))
+
+
+def plan_lines(plan: Plan) -> list[Line]:
+    """The lines of a plan's text."""
     moved = sum(bytes_moved(k) for k in plan.kernels)
     read = {b for k in plan.kernels for b in k.reads if b.kind == "input"}
     least = sum(b.type.nbytes for b in (*read, *plan.outputs))
@@ -49,28 +67,29 @@ def plan_text(plan: Plan) -> str:
         + "".join(f", out{o} in in{i}" for o, i in plan.reused.items()),
         f"moved     {moved} bytes by {len(plan.kernels)} kernels, {least} at least",
     ]
-    return "\n".join([*head, *(line for lines in kernels for line in lines)])
+    kernels = (line for i, kernel in enumerate(plan.kernels) for line in _kernel_lines(i, kernel))
+    return [*map(Line, head), *kernels]
 
 
-def fusion_text(fusion: Fusion) -> str:
+def fusion_lines(fusion: Fusion) -> list[Line]:
     """Which nodes, by their numbers in the graph, each kernel makes, computes and reads."""
     graph = fusion.graph
     names = {x: f"%{i}" for i, x in enumerate((*graph.parameters, *graph.nodes))}
 
-    def listed(nodes: Iterable[Node]) -> str:
-        return " ".join(sorted((names[x] for x in nodes), key=lambda name: int(name[1:])))
+    def listed(what: str, nodes: Iterable[Node]) -> Line:
+        told = " ".join(sorted((names[x] for x in nodes), key=lambda name: int(name[1:])))
+        return Line(f"{what} {told}", tuple(nodes))
 
-    lines: list[str] = []
+    lines: list[Line] = []
     for number, group in enumerate(fusion.groups):
         uses = [fusion.uses[root] for root in group.roots]
         inside = {x for use in uses for x in use.inside} - {*group.roots}
         read = {x for use in uses for x in use.read} - {*group.roots}
         space = " x ".join(map(str, group.space)) or "one element"
-        lines.append(f"group {number}: over {space}, keeps {listed(group.roots)}")
-        lines += [
-            f"    {what} {listed(x)}" for what, x in (("computes", inside), ("reads", read)) if x
-        ]
-    return "\n".join(lines)
+        lines.append(listed(f"group {number}: over {space}, keeps", group.roots))
+        parts = ("computes", inside), ("reads", read)
+        lines += [listed(what, x).indented() for what, x in parts if x]
+    return lines
 
 
 def _buffers(buffers: tuple[Buffer, ...]) -> str:
@@ -85,33 +104,41 @@ def bytes_moved(kernel: Kernel) -> int:
     return sum(b.type.nbytes for b in (*kernel.reads, *kernel.writes))
 
 
-def _kernel_lines(number: int, kernel: Kernel) -> list[str]:
+def _kernel_lines(number: int, kernel: Kernel) -> Iterator[Line]:
     head = f"kernel {number}: {kernel_title(kernel)}, {bytes_moved(kernel)} bytes"
-    if isinstance(kernel, Control):
-        return [head, *(f"    {line}" for line in _control_lines(kernel))]
-    if isinstance(kernel, Strips):
-        inner = [line for i, k in enumerate(kernel.kernels) for line in _kernel_lines(i, k)]
-        return [head, *(f"    {line}" for line in inner)]
-    if not isinstance(kernel, LoopKernel):
-        return [head]
-    lines = [head]
-    for i, step in enumerate(kernel.steps):
-        lines.append(f"    {'  ' * step.depth}v{i} = {_step(step)}")
+    match kernel:
+        case Repeat() | Reversal() | While() | Choice():
+            yield Line(head, kernel.roots)
+            yield from (line.indented() for line in _control_lines(kernel))
+        case Strips():
+            yield Line(head)
+            for i, each in enumerate(kernel.kernels):
+                yield from (line.indented() for line in _kernel_lines(i, each))
+        case LoopKernel():
+            yield Line(head)
+            yield from _loop_lines(kernel)
+        case Product() | Routine():
+            yield Line(head, (kernel.node,))
+        case _:
+            yield Line(head, kernel.roots if isinstance(kernel, PythonCall) else ())
+
+
+def _loop_lines(kernel: LoopKernel) -> Iterator[Line]:
+    steps = zip(kernel.steps, nodes_of_steps(kernel), strict=True)
+    for i, (step, node) in enumerate(steps):
+        yield Line(f"    {'  ' * step.depth}v{i} = {_step(step)}", (node,))
     for sink in kernel.sinks:
         where = f"{sink.buffer}[{_affine(sink.index)}]"
-        lines.append(f"    {sink.kind} v{sink.step} -> {where}{_of(sink.node)}")
-    return lines
+        yield Line(f"    {sink.kind} v{sink.step} -> {where}{_of(sink.node)}", (sink.node,))
 
 
-def _control_lines(kernel: Control) -> list[str]:
+def _control_lines(kernel: Control) -> Iterator[Line]:
     """What stands for what in the plans of a kernel, and their kernels."""
-    lines: list[str] = []
     for number, plan in enumerate(plans_of(kernel)):
-        lines.append(f"plan {number}:")
-        lines += [f"    {line}" for line in _meanings(kernel, number)]
+        yield Line(f"plan {number}:")
+        yield from (Line(f"    {line}") for line in _meanings(kernel, number))
         for i, inner in enumerate(plan.kernels):
-            lines += [f"    {line}" for line in _kernel_lines(i, inner)]
-    return lines
+            yield from (line.indented() for line in _kernel_lines(i, inner))
 
 
 def _meanings(kernel: Control, number: int) -> list[str]:

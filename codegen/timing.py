@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-from .assembly import I64, PTR, FunctionWriter, Module, Value
+from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
 
-TICKS, NOW = "ticks", "now"
-"""An array with the ticks that each kernel has taken so far; a function that reads the counter."""
+TICKS, NOW, EMPTY = "ticks", "now", "empty"
+"""The numbers that are counted; functions that read the counter, and that time nothing."""
+
+
+@dataclass(slots=True)
+class Timer:
+    """The intrinsic that reads a counter, and the places among the numbers of what is timed.
+
+    At each place stand the ticks so far, and how often it has been run.
+    """
+
+    counter: str
+    places: dict[str, int] = field(default_factory=lambda: {EMPTY: 0})
+
+    def place(self, name: str) -> int:
+        """The place of a kernel."""
+        return self.places.setdefault(name, len(self.places))
 
 
 def counter_of(triple: str) -> str:
@@ -17,25 +33,34 @@ def counter_of(triple: str) -> str:
     return "llvm.readcyclecounter" if x86 else "llvm.readsteadycounter"
 
 
-def write_timer(module: Module, counter: str, kernels: int) -> None:
-    """Add `TICKS` and `NOW` to a module."""
-    module.globals[TICKS] = f"@{TICKS} = global [{max(kernels, 1)} x i64] zeroinitializer, align 8"
+def write_timer(module: Module, timer: Timer) -> None:
+    """Add `TICKS`, `NOW` and `EMPTY` to a module, in which all that is timed has been written."""
+    module.globals[TICKS] = (
+        f"@{TICKS} = global [{2 * len(timer.places)} x i64] zeroinitializer, align 8"
+    )
     w = FunctionWriter(module, NOW, I64, [])
-    w.ret(w.call(counter, I64, []))
+    w.ret(w.call(timer.counter, I64, []))
+    w.finish()
+    w = FunctionWriter(module, EMPTY, "void", [(I64, "times")])
+    with w.loop(constant(I64, 0), w.parameters[0]), timed(w, timer, EMPTY):
+        pass
+    w.ret()
     w.finish()
 
 
 @contextmanager
-def timed(w: FunctionWriter, counter: str | None, number: int) -> Generator[None]:
-    """Add what is written within the block takes to the ticks of a kernel, if there is a counter.
+def timed(w: FunctionWriter, timer: Timer | None, name: str) -> Generator[None]:
+    """Add what is written within the block takes to the ticks of a kernel, if there is a timer.
 
     A kernel that fails is not counted.
     """
-    if counter is None:
+    if timer is None:
         yield
         return
-    start = w.call(counter, I64, [])
+    start = w.call(timer.counter, I64, [])
     yield
-    place = w.address(Value(PTR, f"@{TICKS}"), number, I64)
-    taken = w.op("sub", w.call(counter, I64, []), start)
-    w.store(w.op("add", w.load(I64, place, 8), taken), place, 8)
+    taken = w.op("sub", w.call(timer.counter, I64, []), start)
+    first = 2 * timer.place(name)
+    for number, added in ((first, taken), (first + 1, constant(I64, 1))):
+        place = w.address(Value(PTR, f"@{TICKS}"), number, I64)
+        w.store(w.op("add", w.load(I64, place, 8), added), place, 8)

@@ -76,15 +76,15 @@ def generate(graph: Graph, entry: Entry, clock: Clock) -> tuple[Record, tuple[Ca
     return Record(entry, may_not_end(plan), kernels, call), callbacks
 
 
-def lower(graph: Graph, donated: Sequence[int], clock: Clock, timer: str | None = None) -> Lowered:
-    """The way to LLVM text, in which a ``timer`` may count what the kernels take."""
+def lower(graph: Graph, donated: Sequence[int], clock: Clock) -> Lowered:
+    """The way to LLVM text."""
     low = lowered(graph)
     clock.lap("lower")
     fusion = fuse(low)
     clock.lap("fuse")
     plan = bufferize(fusion, donated)
     clock.lap("bufferize")
-    emission = emit(plan, host().vector_bytes, timer)
+    emission = emit(plan, host().vector_bytes)
     clock.lap("emit")
     return Lowered(low, plan, emission)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pullback.codegen.assembly import Module
@@ -51,15 +52,13 @@ def listing(text: str) -> list[Listed]:
 
 def annotated_assembly(module: Module) -> str:
     """The assembly of a module, with the user's lines as comments."""
+    lines = annotated_listing(module.text(), line_origins(module))
+    return "\n".join(text for text, _ in lines) + "\n"
+
+
+def annotated_listing(text: str, origins: Sequence[Origin]) -> Iterator[tuple[str, Origin]]:
+    """The lines of the assembly of LLVM text, given the origins of its lines; with their own."""
     mark = "#" if host().triple.startswith(("x86", "i386", "i686")) else "//"
-    origins = line_origins(module)
-    lines = [
-        commented(each.text.expandtabs(8), mark, origin_of(each, origins))
-        for each in listing(module.text())
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def origin_of(listed: Listed, origins: list[Origin]) -> Origin:
-    """Where an instruction comes from, given the origins of lines of LLVM text."""
-    return NOWHERE if listed.line is None else origins[listed.line]
+    for each in listing(text):
+        origin = NOWHERE if each.line is None else origins[each.line]
+        yield commented(each.text.expandtabs(8), mark, origin), origin

@@ -7,25 +7,28 @@ import inspect
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, overload
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias, overload
 
 from pullback.codegen.bufferize import bufferize
 from pullback.codegen.call import write_entry
 from pullback.codegen.emit import emit
 from pullback.codegen.fuse import fuse
 from pullback.codegen.lowering import LOWERING
-from pullback.codegen.origins import annotated
-from pullback.codegen.report import fusion_text
+from pullback.codegen.origins import Origin, annotated_text, line_origins
+from pullback.codegen.report import Line, fusion_lines, plan_lines
 from pullback.tracer.colour import shown
-from pullback.tracer.ir import Graph
+from pullback.tracer.ir import Graph, Node
 from pullback.tracer.observe import observed
-from pullback.tracer.text import graph_diff, inner_graphs, parse
+from pullback.tracer.text import graph_diff, inner_graphs, nodes_of_lines, parse
 
 from .arguments import name_of
 from .compiler import Program
-from .listing import annotated_assembly
+from .generate import Lowered
+from .listing import annotated_listing
 from .target import host
+
+Origins: TypeAlias = Sequence[Sequence[Node]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Stage:
     ``kind`` tells what the text is: ``python``, ``graph`` (which `pullback.parse` reads back),
     ``plan``, ``llvm`` or ``asm``. It has so many (``count``) of what ``unit`` names: lines, nodes,
     kernels or instructions. A pass that has nothing to do leaves what was there ``unchanged``.
+    ``origins`` are the nodes that each line is for; none for the Python text.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Stage:
     count: int
     unit: str
     unchanged: bool = False
+    origins: Origins = field(default=(), repr=False, compare=False)
 
     @property
     def title(self) -> str:
@@ -124,11 +129,21 @@ class Stages(Sequence[Stage]):
 
 @dataclass
 class _Passes:
-    """The stages so far, and the text of the last of them."""
+    """The stages so far, and the last of them: its graph and its text."""
 
     stages: list[Stage] = field(default_factory=list)
     spans: list[tuple[float, float]] = field(default_factory=list)
     text: str = ""
+    graph: Graph | None = None
+
+    def renew(self, graph: Graph) -> None:
+        """The last stages are of this graph, if they read the same but for lines of calls."""
+        self.text, self.graph = graph.text(), graph
+        bare, origins = _bare(self.text), nodes_of_lines(graph)
+        for i in reversed(range(len(self.stages))):
+            if _bare(self.stages[i].text) != bare:
+                break
+            self.stages[i] = replace(self.stages[i], text=self.text, origins=origins)
 
     def observe(self, name: str, graph: Graph, start: float, end: float) -> None:
         """A pass, by its own time: without that of passes within it."""
@@ -144,30 +159,44 @@ class _Passes:
     def add(self, name: str, graph: Graph, seconds: float) -> None:
         """A stage of a graph."""
         size = sum(len(each.nodes) for each in (graph, *inner_graphs(graph)))
-        text = graph.text()
+        text = self.text if graph is self.graph else graph.text()
         same = text == self.text
-        self.text = text
-        self.stages.append(Stage(name, "graph", text, seconds, size, "nodes", same))
+        self.text, self.graph = text, graph
+        told = nodes_of_lines(graph)
+        self.stages.append(Stage(name, "graph", text, seconds, size, "nodes", same, told))
+
+
+def _bare(text: str) -> str:
+    """A graph's text without comments."""
+    return re.sub(r" +# .*", "", text)
 
 
 def stages_of(
     function: Callable[..., Any], trace: Callable[[], object], program: Program
 ) -> Stages:
     """The stages of a program, whose function is traced once more by ``trace``."""
+    return passed_through(function, trace, program)[0]
+
+
+def passed_through(
+    function: Callable[..., Any], trace: Callable[[], object], program: Program
+) -> tuple[Stages, Lowered]:
+    """The stages of a program, as text and what they are the text of."""
     source = source_of(function)
     passes = _Passes([Stage("source", "python", source, 0.0, source.count("\n") + 1, "lines")])
     with observed(passes.observe):
         trace()
     graph = program.graph
-    passes.text = graph.text()
+    passes.renew(graph)
     for lower in LOWERING:
         start = time.perf_counter()
         graph = lower(graph)
         passes.add(lower.__name__, graph, time.perf_counter() - start)
-    return Stages([*passes.stages, *_code_stages(graph, program)])
+    code, lowered = _code_stages(graph, program)
+    return Stages([*passes.stages, *code]), lowered
 
 
-def _code_stages(graph: Graph, program: Program) -> list[Stage]:
+def _code_stages(graph: Graph, program: Program) -> tuple[list[Stage], Lowered]:
     """From the lowered graph to instructions."""
     times = [time.perf_counter()]
 
@@ -176,17 +205,29 @@ def _code_stages(graph: Graph, program: Program) -> list[Stage]:
         return times[-1] - times[-2]
 
     fusion = fuse(graph)
-    groups = Stage("fuse", "plan", fusion_text(fusion), lap(), len(fusion.groups), "kernels")
+    groups = _plan_stage("fuse", fusion_lines(fusion), lap(), len(fusion.groups))
     plan = bufferize(fusion, program.entry.donated)
-    kernels = Stage("bufferize", "plan", plan.text(), lap(), len(plan.kernels), "kernels")
-    module = emit(plan, host().vector_bytes).module
+    kernels = _plan_stage("bufferize", plan_lines(plan), lap(), len(plan.kernels))
+    emission = emit(plan, host().vector_bytes)
     # The entry point is compiled by itself, but read along with the kernels.
-    write_entry(module, program.entry)
-    text = annotated(module)
-    llvm = Stage("emit", "llvm", text, lap(), _instructions(text), "instructions")
-    text = annotated_assembly(module)
-    asm = Stage("compile", "asm", text, lap(), _instructions(text), "instructions")
-    return [groups, kernels, llvm, asm]
+    write_entry(emission.module, program.entry)
+    origins, text = line_origins(emission.module), emission.module.text()
+    llvm = _code_stage("emit", "llvm", annotated_text(text, origins), lap(), origins)
+    lines, found = zip(*annotated_listing(text, origins), strict=True)
+    asm = _code_stage("compile", "asm", "\n".join((*lines, "")), lap(), found)
+    return [groups, kernels, llvm, asm], Lowered(graph, plan, emission)
+
+
+def _plan_stage(name: str, lines: Sequence[Line], seconds: float, count: int) -> Stage:
+    text = "\n".join(line.text for line in lines)
+    return Stage(name, "plan", text, seconds, count, "kernels", origins=[x.nodes for x in lines])
+
+
+def _code_stage(
+    name: str, kind: str, text: str, seconds: float, origins: Sequence[Origin]
+) -> Stage:
+    nodes = [origin.nodes for origin in origins]
+    return Stage(name, kind, text, seconds, _instructions(text), "instructions", origins=nodes)
 
 
 def _instructions(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from pullback.runtime.link import assembly
 from pullback.runtime.listing import listing
 from pullback.runtime.report.page import page_data
 from pullback.runtime.report.pictures import fusion_picture, memory_picture
-from pullback.runtime.report.places import Places
+from pullback.runtime.report.provenance import apart
 from pullback.runtime.report.units import amount, bytes_text, number, seconds_text
 from pullback.runtime.target import level_for
 from pullback.tracer import colour, tree
@@ -260,7 +261,10 @@ def test_explanations_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_reports_have_all_that_plans_have(looked: Any) -> None:
     function, arguments, report = looked
     plan = function.plan(*arguments)
-    assert len(report.kernels) == len(plan.kernels) == len(report.measured.kernels)
+    assert len(report.kernels) == len(plan.kernels)
+    assert [f"kernel{x.number}" for x in report.all_kernels] == sorted(
+        report.measured.kernels, key=lambda name: [int(n) for n in name[6:].split(".")]
+    )
     assert report.workspace_bytes == plan.workspace_bytes
     total = sum(line.moved for line in (*report.lines, report.other))
     assert total <= sum(map(bytes_moved, plan.kernels))
@@ -268,7 +272,7 @@ def test_reports_have_all_that_plans_have(looked: Any) -> None:
         kernel.flops for kernel in report.kernels
     )
     seconds = sum(line.seconds for line in (*report.lines, report.other))
-    assert seconds == pytest.approx(sum(report.measured.kernels))
+    assert seconds == pytest.approx(report.seconds)
     for line in report.lines:
         assert re.fullmatch(r"test_inspection\.py:\d+ \(\S+\)", line.place)
 
@@ -302,6 +306,57 @@ def test_largest_adjoints_are_those_of_differences() -> None:
         max(np.max(np.abs(by_root)), np.max(np.abs(r / np.sqrt(1 + h * h))))
     )
     assert lines[2].largest_adjoint == 1.0
+
+
+def cubes(x: Any) -> Any:
+    y = np.sin(x)
+    return np.sum(y * y * y)
+
+
+TRANSFORMED: dict[str, Any] = {
+    "jit": pb.jit(lambda x: 2.0 * pb.jit(pb.grad(cubes))(x)),
+    "value": pb.value_and_grad(cubes),
+    "vjp": pb.jit(lambda x: pb.vjp(cubes, x)[1](1.0)),
+    "jacrev": pb.jacrev(lambda x: cubes(x)),
+    "hessian": pb.hessian(cubes),
+    "reverse twice": pb.jacrev(pb.grad(cubes)),
+    "items": pb.vmap(pb.grad(cubes)),
+    "checkpoint": pb.grad(pb.checkpoint(cubes)),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMED)
+def test_adjoints_in_transformed_functions(name: str) -> None:
+    x = np.linspace(0.1, 1.4, 6).reshape((2, 3) if name == "items" else (6,))
+    found = {x.text.strip(): x.largest_adjoint for x in TRANSFORMED[name].explain(x).lines}
+    assert found["y = np.sin(x)"] == pytest.approx(np.max(3 * np.sin(x) ** 2))
+    assert found["return np.sum(y * y * y)"] == 1.0
+    # Looking leaves nothing behind.
+    assert "told" not in TRANSFORMED[name].ir(x).text()
+
+
+def test_adjoints_in_loops_are_those_of_the_turns() -> None:
+    def written_out(w: Any, xs: Any) -> Any:
+        h, total = np.zeros(w.shape[0]), 0.0
+        for x in xs:
+            h = np.tanh(h @ w + x)
+            total += np.sum(h**2)
+        return total
+
+    arguments = RNG.normal(size=(4, 4)), RNG.normal(size=(5, 4))
+    found = [
+        {x.text.strip(): x.largest_adjoint for x in pb.grad(f).explain(*arguments).lines}
+        for f in (recurrent, written_out)
+    ]
+    line = "h = np.tanh(h @ w + x)"
+    assert found[0][line] == pytest.approx(found[1][line])
+    doubled = pb.grad(doubling).explain(np.ones(3)).lines
+    assert all(line.largest_adjoint for line in doubled if "*" in line.text)
+
+
+def test_lines_without_adjoints_are_blank() -> None:
+    for function in (pb.jit(cubes), pb.jacfwd(cubes)):
+        assert all(x.largest_adjoint is None for x in function.explain(np.ones(3)).lines)
 
 
 def test_turns_that_nobody_knows_are_said_to_be() -> None:
@@ -360,29 +415,48 @@ def test_tables(looked: Any) -> None:
     text = str(report)
     for line in report.lines:
         assert line.place in text
-    titles = [kernel.title for kernel in report.kernels]
+    titles = [kernel.title for kernel in report.all_kernels]
     assert all(title in text for title in titles)
     assert re.search(r"^compile +\d+ instructions", text, re.MULTILINE)
 
 
-def test_marks_of_comments() -> None:
-    loss, model = pb.trace(layers, *LAYERS).nodes[0].where, pb.trace(solved, np.eye(2), np.ones(2))
-    assert loss is not None
-    places = Places([loss, *(node.where for node in model.nodes if node.where is not None)])
-    number = places.number(loss)
-    assert number is not None
-    told = [
-        ("graph", f"  %8: f64[] = add %1 %2 [axes=(1,); x=2]  # {loss}", 2 * number),
-        ("graph", f"  %8: f64[] = add %1 %2  # {loss}, for %3", 2 * number + 1),
-        ("llvm", f"  %v = add i64 1, 2 ; {loss}, derivative", 2 * number + 1),
-        ("asm", f"        addq %rax, %rbx  # {loss}", 2 * number),
-    ]
-    for kind, line, mark in told:
-        marked = places.marked(line, kind)
-        assert marked.marks == ((mark,),)
-        assert marked.lines[0] in line
-        assert str(loss) not in marked.lines[0]
-    assert places.marked("  addq %rax  # elsewhere.py:3 (f)", "asm").marks == ((),)
+def test_lines_of_texts_are_marked() -> None:
+    report = pb.grad(layers).explain(*LAYERS)
+    changed = [stage for stage in report.stages if not stage.unchanged]
+    last = max(i for i, x in enumerate(changed) if x.name == "inline")
+    for at, (stage, text) in enumerate(zip(changed, report.texts, strict=True)):
+        assert len(text.lines) == len(stage.text.splitlines())
+        for line, marks, nodes in zip(text.lines, text.marks, text.nodes, strict=True):
+            # The line tells no more what the marks tell.
+            assert not marks or "test_inspection.py" not in line
+            assert not nodes or {report.nodes[i].mark for i in nodes} <= {*marks}
+        # Nodes are those of the graph that is compiled; before it, lines are known.
+        assert any(text.nodes) == (at >= last)
+
+
+def test_what_a_node_becomes() -> None:
+    report = pb.grad(layers).explain(*LAYERS)
+    texts = dict(zip([x.name for x in report.stages if not x.unchanged], report.texts, strict=True))
+    (root,) = (i for i, x in enumerate(report.nodes) if x.label == "sqrt")
+    derived = {i for i, x in enumerate(report.nodes) if x.primal == root}
+    assert derived
+    for name, pattern in (("inline", "= sqrt"), ("emit", "llvm.sqrt"), ("compile", "v?sqrt")):
+        lines = zip(texts[name].lines, texts[name].nodes, strict=True)
+        found = [nodes for line, nodes in lines if re.search(pattern, line) and nodes]
+        assert found
+        assert all(root in nodes for nodes in found)
+    (kernel,) = (x for x in report.kernels if root in x.nodes)
+    computed = {i for i in derived if not report.nodes[i].label.startswith("broadcast")}
+    assert computed <= {*kernel.nodes}
+
+
+def test_places_of_nodes_do_not_change_the_code(looked: Any) -> None:
+    function, arguments, _ = looked
+    program = function._inspect(arguments, {}).program
+    own = replace(program, graph=apart(program.graph))
+    assert own.graph is not program.graph
+    assert own.graph.text() == program.graph.text()
+    assert own.llvm == program.llvm
 
 
 # -- the page --------------------------------------------------------------------------------------
@@ -391,7 +465,7 @@ def test_marks_of_comments() -> None:
 def test_pictures_are_whole(looked: Any) -> None:
     _, _, report = looked
     for picture, kind, count in (
-        (fusion_picture(report), "kernel", len(report.kernels)),
+        (fusion_picture(report), "kernel", len(report.all_kernels)),
         (memory_picture(report), "block", len(report.blocks)),
     ):
         root = ElementTree.fromstring(picture)
@@ -413,9 +487,10 @@ def test_data_of_the_page(looked: Any) -> None:
     data = json.loads(json.dumps(page_data(report)))
     marks = {mark for stage in data["stages"] for found in stage["marks"] for mark in found}
     assert marks <= set(range(2 * len(data["lines"])))
-    for number_, (_, _, operands, mark, graph, _, _) in enumerate(data["nodes"]):
+    for number_, (_, _, operands, mark, graph, _, _, primal) in enumerate(data["nodes"]):
         assert all(data["nodes"][i][4] == graph and i < number_ for i in operands)
         assert mark is None or mark in range(2 * len(data["lines"]))
+        assert primal is None or data["nodes"][primal][4] == graph
     assert {row[2] for row in data["rows"]} - {None} == set(range(len(data["lines"])))
 
 

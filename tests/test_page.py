@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ def loss(w: Any, x: Any, y: Any) -> Any:
     h = np.tanh(x @ w)
     r = np.sqrt(1.0 + h * h) - y
     return np.sum(r * r)
+
+
+SHAPES = (3, 4), (50, 3), (50, 4)
 
 
 def walk(w: Any, xs: Any) -> Any:
@@ -58,7 +62,7 @@ def browser() -> Iterator[Any]:
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("page") / "report.html"
     rng = np.random.default_rng(0)
-    arguments = rng.normal(size=(3, 4)), rng.normal(size=(50, 3)), rng.normal(size=(50, 4))
+    arguments = [rng.normal(size=shape) for shape in SHAPES]
     pb.value_and_grad(loss).explain(*arguments, html=path)
     return path
 
@@ -132,6 +136,55 @@ def test_lines_are_sorted_by_a_column(shown: Any) -> None:
     shown.locator("#lines th", has_text="line").first.click()
     assert "tanh" in shown.locator("#lines tbody tr").first.inner_text()
     assert "np.sum" in shown.locator("#lines tbody tr").last.inner_text()
+
+
+def test_pointing_at_a_node_lights_what_it_becomes(shown: Any) -> None:
+    row = shown.locator("#pane-graph .row", has_text="= sqrt")
+    row.hover(position={"x": 60, "y": 9})
+    assert [text.split()[1] for text in lit(shown, "#pane-python")] == ["r"]
+    functions = shown.locator("#pane-graph .lit:not(.derivative)").all_inner_texts()
+    assert ["= sqrt" in text for text in functions] == [True]
+    name = functions[0].split()[1].removesuffix(":")
+    # Its adjoint nodes: those that the text of the graph says are for it, but for numbers.
+    text = pb.value_and_grad(loss).ir(*(pb.ShapeDtype(s, float) for s in SHAPES)).text()
+    lines = re.findall(rf"  (%.*= [a-z].*), for {name}$", text, re.MULTILINE)
+    derived = [line.split() for line in lines]
+    adjoints = shown.locator("#pane-graph .lit.derivative").all_inner_texts()
+    assert [text.split()[1:4] for text in adjoints] == [line[:3] for line in derived]
+    shown.wait_for_selector("#pane-llvm .lit:has-text('llvm.sqrt')")
+    instructions = shown.locator("#pane-llvm .lit:not(.derivative)").all_inner_texts()
+    assert not any("fsub" in text for text in instructions)
+    drawn = shown.locator("#drawing .node.lit").all_text_contents()
+    assert any("sqrt" in text for text in drawn)
+    assert not any("tanh" in text for text in drawn)
+    assert shown.locator("#fusion .kernel.lit").count() == 1
+    # And the other way, from an instruction.
+    shown.locator("#pane-asm .row.marked", has_text="sqrt").first.hover(position={"x": 60, "y": 9})
+    assert any("= sqrt" in text for text in lit(shown, "#pane-graph"))
+    assert not any("= tanh" in text for text in lit(shown, "#pane-graph"))
+    shown.locator("#drawing .node", has_text="tanh").first.hover()
+    assert any("= tanh" in text for text in lit(shown, "#pane-graph"))
+
+
+def test_text_is_found_and_lines_are_gone_through(shown: Any) -> None:
+    field = shown.locator("#pane-llvm input")
+    field.fill("define")
+    shown.wait_for_selector("#pane-llvm .found:has-text('define')")
+    found = shown.locator("#pane-llvm .finder small")
+    count = found.inner_text().partition("/")[2]
+    field.press("Enter")
+    assert found.inner_text() == f"{min(2, int(count))}/{count}"
+    field.press("Escape")
+    assert not found.inner_text()
+    view = shown.locator("#pane-python .view")
+    view.focus()
+    for _ in range(4):
+        view.press("ArrowDown")
+    assert [text.split()[1] for text in lit(shown, "#pane-python")] == ["r"]
+    view.press("Enter")
+    shown.locator("#lines tbody tr").first.hover()
+    assert [text.split()[1] for text in lit(shown, "#pane-python")] == ["r"]
+    view.press("Escape")
 
 
 def test_lines_of_the_drawing_open_and_close(shown: Any) -> None:

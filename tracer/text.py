@@ -105,6 +105,14 @@ def inner_graphs(graph: Graph) -> list[Graph]:
     return list(found)
 
 
+def nodes_of_lines(graph: Graph) -> list[tuple[Node, ...]]:
+    """The node that each line of a graph's text is about, as a tuple: empty for other lines."""
+    found: list[tuple[Node, ...]] = []
+    for each in (graph, *inner_graphs(graph)):
+        found += [(), *((node,) for node in each.nodes), (), ()]
+    return found
+
+
 def _text(graph: Graph, numbers: dict[Node, str], names: Names, locations: bool) -> str:
     head = ", ".join(f"{numbers[p]}: {p.type}" for p in graph.parameters)
     lines = [f"graph ({head}) {{"]

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from . import tree
+from .adjoints import adjoints_of
 from .errors import UnsupportedTypeError, at
 from .ir import LITERAL, Graph, Node, reachable, replay
 from .location import user_location
-from .observe import cotangents_wanted, observe, tell_cotangents
+from .observe import observe
 from .passes import adjoint, tangent
 from .passes.pick import pick
 from .passes.roll import roll
@@ -147,12 +148,9 @@ def value_and_cotangents(
 
     ``cotangents`` are those of the outputs numbered in ``seeded``; the others' are zero.
     """
-    if cotangents_wanted():
-        every, nodes = adjoint.cotangents_within(flat.graph, seeded)
-        found = inline(every, [*arguments, *captured(flat), *cotangents])
-        tell_cotangents(dict(zip(nodes, found, strict=True)))
     start = time.perf_counter()
-    graph = adjoint.vjp(flat.graph, range(len(arguments)), seeded)
+    with adjoints_of(flat.graph):
+        graph = adjoint.vjp(flat.graph, range(len(arguments)), seeded)
     observe("adjoint", graph, start)
     results = inline(graph, [*arguments, *captured(flat), *cotangents])
     count = len(flat.graph.outputs)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from pullback.tracer.ir import Graph
 from pullback.tracer.location import Location
+from pullback.tracer.text import inner_graphs
 
 from ..compiled import Compiled
 from ..signature import Call, ShapeDtype
-from ..stages import stages_of
+from ..stages import passed_through
 from .adjoints import largest_adjoints
 from .gather import Looked, report
 from .model import Measured, Report
+from .provenance import apart
 from .timing import measured
 
 
@@ -24,9 +28,18 @@ def explain(
     trace: Callable[[], object],
 ) -> Report:
     """The report of a specialisation; measured, where the call has values."""
-    stages = stages_of(function, trace, compiled.program)
+    program = replace(compiled.program, graph=apart(compiled.program.graph))
+    stages, lowered = passed_through(function, trace, program)
     times: Measured | None = None
     adjoints: Mapping[Location, float] = {}
     if not any(isinstance(x, ShapeDtype) for x in call.leaves):
-        times, adjoints = measured(compiled, call), largest_adjoints(body, call)
-    return report(Looked(function, compiled, stages, times, adjoints))
+        times = measured(compiled, lowered.plan, call)
+        adjoints = largest_adjoints(body, call) if _is_derivative(program.graph) else {}
+    looked = Looked(function, str(compiled.signature), program.graph, stages, lowered)
+    return report(looked, times, adjoints)
+
+
+def _is_derivative(graph: Graph) -> bool:
+    """Whether there is a node that differentiation has made."""
+    graphs = (graph, *inner_graphs(graph))
+    return any(node.primal is not None for each in graphs for node in each.nodes)

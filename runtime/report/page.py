@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from .facts import facts
 from .model import LineReport, Report
 from .pictures import fusion_picture, memory_picture
 from .units import amount, bytes_text, number, seconds_text
@@ -48,6 +49,7 @@ def _read(name: str) -> str:
 
 def page_data(report: Report) -> dict[str, Any]:
     """What the scripts of the page read."""
+    changed = [stage for stage in report.stages if not stage.unchanged]
     shown = [
         {
             "name": stage.name,
@@ -57,37 +59,22 @@ def page_data(report: Report) -> dict[str, Any]:
             "time": seconds_text(stage.seconds),
             "lines": text.lines,
             "marks": text.marks,
+            "nodes": text.nodes,
         }
-        for stage, text in zip(report.stages, report.texts, strict=True)
-        if not stage.unchanged
+        for stage, text in zip(changed, report.texts, strict=True)
     ]
     return {
-        "facts": _facts(report),
+        "facts": facts(report),
         "rows": [[row.text, row.number, row.line] for row in report.rows],
         "lines": [_line(line, report) for line in report.lines],
         "other": _line(report.other, report),
         "measured": report.measured is not None,
         "stages": shown,
         "nodes": [
-            [x.label, x.type, x.operands, x.mark, x.graph, x.inner, x.kind] for x in report.nodes
+            [x.label, x.type, x.operands, x.mark, x.graph, x.inner, x.kind, x.primal]
+            for x in report.nodes
         ],
     }
-
-
-def _facts(report: Report) -> list[tuple[str, str]]:
-    """What stands at the top."""
-    lines = [*report.lines, report.other]
-    found = [
-        ("kernels", str(len(report.kernels))),
-        ("operations", amount(sum(line.flops for line in lines))),
-        ("moved", bytes_text(sum(line.moved for line in lines))),
-        ("workspace", bytes_text(report.workspace_bytes)),
-        ("kept for derivative", bytes_text(sum(line.kept for line in lines))),
-        ("compiled in", seconds_text(sum(stage.seconds for stage in report.stages))),
-    ]
-    if report.measured is not None:
-        found.insert(0, ("a call", seconds_text(report.measured.call)))
-    return found
 
 
 def _line(line: LineReport, report: Report) -> dict[str, Any]:

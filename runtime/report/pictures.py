@@ -5,16 +5,16 @@ What belongs to a line carries its marks, in an attribute that the page reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
-from .model import Block, KernelReport, Report
+from .model import Block, Computed, KernelReport, Report
 from .units import amount, bytes_text, seconds_text
 
 CHARACTER = 6.7
 """The width of a character of 11 pixels, in a typewriter's font."""
 
-ROW, CHIP, LEFT, NUMBERS, CHIPS, WIDTH, BARS = 40, 18, 90, 36, 330, 1200, 150
+ROW, CHIP, LEFT, NUMBERS, CHIPS, WIDTH, BARS, INDENT = 40, 18, 90, 36, 330, 1200, 150, 18
 MOST_KERNELS, MOST_ARCS = 1500, 400
 
 MEMORY_HEIGHT, AXIS = 300, 64
@@ -25,54 +25,68 @@ def fusion_picture(report: Report) -> str:
 
     Curves at the left lead from the kernel that writes a temporary to the last that reads it.
     """
-    kernels = report.kernels[:MOST_KERNELS]
+    every = report.all_kernels
+    kernels = every[:MOST_KERNELS]
     height = ROW * len(kernels) + 12
-    parts = [*_arcs(report.blocks, len(kernels))]
+    rows = {kernel.number: row for row, kernel in enumerate(kernels)}
+    parts = [*_arcs(report.blocks, rows)]
     most = max((_weight(kernel) for kernel in kernels), default=1) or 1
-    for number, kernel in enumerate(kernels):
-        parts += _kernel_row(number, kernel, most)
-    if len(report.kernels) > len(kernels):
+    for row, kernel in enumerate(kernels):
+        parts += _kernel_row(row, kernel, most)
+    if len(every) > len(kernels):
         height += ROW
-        more = f"and {len(report.kernels) - len(kernels)} kernels more"
+        more = f"and {len(every) - len(kernels)} kernels more"
         parts.append(_text(LEFT, height - 16, more, "soft"))
     return _svg("fusion", WIDTH, height, "kernels and what is fused in them", parts)
 
 
-def _kernel_row(number: int, kernel: KernelReport, most: float) -> Iterator[str]:
-    top = ROW * number + 6
-    marks = " ".join(map(str, kernel.marks))
-    about = f"kernel {number}: {kernel.title}\nreads {', '.join(kernel.reads) or 'nothing'}"
-    about += f"\nwrites {', '.join(kernel.writes) or 'nothing'}"
-    yield f'<g class="kernel" data-marks="{marks}"><title>{escape(about)}</title>'
-    size = f'width="{WIDTH - LEFT}" height="{ROW - 6}" rx="5"'
-    yield f'<rect class="back" x="{LEFT}" y="{top}" {size}/>'
-    yield _text(LEFT + 10, top + 21, str(number), "strong")
-    yield _text(LEFT + NUMBERS, top + 15, _cut(kernel.title, CHIPS - NUMBERS - 8), "")
-    flow = f"{_cut(', '.join(kernel.reads), 130)} → {_cut(', '.join(kernel.writes), 130)}"
-    yield _text(LEFT + NUMBERS, top + 28, flow, "soft small")
+def _kernel_row(row: int, kernel: KernelReport, most: float) -> Iterator[str]:
+    top, left = ROW * row + 6, LEFT + INDENT * kernel.number.count(".")
+    about = f"kernel {kernel.number}: {kernel.title}\nreads {', '.join(kernel.reads) or 'nothing'}"
+    about += f"\nwrites {', '.join(kernel.writes) or 'nothing'}\ncomputes {kernel.computed}"
+    marked = _marked(kernel.marks, kernel.nodes)
+    yield f'<g class="kernel" tabindex="0"{marked}><title>{escape(about)}</title>'
+    size = f'width="{WIDTH - left}" height="{ROW - 6}" rx="5"'
+    yield f'<rect class="back" x="{left}" y="{top}" {size}/>'
+    yield _text(left + 10, top + 21, kernel.number, "strong")
+    start = left + NUMBERS + CHARACTER * max(len(kernel.number) - 2, 0)
+    room = LEFT + CHIPS - start - 8
+    yield _text(start, top + 15, _cut(kernel.title, room), "")
+    runs = "" if kernel.runs in (None, 1) else f" · {kernel.runs} runs"
+    flow = f"{_cut(', '.join(kernel.reads), 110)} → {_cut(', '.join(kernel.writes), 110)}{runs}"
+    yield _text(start, top + 28, _cut(flow, room), "soft small")
     yield from _chips(kernel.steps, LEFT + CHIPS, top + 8)
     yield from _bar(kernel, top, most)
     yield "</g>"
 
 
-def _chips(steps: Sequence[tuple[str, int | None]], x: float, y: float) -> Iterator[str]:
+def _chips(steps: Sequence[Computed], x: float, y: float) -> Iterator[str]:
     """The primitives of a kernel, equal ones of a line once with their number."""
-    counts: dict[tuple[str, int | None], int] = {}
+    groups: dict[tuple[str, int | None], list[int | None]] = {}
     for step in steps:
-        counts[step] = counts.get(step, 0) + 1
-    left = len(counts)
-    for (name, mark), count in counts.items():
-        label = name if count == 1 else f"{name} ×{count}"
+        groups.setdefault((step.name, step.mark), []).append(step.node)
+    left = len(groups)
+    for (name, mark), nodes in groups.items():
+        label = name if len(nodes) == 1 else f"{name} ×{len(nodes)}"
         width = CHARACTER * len(label) + 12
         if x + width > WIDTH - BARS - 60 and left > 0:
             yield _text(x + 2, y + 13, f"+{left}", "soft")
             return
         kind = "none" if mark is None else "derivative" if mark % 2 else "function"
-        marked = "" if mark is None else f' data-marks="{mark}"'
+        marked = _marked([mark], nodes)
         yield f'<g class="chip {kind}"{marked}><rect x="{x:.1f}" y="{y}" width="{width:.1f}"'
         yield f' height="{CHIP}" rx="9"/>{_text(x + 6, y + 13, label, "")}</g>'
         x += width + 4
         left -= 1
+
+
+def _marked(marks: Iterable[int | None], nodes: Iterable[int | None]) -> str:
+    """The attributes that the page lights a part of a picture by."""
+    told = [
+        " ".join(str(x) for x in dict.fromkeys(found) if x is not None) for found in (marks, nodes)
+    ]
+    pairs = zip(("marks", "nodes"), told, strict=True)
+    return "".join(f' data-{name}="{text}"' for name, text in pairs if text)
 
 
 def _weight(kernel: KernelReport) -> float:
@@ -89,14 +103,15 @@ def _bar(kernel: KernelReport, top: int, most: float) -> Iterator[str]:
     yield _text(WIDTH - 10, top + 15, f"{amount(kernel.flops)} flop", "soft small end")
 
 
-def _arcs(blocks: Sequence[Block], kernels: int) -> Iterator[str]:
+def _arcs(blocks: Sequence[Block], rows: Mapping[str, int]) -> Iterator[str]:
     """From the kernel that writes a temporary to the last that reads it."""
-    arcs = [block for block in blocks if block.last < kernels and block.last > block.first]
+    arcs = [block for block in blocks if str(block.last) in rows and block.last > block.first]
     for block in sorted(arcs, key=lambda b: -b.bytes)[:MOST_ARCS]:
-        start, end = (ROW * n + ROW // 2 for n in (block.first, block.last))
-        bow = min(12 + 9 * (block.last - block.first) ** 0.7, LEFT - 8)
+        first, last = (rows[str(n)] for n in (block.first, block.last))
+        start, end = (ROW * n + ROW // 2 for n in (first, last))
+        bow = min(12 + 9 * (last - first) ** 0.7, LEFT - 8)
         kind = "kept" if block.kept else "passing"
-        marked = "" if block.mark is None else f' data-marks="{block.mark}"'
+        marked = _marked([block.mark], [block.node])
         about = f"{block.name}: {block.type}, {bytes_text(block.bytes)}"
         yield (
             f'<path class="arc {kind}"{marked} d="M{LEFT} {start} C{LEFT - bow:.0f} {start}, '
@@ -115,7 +130,7 @@ def memory_picture(report: Report) -> str:
         height = MEMORY_HEIGHT * block.bytes / top
         y = 10 + MEMORY_HEIGHT * (1 - block.offset / top) - height
         kind = "kept" if block.kept else "passing"
-        marked = "" if block.mark is None else f' data-marks="{block.mark}"'
+        marked = _marked([block.mark], [block.node])
         label = f"{block.name} {block.type}"
         about = f"{label}\n{bytes_text(block.bytes)} at {block.offset}, "
         about += f"kernels {block.first} to {block.last}"

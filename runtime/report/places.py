@@ -5,24 +5,20 @@ from __future__ import annotations
 import ast
 import linecache
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pullback.tracer.ir import Node
 from pullback.tracer.location import Location
 
+from ..stages import Stage
 from .model import MarkedText, SourceRow
+from .provenance import Provenance
 
 NEAR = 1
 """Rows shown around a line that is in no function."""
 
-_COMMENTS = {
-    "graph": re.compile(r"(.*?) +# (\S.*:\d+ \(.*)"),
-    "llvm": re.compile(r"(.*?) +; (\S.*:\d+ \(.*)"),
-    "asm": re.compile(r"(.*?) +(?:#|//) (\S.*:\d+ \(.*)"),
-}
-_COMMENTS["plan"] = _COMMENTS["graph"]
-_PLACE = re.compile(r"([^,]*?:\d+ \([^)]*\))(, for [%\w]+|, derivative)?(?:, |$)")
+_SIGNS = {"llvm": (";",), "asm": ("#", "//")}
+"""What comments begin with, where it is not "#"."""
 
 
 class Places:
@@ -32,9 +28,6 @@ class Places:
         lines = {(x.file, x.line): x for x in found}
         self.lines: Sequence[Location] = [lines[key] for key in sorted(lines)]
         self.numbers = {key: i for i, key in enumerate(sorted(lines))}
-        self._told = {
-            (os.path.basename(x.file), x.line): i for i, x in reversed([*enumerate(self.lines)])
-        }
 
     def number(self, where: Location | None) -> int | None:
         """The number of a line."""
@@ -45,23 +38,20 @@ class Places:
         number = self.number(node.where)
         return None if number is None else 2 * number + (node.primal is not None)
 
-    def marked(self, text: str, kind: str) -> MarkedText:
+    def marked(self, stage: Stage, provenance: Provenance) -> MarkedText:
         """The lines of a stage, with marks in the place of the comments that tell lines."""
+        texts = stage.text.splitlines()
+        signs = _SIGNS.get(stage.kind, ("#",))
+        origins = stage.origins or [()] * len(texts)
         lines: list[str] = []
         marks: list[tuple[int, ...]] = []
-        for line in text.splitlines():
-            comment = _COMMENTS[kind].fullmatch(line) if kind in _COMMENTS else None
-            found = tuple(self._marks(comment[2])) if comment is not None else ()
-            lines.append(comment[1] if comment is not None and found else line)
-            marks.append(found)
-        return MarkedText(tuple(lines), tuple(marks))
-
-    def _marks(self, told: str) -> Iterator[int]:
-        for place, derivative in _PLACE.findall(told):
-            file, _, rest = place.rpartition(":")
-            number = self._told.get((file, int(rest.partition(" ")[0])))
-            if number is not None:
-                yield 2 * number + bool(derivative)
+        for text, nodes in zip(texts, origins, strict=True):
+            found = (self.mark(node) for node in nodes)
+            marks.append(tuple(dict.fromkeys(mark for mark in found if mark is not None)))
+            lines.append(_without_comment(text, nodes, signs))
+        return MarkedText(
+            tuple(lines), tuple(marks), tuple(provenance.all(nodes) for nodes in origins)
+        )
 
     def text(self, where: Location) -> str:
         """The Python text of a line; empty where there is none to be read."""
@@ -85,6 +75,16 @@ class Places:
             before = number
             line = text[number - 1].rstrip("\n") if number <= len(text) else ""
             yield SourceRow(line, number, self.numbers.get((file, number)))
+
+
+def _without_comment(text: str, nodes: Sequence[Node], signs: Sequence[str]) -> str:
+    """A line without the comment that tells the places of its nodes."""
+    told = min((at for x in nodes if (at := text.find(f" {x.where}")) > 0), default=0)
+    before = text[:told].rstrip()
+    for sign in signs:
+        if told and before.endswith(sign):
+            return before.removesuffix(sign).rstrip()
+    return text
 
 
 def _shown(text: Sequence[str], numbers: Sequence[int]) -> set[int]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pullback.tracer.colour import shown
 
-from .model import LineReport, Report
+from .facts import facts
+from .model import KernelReport, LineReport, Report
 from .units import amount, bytes_text, number, seconds_text
 
 TEXT_WIDTH = 44
@@ -23,12 +24,11 @@ def tables(report: Report) -> str:
 
 
 def _head(report: Report) -> str:
-    told = [f"{report.name}{report.signature}: {len(report.kernels)} kernels"]
-    told.append(f"workspace {bytes_text(report.workspace_bytes)}")
+    told = [f"{report.name}{report.signature}"]
+    told += [f"{name} {value}" for name, value in facts(report)]
     if report.measured is not None:
-        times = report.measured
-        told.append(f"{seconds_text(times.call)} a call (median of {times.calls})")
-    return ", ".join(told)
+        told[1] += f" (median of {report.measured.calls})"
+    return f"{told[0]}\n{', '.join(told[1:])}"
 
 
 def _line_table(report: Report) -> str:
@@ -44,30 +44,36 @@ def _counts(line: LineReport) -> bool:
 
 
 def _line_row(line: LineReport, report: Report) -> Sequence[str]:
-    text = line.text.strip()
-    if len(text) > TEXT_WIDTH:
-        text = f"{text[: TEXT_WIDTH - 1]}…"
+    text = _cut(line.text.strip())
     more = "+" if line.at_least else ""
     row = [line.place, text, str(line.nodes), str(line.derivative_nodes)]
     row += [amount(line.flops) + more, bytes_text(line.moved) + more, bytes_text(line.kept)]
     if report.measured is not None:
         seconds = line.seconds or 0.0
-        whole = sum(report.measured.kernels) or 1.0
+        whole = report.seconds or 1.0
         row += [seconds_text(seconds), f"{100 * seconds / whole:.0f}%"]
         row.append("" if line.largest_adjoint is None else number(line.largest_adjoint))
     return row
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_WIDTH else f"{text[: TEXT_WIDTH - 1]}…"
+
+
 def _kernel_table(report: Report) -> str:
-    rows: list[Sequence[str]] = []
-    for i, kernel in enumerate(report.kernels):
-        lines = ", ".join(dict.fromkeys(report.lines[mark // 2].place for mark in kernel.marks))
-        time = [] if kernel.seconds is None else [seconds_text(kernel.seconds)]
-        rows.append(
-            [str(i), kernel.title, amount(kernel.flops), bytes_text(kernel.moved), *time, lines]
-        )
-    timed = () if report.measured is None else ("time",)
-    return _table("kernels", ("kernel", "", "flops", "moved", *timed, "lines"), rows, last="<")
+    rows = [_kernel_row(kernel, report) for kernel in report.all_kernels]
+    timed = () if report.measured is None else ("time", "runs")
+    head = ("kernel", "", "flops", "moved", *timed, "computes", "lines")
+    return _table("kernels", head, rows, lefts=2)
+
+
+def _kernel_row(kernel: KernelReport, report: Report) -> Sequence[str]:
+    title = f"{'  ' * kernel.number.count('.')}{kernel.title}"
+    row = [kernel.number, title, amount(kernel.flops), bytes_text(kernel.moved)]
+    if kernel.seconds is not None:
+        row += [seconds_text(kernel.seconds), "" if kernel.runs is None else str(kernel.runs)]
+    places = dict.fromkeys(report.lines[mark // 2].place for mark in kernel.marks)
+    return [*row, _cut(kernel.computed), ", ".join(places)]
 
 
 def _memory_table(report: Report) -> str:
@@ -91,11 +97,12 @@ def _stage_table(report: Report) -> str:
     return _table("stages", ("pass", "makes", "time"), rows)
 
 
-def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], last: str = ">") -> str:
-    """Columns as wide as what is in them; but for the first two they end at the right."""
+def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], lefts: int = 0) -> str:
+    """Columns as wide as what is in them; but for the first two and the last ones, so many
+    (``lefts``), they end at the right.
+    """
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    signs = ["<", "<", *(">" for _ in head[2:])]
-    signs[-1] = last if len(head) > 2 else signs[-1]
+    signs = ["<", "<", *(">" for _ in head[2 + lefts :]), *("<" * lefts)]
 
     def row(cells: Sequence[str]) -> str:
         columns = zip(cells, signs, widths, strict=True)

@@ -5,41 +5,45 @@ from __future__ import annotations
 import ctypes
 import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from pullback.codegen.timing import NOW, TICKS, counter_of
+from pullback.codegen.emit import emit
+from pullback.codegen.kernel import Plan
+from pullback.codegen.timing import EMPTY, NOW, TICKS, Timer, counter_of
 
 from ..compiled import MISSED, Compiled, Flat, missed
 from ..errors import InternalError
-from ..generate import lower
 from ..libraries import implied, resolve
 from ..link import Linked, load, object_code
-from ..objects import Clock, entry_object
+from ..objects import entry_object
 from ..signature import Call
 from ..target import host
-from .model import Measured
+from .model import Measured, Taken
 
 ENOUGH_SECONDS, MOST_CALLS, LEAST_CALLS = 0.2, 50, 3
+EMPTY_RUNS, EMPTY_TRIALS = 1000, 5
 
 
-def measured(compiled: Compiled, call: Call) -> Measured:
+def measured(compiled: Compiled, plan: Plan, call: Call) -> Measured:
     """Times of calls with these arguments, which stay as they are.
 
     A function with effects is called once, others several times after a first call that does not
     count.
     """
-    linked, count = _counting(compiled)
+    linked, places = _counting(compiled, plan)
     native = Flat()
     native.set_slow(missed)
     specialisation = replace(compiled.specialisation, code=linked)
     native.set_chain([specialisation])
     timed = replace(compiled, native=native, specialisation=specialisation)
-    ticks = np.ctypeslib.as_array((ctypes.c_int64 * count).from_address(linked.address(TICKS)))
+    counts = (ctypes.c_int64 * 2 * len(places)).from_address(linked.address(TICKS))
+    ticks = np.ctypeslib.as_array(counts)
     now = ctypes.CFUNCTYPE(ctypes.c_int64)(linked.address(NOW))
+    cost = _cost_of_timing(linked, now, ticks)
     once = bool(compiled.program.graph.effects)
     seconds: list[float] = []
     found: list[np.ndarray[Any, Any]] = []
@@ -54,8 +58,49 @@ def measured(compiled: Compiled, call: Call) -> Measured:
         found.append(ticks.copy())
     rate = (time.perf_counter() - begun) / max(now() - begun_ticks, 1)
     used = slice(None) if once else slice(1, None)
-    kernels = np.median(np.array(found[used]), axis=0) * rate
-    return Measured(len(found[used]), statistics.median(seconds[used]), tuple(kernels.tolist()))
+    medians = np.median(np.array(found[used]), axis=0)
+    spent = float(cost.whole * medians[:, 1].sum()) * rate
+    return Measured(
+        len(found[used]),
+        max(statistics.median(seconds[used]) - spent, 0.0),
+        _taken(dict(zip(places, medians.tolist(), strict=True)), cost, rate),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """The ticks of timing: those that count for what is timed, and those of all around it."""
+
+    within: float
+    whole: float
+
+
+def _taken(found: Mapping[str, Sequence[float]], cost: _Cost, rate: float) -> dict[str, Taken]:
+    """What kernels take by themselves, given ticks and runs of each."""
+    spent = {name: cost.within * runs for name, (_, runs) in found.items()}
+    for name, (_, runs) in found.items():
+        around = name.rpartition(".")[0]
+        while around:
+            spent[around] += cost.whole * runs
+            around = around.rpartition(".")[0]
+    return {
+        name: Taken(max(ticks - spent[name], 0.0) * rate, round(runs))
+        for name, (ticks, runs) in found.items()
+        if name != EMPTY
+    }
+
+
+def _cost_of_timing(linked: Linked, now: Callable[[], int], ticks: np.ndarray[Any, Any]) -> _Cost:
+    """The least of some trials, since anything may come between."""
+    run = ctypes.CFUNCTYPE(None, ctypes.c_int64)(linked.address(EMPTY))
+    found: list[tuple[float, float]] = []
+    for _ in range(EMPTY_TRIALS):
+        ticks[:] = 0
+        start = now()
+        run(EMPTY_RUNS)
+        found.append((now() - start, float(ticks[0, 0])))
+    whole, within = (min(x) / EMPTY_RUNS for x in zip(*found, strict=True))
+    return _Cost(within, whole)
 
 
 def _enough(seconds: Sequence[float], once: bool) -> bool:
@@ -65,15 +110,14 @@ def _enough(seconds: Sequence[float], once: bool) -> bool:
     return done >= MOST_CALLS or (done >= LEAST_CALLS and sum(seconds) >= ENOUGH_SECONDS)
 
 
-def _counting(compiled: Compiled) -> tuple[Linked, int]:
-    """Code that counts the ticks of each kernel, and how many kernels there are."""
-    program = compiled.program
-    counter = counter_of(host().triple)
-    between = lower(program.graph, program.entry.donated, Clock({}), counter)
-    module, call = between.emission.module, entry_object(program.entry)
+def _counting(compiled: Compiled, plan: Plan) -> tuple[Linked, list[str]]:
+    """Code that counts the ticks of each kernel, and whose they are."""
+    timer = Timer(counter_of(host().triple))
+    module = emit(plan, host().vector_bytes, timer).module
+    call = entry_object(compiled.program.entry)
     symbols = resolve({*module.symbols, *call.symbols, *implied()})
-    linked = load([object_code(module.text()), call.code], symbols, ("entry", TICKS, NOW))
-    return linked, max(len(between.plan.kernels), 1)
+    names = ("entry", TICKS, NOW, EMPTY)
+    return load([object_code(module.text()), call.code], symbols, names), list(timer.places)
 
 
 def _fresh(call: Call) -> Call:

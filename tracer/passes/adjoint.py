@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..adjoints import told
 from ..ir import PARAMETER, Graph, Node, Params, family, replay
 from ..primitive import NoDerivative, Primitive
 from ..trace import Tracer, current_trace, derivative_of, literal, new_trace
@@ -45,30 +46,6 @@ def vjp(graph: Graph, wrt: Sequence[int], seeded: Sequence[int] | None = None) -
         return builder.graph([*outputs, *(x.node for x in pulled)])
 
 
-def cotangents_within(graph: Graph, seeded: Sequence[int]) -> tuple[Graph, list[Node]]:
-    """The graph that gives the cotangents of nodes within a graph, and these nodes.
-
-    Takes what `vjp` takes. The nodes are those that depend on a parameter, of floating or complex
-    dtype, and that no simplification makes another one's.
-    """
-    moving = set(graph.parameters)
-    for node in graph.nodes:
-        if not moving.isdisjoint(node.operands):
-            moving.add(node)
-    with new_trace() as trace:
-        builder = trace.builder
-        parameters = [builder.parameter(p.type) for p in graph.parameters]
-        every = Graph(graph.parameters, graph.nodes, graph.nodes)
-        made = dict(zip(graph.nodes, replay(every, builder, parameters), strict=True))
-        made.update(zip(graph.parameters, parameters, strict=True))
-        ends = [made[graph.outputs[i]] for i in seeded]
-        seeds = [(node, Tracer(builder.parameter(node.type))) for node in ends]
-        nodes = [x for x in reversed(made) if x in moving and is_inexact(x.type.dtype)]
-        first = {made[x]: x for x in nodes}
-        pulled = pull_back(seeds, list(first))
-        return builder.graph([x.node for x in pulled]), list(first.values())
-
-
 def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> list[Tracer]:
     """The cotangents of the wanted nodes, given those of others, in the current trace.
 
@@ -95,16 +72,21 @@ def pull_back(seeds: Sequence[tuple[Node, Tracer]], wanted: Sequence[Node]) -> l
         received = cotangents.get(node)
         if received is None or (node in stop and not any(x in active for x in node.operands)):
             continue
-        if node.primitive.name == "slice" and node.type.size:
-            slices.setdefault(node.operands[0], []).append(Piece.of(node))
-            continue
         with derivative_of(node):
+            received = cotangents[node] = _told(node, received)
+            if node.primitive.name == "slice" and node.type.size:
+                slices.setdefault(node.operands[0], []).append(Piece.of(node))
+                continue
             wants = [x in active for x in node.operands]
             parts = _pull_node(node, received, wants)
             for operand, part in zip(node.operands, parts, strict=True):
                 if part is not None and operand in active:
                     _accumulate(cotangents, operand, part)
     return [cotangents[x].value if x in cotangents else zeros(x.type) for x in wanted]
+
+
+def _told(node: Node, received: Cotangent) -> Cotangent:
+    return Cotangent(told(node, received.value), received.mask)
 
 
 def _add_slices(cotangents: dict[Node, Cotangent], node: Node, slices: Sequence[Piece]) -> None:
@@ -155,8 +137,11 @@ def _pull_family(
     family: Sequence[Node], cotangents: dict[Node, Cotangent], active: Mapping[Node, None]
 ) -> None:
     """Pull the cotangents of all results of a loop or branch back together."""
-    received = {x.params["result"]: cotangents[x].value for x in family if x in cotangents}
     node = family[0]
+    with derivative_of(node):
+        received = {
+            x.params["result"]: _told(x, cotangents[x]).value for x in family if x in cotangents
+        }
     if not received:
         return
     row, params = node.primitive, {k: v for k, v in node.params.items() if k != "result"}

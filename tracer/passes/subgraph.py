@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+from ..adjoints import asked
 from ..ir import LITERAL, Graph, Node, Params, reachable
 from ..trace import new_trace
 from ..types import is_inexact
@@ -17,6 +18,7 @@ _derived: WeakKeyDictionary[Graph, dict[Hashable, object]] = WeakKeyDictionary()
 
 def derived(graph: Graph, key: Hashable, make: Callable[[], T]) -> T:
     """What is made of a body once, so that all results of a loop are of the same derived loop."""
+    key = key, asked()
     known = _derived.setdefault(graph, {})
     if key not in known:
         made = make()

@@ -4,8 +4,6 @@
 const SVG = "http://www.w3.org/2000/svg";
 const OPEN_BELOW = 40, MOST_DRAWN = 1500, MANY_LINES = 150, BLOCKS = 40, EDGES = 3, LEAST_SCALE = 0.72, CHARACTER = 7.3;
 
-const nodes = data.nodes.map(([label, type, operands, mark, graph, inner, kind], id) => ({ id, label, type, operands, mark, graph, inner, kind }));
-
 const WORK = `onmessage = (event) => {
   const { boxes, edges, clusters } = event.data;
   const g = new dagre.graphlib.Graph({ compound: true, multigraph: false });
@@ -97,7 +95,7 @@ class Drawing {
       if (boxes.has(key)) continue;
       const within = closed === undefined && line !== undefined && members.get(line).length > 1 ? line : null;
       if (within) clusters.set(within, { key: within, mark: node.mark });
-      boxes.set(key, { key, ...this.box(node, closed, members.get(closed)), closed: closed !== undefined, cluster: within, height: 38 });
+      boxes.set(key, { key, ...this.box(node, closed, members.get(closed)), nodes: (members.get(closed) ?? [node]).map((each) => each.id), closed: closed !== undefined, cluster: within, height: 38 });
     }
     const edges = new Map();
     for (const node of this.nodes) {
@@ -145,7 +143,7 @@ class Drawing {
     this.worker.onmessage = (event) => {
       this.worker.terminate();
       this.draw(wanted, event.data);
-      this.status.textContent = `${wanted.boxes.length} boxes, ${this.nodes.length} nodes${wanted.hidden ? `, without ${wanted.hidden} weak connections` : ""} · click a line to open it, drag to move, Ctrl + wheel to zoom`;
+      this.status.textContent = `${wanted.boxes.length} boxes, ${this.nodes.length} nodes${wanted.hidden ? `, without ${wanted.hidden} weak connections` : ""} · click a line to open it, drag or arrows to move, Ctrl + wheel or + − to zoom`;
       this.root.dataset.ready = String(wanted.boxes.length);
     };
     this.worker.onerror = (event) => { this.status.textContent = `no places found: ${event.message}`; };
@@ -166,11 +164,11 @@ class Drawing {
       const back = box.closed ? `<rect class="back" x="${left + 4}" y="${top + 4}" width="${width}" height="${height}" rx="6"/>` : "";
       const more = box.inner.length ? ` data-inner="${box.inner[0]}"` : "";
       const title = `${box.place}${box.closed ? "\nclick to open" : ""}${box.inner.length ? "\ndouble click to look inside" : ""}`;
-      parts.push(`<g class="${kind}" id="${box.key}"${box.marks.length ? ` data-marks="${box.marks.join(" ")}"` : ""}${box.closed ? ` data-open="${box.key}"` : ""}${more}><title>${escaped(title)}</title>${back}<rect x="${left}" y="${top}" width="${width}" height="${height}" rx="${box.kind === "node" ? 6 : 19}"/><text x="${x}" y="${y - 2}">${escaped(box.title)}</text><text class="small" x="${x}" y="${y + 12}">${escaped(box.below)}${box.inner.length ? " ▸" : ""}</text></g>`);
+      parts.push(`<g class="${kind}" id="${box.key}"${box.marks.length ? ` data-marks="${box.marks.join(" ")}"` : ""}${box.closed || box.kind === "output" ? "" : ` data-nodes="${box.nodes[0]}"`}${box.closed ? ` data-open="${box.key}"` : ""}${more}><title>${escaped(title)}</title>${back}<rect x="${left}" y="${top}" width="${width}" height="${height}" rx="${box.kind === "node" ? 6 : 19}"/><text x="${x}" y="${y - 2}">${escaped(box.title)}</text><text class="small" x="${x}" y="${y + 12}">${escaped(box.below)}${box.inner.length ? " ▸" : ""}</text></g>`);
     });
     this.stage.innerHTML = parts.join("");
     this.size = { width: places.width, height: places.height };
-    this.marked = [...this.stage.querySelectorAll("[data-marks]")].map((each) => [each, marksOf(each)]);
+    this.marked = boxes.map((box) => [document.getElementById(box.key), box.marks, box.nodes]);
     this.edges = [...this.stage.querySelectorAll(".edge")];
     this.fit(LEAST_SCALE);
     this.light();
@@ -178,8 +176,8 @@ class Drawing {
 
   light() {
     const lit = new Set();
-    for (const [each, list] of this.marked ?? []) {
-      const level = marks.level(list);
+    for (const [each, list, own] of this.marked ?? []) {
+      const level = marks.level(list, own);
       each.classList.toggle("lit", level === "lit");
       each.classList.toggle("near", level === "near");
       if (level === "lit") lit.add(each.id);
@@ -218,7 +216,18 @@ class Drawing {
       const at = event.target.closest("[data-inner]");
       if (at) this.show(Number(at.dataset.inner));
     });
-    listenTo(this.root);
+    this.root.addEventListener("keydown", (event) => this.press(event));
+    listenTo(this.root, true);
+  }
+
+  // Arrows move the drawing, plus and minus zoom, 0 shows all of it.
+  press(event) {
+    const [x, y] = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key] ?? [0, 0];
+    const act = { "+": () => this.zoom(1.3), "=": () => this.zoom(1.3), "-": () => this.zoom(1 / 1.3), 0: () => this.fit() }[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey || !(x || y || act)) return;
+    event.preventDefault();
+    if (act) act();
+    else { this.view.x += x; this.view.y += y; this.place(); }
   }
 
   zoom(factor, x = this.root.clientWidth / 2, y = this.root.clientHeight / 2) {

@@ -41,7 +41,7 @@ function makeLines() {
   if (names.some((name) => data.other.cells[name][0] > 0)) table.append(foot);
   sort(null);
   listenTo(body);
-  keepLit(body);
+  keepLit(body, true);
 }
 
 function cells(line, names, most) {
