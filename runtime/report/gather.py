@@ -82,13 +82,8 @@ def report(looked: Looked, measured: Measured | None, adjoints: Mapping[Location
         lines[places.numbers[where.file, where.line]].largest_adjoint = size
     seconds = {} if measured is None else measured.kernels
     return Report(
-<<<<<<< HEAD
         name_of(looked.function),
-        str(looked.compiled.signature),
-=======
-        getattr(looked.function, "__qualname__", repr(looked.function)),
         looked.signature,
->>>>>>> explorer
         places.rows(),
         lines,
         looked.stages,
