@@ -7,6 +7,7 @@ picture, by so little that we hardly see it, so that the network reads another d
 such pictures makes it harder to fool.
 """
 
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -21,7 +22,8 @@ plt.style.use("petroff10")
 # %%
 # 1797 digits of 8 x 8 pixels between 0 and 1, of which 360 are for testing.
 
-table = np.loadtxt(Path(__file__).parents[1] / "data" / "digits.csv", delimiter=",")
+data = Path(sys.argv[0]).resolve().parents[1] / "data"
+table = np.loadtxt(data / "digits.csv", delimiter=",")
 table = np.random.default_rng(0).permutation(table)
 pictures = torch.tensor(table[:, :64] / 16, dtype=torch.float32)
 digits = torch.tensor(table[:, 64], dtype=torch.int64)

@@ -64,7 +64,9 @@ assert np.max(abs(rest)) < 1e-10
 figure, panels = plt.subplots(2, 3, figsize=(9, 6.6), subplot_kw={"projection": "3d"})
 figure.subplots_adjust(left=0.03, right=0.96, bottom=0.05, top=0.95, wspace=0.15, hspace=0.2)
 for axes, (name, surface) in zip(panels.flat, values.items(), strict=True):
-    axes.plot_surface(stock, years, surface, cmap="viridis", rcount=60, ccount=81, antialiased=False)
+    axes.plot_surface(
+        stock, years, surface, cmap="viridis", rcount=60, ccount=81, antialiased=False
+    )
     axes.set(title=name, xlabel="stock", ylabel="years", xticks=[60, 100, 140], yticks=[0, 1])
     axes.view_init(elev=28, azim=-125)
 plt.show()
