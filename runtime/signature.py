@@ -236,9 +236,9 @@ def as_argument(value: Any) -> tuple[Argument, Any]:
     if hasattr(value, "__array__"):
         return _array_argument(np.asarray(value))
     raise UnsupportedTypeError(
-        f"a {type(value).__name__} cannot be an argument of a compiled function\n"
-        "  pass arrays, numbers and trees of them, or make it static "
-        f"(static_argnums){at(user_location())}"
+        f"an argument of type {type(value).__name__} cannot be compiled\n"
+        "  pass arrays, numbers and trees of them, or make it static: "
+        f"jit(f, static_argnames=...){at(user_location())}"
     )
 
 

@@ -140,6 +140,19 @@ def test_static_arguments():
     assert len(f.signatures) == 3
 
 
+@pytest.mark.parametrize("static", [{"static_argnames": "mode"}, {"static_argnums": 2}])
+def test_static_arguments_however_passed(static: Any) -> None:
+    def f(x: Any, /, y: Any, mode: str = "plain", *, sign: float = 1.0) -> Any:
+        return sign * x * y if mode == "plain" else x + y
+
+    compiled = pb.jit(f, **static)
+    assert_allclose(compiled(X, 2.0, "sum"), X + 2.0)
+    assert_allclose(compiled(X, 2.0, mode="sum"), X + 2.0)
+    assert_allclose(compiled(X, mode="sum", y=2.0), X + 2.0)
+    assert_allclose(compiled(X, 2.0, sign=-1.0), -2.0 * X)
+    assert_allclose(pb.jit(lambda x, n: x * n, static_argnums=-1)(X, n=2), 2 * X)
+
+
 def test_static_arguments_anywhere():
     f = pb.jit(lambda a, x, b: x + len(a) + b, static_argnums=(0, 2))
     assert_allclose(f("abc", X, 10), X + 13)

@@ -158,7 +158,10 @@ def actual_value(x: Tracer, what: str, truth: bool = False) -> Array | None:
     if truth and x.dtype != np.bool_:
         node = _compared(node, traces[0])
     elif not truth and not traces[0].builder.owns(x.node) and is_inexact(x.dtype):
-        _warn(f"{what} of a value that is being differentiated gives a constant without derivative")
+        _warn(
+            f"{what} of a value that is being differentiated gives a constant without derivative\n"
+            "  take the value itself; what math.sin does is np.sin"
+        )
     return path.answer(node)
 
 

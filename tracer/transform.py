@@ -232,7 +232,7 @@ def require_float(value: Tracer, what: str) -> Tracer:
     """
     if not is_inexact(value.dtype):
         raise UnsupportedTypeError(
-            f"{what} takes floating-point or complex inputs, got {value.type}; "
-            f"convert it with .astype(float){at(user_location())}"
+            f"{what} takes floating-point or complex inputs, got {value.type}\n"
+            f"  pass 2.0 in place of 2, and x.astype(float) of an array{at(user_location())}"
         )
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, overload
@@ -47,7 +48,8 @@ def jit(
         fun: the function; NumPy functions, operators, methods and indexing are traced.
         static_argnums: positions of arguments that the code is made for anew for every value;
             they must be hashable.
-        static_argnames: the same for arguments passed by name.
+        static_argnames: their names. Where one of the two is given, the other is read off the
+            function, so that it makes no difference how an argument is passed.
         donate_argnums: positions of arguments whose arrays the caller does not need any more. Where
             a result has the type of one of them and can be computed over it, that array is
             returned, with the result in it; whatever it is good for, its values are unspecified
@@ -69,13 +71,37 @@ def jit(
     """
 
     def make(fun: Callable[..., Any]) -> Function:
-        names = (static_argnames,) if isinstance(static_argnames, str) else static_argnames
-        static, donated = as_tuple(static_argnums), as_tuple(donate_argnums)
+        names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+        static, names = _however_passed(fun, as_tuple(static_argnums), names)
+        donated = as_tuple(donate_argnums)
         if set(static) & set(donated):
             raise ValueError(f"a static argument cannot be donated{at(user_location())}")
-        return Function(fun, fun, static, tuple(names), writing=True, donate_argnums=donated)
+        return Function(fun, fun, static, names, writing=True, donate_argnums=donated)
 
     return decorator(make, fun)
+
+
+def _however_passed(
+    fun: Callable[..., Any], numbers: tuple[int, ...], names: tuple[str, ...]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Positions of the static names, or names of the static positions, where ``fun`` tells them."""
+    if bool(numbers) == bool(names):
+        return numbers, names
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        return numbers, names
+    kinds = inspect.Parameter
+    if any(p.kind is kinds.VAR_POSITIONAL for p in parameters):
+        return numbers, names
+    placed = [
+        p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+    ]
+    if names:
+        return tuple([i for i, p in enumerate(placed) if p.name in names]), names
+    counted = [i + len(placed) if -len(placed) <= i < 0 else i for i in numbers]
+    known = [p for i, p in enumerate(placed) if i in counted]
+    return tuple(counted), tuple([p.name for p in known if p.kind is kinds.POSITIONAL_OR_KEYWORD])
 
 
 @contextmanager
