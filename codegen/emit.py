@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pullback.tracer.errors import at
 from pullback.tracer.ir import Node
 from pullback.tracer.primitives.callback import Callback
 
@@ -499,8 +500,7 @@ def _emit_control(
         failed, fine = w.label("failed"), w.label("fine")
         w.branch(w.compare("eq", block, arena.NULL), failed, fine)
         w.start_block(failed)
-        where = kernel.roots[0].where
-        line = f" at {where}" if where is not None else ""
+        line = at(kernel.roots[0].where)
         message = f"no memory for what reverse mode keeps of a loop's steps{line}"
         emission.sites.append(Site(message, "MemoryError"))
         w.ret(constant(I64, len(emission.sites)))

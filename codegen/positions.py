@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from pullback.tracer.errors import at
 from pullback.tracer.ir import Node
 from pullback.tracer.types import INT64, UINT64, row_major_strides
 
@@ -25,10 +26,6 @@ from .elements import convert, from_memory, memory_element
 from .entry import Site
 from .kernel import Step
 from .vectors import both, lane_numbers, level, masked_gather
-
-
-def _line(node: Node) -> str:
-    return f" at {node.where}" if node.where is not None else ""
 
 
 @dataclass(frozen=True)
@@ -132,14 +129,14 @@ class Positions:
         bad = self.w.compare("ne", convert(self.w, narrow, dtype, INT64), x)
         if dtype == UINT64:
             bad = self.w.compare("slt", x, constant(x.type, 0))
-        message = f"Python integer {{0}} out of bounds for {dtype}{_line(node)}"
+        message = f"Python integer {{0}} out of bounds for {dtype}{at(node.where)}"
         self._leave(bad, x, place, Site(message, "OverflowError"))
         return narrow
 
     def _leave_where(self, bad: Value, check: _Check) -> None:
         """Leave the kernel with the number of the error site where an index is out of range."""
         message = f"index {{0}} is out of bounds for axis {check.axis} with size {check.size}"
-        site = Site(f"{message}{_line(check.node)}", "IndexError")
+        site = Site(f"{message}{at(check.node.where)}", "IndexError")
         self._leave(bad, check.given, check.place, site)
 
     def _leave(self, bad: Value, given: Value, place: Place, site: Site) -> None:

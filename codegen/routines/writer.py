@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pullback.tracer.errors import at
 from pullback.tracer.ir import Node
 from pullback.tracer.types import ArrayType, is_complex, real_dtype
 
@@ -55,8 +56,7 @@ class RoutineWriter:
         w.start_block(failed)
         for i, detail in enumerate(details):
             w.store(detail, w.address(self.status, i, I64), 8)
-        where = f" at {self.node.where}" if self.node.where is not None else ""
-        self.sites.append(Site(message + where, exception))
+        self.sites.append(Site(message + at(self.node.where), exception))
         w.ret(constant(I64, len(self.sites)))
         w.start_block(fine)
 
