@@ -32,6 +32,7 @@ if any(GALLERY.glob("plot_*.py")):
         "examples_dirs": str(GALLERY),
         "gallery_dirs": "gallery",
         "within_subsection_order": "FileNameSortKey",
+        "capture_repr": (),
         "download_all_examples": False,
         "show_signature": False,
     }
