@@ -31,6 +31,8 @@ if any(GALLERY.glob("plot_*.py")):
     sphinx_gallery_conf = {
         "examples_dirs": str(GALLERY),
         "gallery_dirs": "gallery",
+        "within_subsection_order": "FileNameSortKey",
+        "capture_repr": (),
         "download_all_examples": False,
         "show_signature": False,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -567,6 +568,11 @@ def test_jet_at_zero():
     assert_array_equal(series, [1.0, 0.0, 6.0, 0.0])
 
 
+def test_jet_of_high_order():
+    _, series = pb.jet(lambda x: 1.0 / (1.0 - x), (0.5,), ([1.0] + [0.0] * 23,))
+    assert_allclose(series, [math.factorial(k) * 2.0 ** (k + 1) for k in range(1, 25)], rtol=1e-12)
+
+
 PROGRAMS: dict[str, Callable[..., Any]] = {
     "products": lambda x, y: (x @ y) * np.tanh(y @ x)[:2, :2],
     "solutions": lambda x, y: np.linalg.solve(x @ y + 3 * np.eye(2), x),
@@ -640,6 +646,8 @@ def test_jet_of_trees_and_other_dtypes():
 def test_jet_of_what_does_not_fit():
     with mistake(ValueError, "as many derivatives"):
         pb.jet(np.add, (X, X), ([X], [X, X]))
+    with mistake(ValueError, "170 derivatives at most"):
+        pb.jet(np.sin, (1.0,), ([1.0] * 171,))
     with mistake(ValueError, "shape"):
         pb.jet(np.sin, (X,), ([X[:2]],))
     with mistake(TypeError, "floating"):

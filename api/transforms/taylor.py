@@ -19,6 +19,9 @@ from pullback.tracer.types import is_inexact
 from .picking import Picked
 from .split import slots
 
+HIGHEST = 170
+"""The greatest number with a factorial in float64."""
+
 
 def jet(
     fun: Callable[..., Any], primals: Sequence[Any], series: Sequence[Sequence[Any]]
@@ -38,7 +41,7 @@ def jet(
 
     Raises:
         TypeError: if ``series`` has another structure than ``primals``.
-        ValueError: for other shapes, or if the numbers of derivatives differ.
+        ValueError: for other shapes, if the numbers of derivatives differ, or above 170 of them.
 
     To order n, what adds, multiplies and moves, and functions whose derivatives are made of
     themselves (exp, sin, tanh, sqrt), cost about n² operations each, quotients and the like up to
@@ -55,6 +58,11 @@ def jet(
         raise ValueError(
             f"jet takes as many derivatives for each of {len(primals)} primals, got {orders}"
             f"{at(user_location())}"
+        )
+    if max(orders, default=0) > HIGHEST:
+        raise ValueError(
+            f"jet takes {HIGHEST} derivatives at most, got {max(orders)}: their factorials are no "
+            f"floats{at(user_location())}"
         )
     run = _jet_body(fun) if tracing() else _jet_function(fun)
     terms = [tuple(term) for term in zip(*series, strict=True)]
@@ -79,7 +87,9 @@ def _jet_body(fun: Callable[..., Any]) -> Callable[..., Any]:
         )
         outside = captured(flat)
         curves = [
-            term[i] / factorial(k) for i in range(count) for k, term in enumerate(by_order, 1)
+            term[i] / float(factorial(k))
+            for i in range(count)
+            for k, term in enumerate(by_order, 1)
         ]
         graph = taylor.jet(flat.graph, order, count)
         results = inline(graph, [*picked.leaves, *outside, *curves])

@@ -15,8 +15,9 @@ import pullback as pb
 
 # %%
 # The drum is a square without its lower right quarter. The network is multiplied by a function that
-# is zero along the edge. Around the inner corner that is r^(2/3) sin(2θ/3), which is how vibrations
-# are there, so that the network has nothing but smooth things to learn.
+# is zero along the edge. Around the inner corner that is
+# :math:`r^{2/3} \sin(2\theta/3)`, which is how vibrations are there, so that the network has only
+# smooth things to learn.
 
 
 def shape(params, place):

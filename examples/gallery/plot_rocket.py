@@ -80,17 +80,17 @@ print(f"{found.nit} iterations; lands after {seconds:.1f} s with {states[-1, 5]:
 assert np.max(abs(states[-1, :5])) < 1e-6
 
 # %%
-# The flight: white bars are the lander, orange ones its exhaust: braked, fallen, braked.
+# The flight: the lander in white, its exhaust in orange. It brakes, falls, and brakes again.
 
-x, z, _, _, angle, _ = states[:-1].T
+x, z, _, _, angle, _ = states[:-1:2].T
 thrust = controls[:, 0]
 figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
 axes.set_facecolor("#12151f")
 axes.plot(states[:, 0], states[:, 1], color="#8fa3bf", linewidth=1)
-flame = -12.0 * thrust * np.array([np.sin(angle), np.cos(angle)])
-axes.plot([x, x + flame[0]], [z, z + flame[1]], color="#ffa90e", linewidth=3)
-body = 30.0 * np.array([np.sin(angle), np.cos(angle)])
-axes.plot([x, x + body[0]], [z, z + body[1]], color="white", linewidth=4)
+upwards = np.array([np.sin(angle), np.cos(angle)])
+for length, color, width in ((30.0, "white", 5), (-14.0 * thrust[::2], "#ffa90e", 2.5)):
+    along, up = length * upwards
+    axes.plot([x, x + along], [z, z + up], color=color, linewidth=width)
 axes.fill_between([-1700.0, 200.0], -200.0, 0.0, color="#6b6b6b", zorder=3)
 axes.plot([-30.0, 30.0], [-4.0, -4.0], color="#e76300", linewidth=5, zorder=4)
 axes.set(xlim=(-980, 130), ylim=(-60, 660), aspect="equal")
