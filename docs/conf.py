@@ -59,6 +59,7 @@ html_static_path = ["static"]
 html_css_files = ["pullback.css"]
 html_logo = html_favicon = "static/mark.svg"
 html_context = {"default_mode": "auto"}
+html_sidebars = {page: [] for page in ("index", "numerics", "comparison", "project/*")}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
