@@ -24,6 +24,7 @@ extensions = [
     "extensions.mathml",
     "extensions.names",
     "extensions.outside",
+    "extensions.prose",
 ]
 exclude_patterns = ["extensions"]
 if any(GALLERY.glob("plot_*.py")):
