@@ -25,6 +25,7 @@ extensions = [
     "extensions.names",
     "extensions.outside",
     "extensions.prose",
+    "extensions.rows",
 ]
 exclude_patterns = ["extensions"]
 if any(GALLERY.glob("plot_*.py")):
@@ -60,7 +61,9 @@ html_static_path = ["static"]
 html_css_files = ["pullback.css"]
 html_logo = html_favicon = "static/mark.svg"
 html_context = {"default_mode": "auto"}
-html_sidebars = {page: [] for page in ("index", "numerics", "comparison", "project/*")}
+html_sidebars: dict[str, list[str]] = {
+    page: [] for page in ("index", "numerics", "comparison", "project/*")
+}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
