@@ -4,7 +4,7 @@ How the leopard gets its spots
 
 Two substances react, and one of them spreads faster than the other: small chance differences grow
 into a pattern (A. Turing 1952). Large steps in time have to be implicit, which takes a Jacobian of
- 6272 x 6272 entries, nearly all of them zero: ``sparse_jacobian`` computes the others.
+6272 x 6272 entries. Nearly all of them are zero: ``sparse_jacobian`` computes the others.
 """
 
 import matplotlib.pyplot as plt
