@@ -20,11 +20,11 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
-    "extensions.reference",
+    "extensions.links",
     "extensions.mathml",
     "extensions.names",
-    "extensions.outside",
     "extensions.prose",
+    "extensions.reference",
     "extensions.rows",
 ]
 exclude_patterns = ["extensions"]
@@ -33,6 +33,7 @@ if any(GALLERY.glob("plot_*.py")):
     sphinx_gallery_conf = {
         "examples_dirs": str(GALLERY),
         "gallery_dirs": "gallery",
+        "capture_repr": (),
         "download_all_examples": False,
         "show_signature": False,
     }
