@@ -46,7 +46,7 @@ check-types: check-mypy check-pyright
 
 check-mypy: $(VENV)/installed-check
 	$(BIN)/mypy --package pullback
-	$(BIN)/mypy tests examples docs
+	$(BIN)/mypy tests examples docs/conf.py docs/extensions
 
 check-pyright: $(VENV)/installed-check
 	$(BIN)/pyright --pythonpath $(BIN)/python

@@ -20,10 +20,12 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
-    "extensions.reference",
+    "extensions.links",
     "extensions.mathml",
     "extensions.names",
-    "extensions.outside",
+    "extensions.prose",
+    "extensions.reference",
+    "extensions.rows",
 ]
 exclude_patterns = ["extensions"]
 if any(GALLERY.glob("plot_*.py")):
@@ -50,7 +52,7 @@ autodoc_member_order = "bysource"
 add_module_names = False
 napoleon_numpy_docstring = False
 toc_object_entries_show_parents = "hide"
-highlight_language = "none"
+highlight_language = "python"
 html_math_renderer = "mathml"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -61,6 +63,9 @@ html_static_path = ["static"]
 html_css_files = ["pullback.css"]
 html_logo = html_favicon = "static/mark.svg"
 html_context = {"default_mode": "auto"}
+html_sidebars: dict[str, list[str]] = {
+    page: [] for page in ("index", "numerics", "comparison", "project/*")
+}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

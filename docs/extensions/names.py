@@ -20,6 +20,7 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxRole
 
 NAME = re.compile(r"[A-Za-z_][\w.]*")
+LIBRARIES = ("numpy.", "scipy.")
 SHORT = {
     "pb": "pullback",
     "pnp": "pullback.numpy",
@@ -81,7 +82,8 @@ def candidates(name: str, module: str | None, owner: str | None) -> Iterator[str
         yield f"{module}.{owner}.{name}"
     if module:
         yield f"{module}.{name}"
-    yield f"pullback.{name}"
+    if not name.startswith(LIBRARIES):
+        yield f"pullback.{name}"
     for short, long in SHORT.items():
         if name.startswith(f"{short}."):
             yield long + name.removeprefix(short)

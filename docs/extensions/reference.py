@@ -79,7 +79,7 @@ def _module_page(
         for title, members in families.items():
             lines += [*_heading(title, "-"), *_names_table(members)]
         return lines
-    groups = _by_home(names)
+    groups = _by_home(module, names)
     for title, members in groups.items():
         heading = _heading(title, "-") if len(groups) > 1 else []
         lines += [*heading, *_section(members)]
@@ -92,14 +92,15 @@ def _modules_inside(module: str) -> list[str]:
     return [name for name in inside if name.count(".") == depth]
 
 
-def _by_home(names: list[Name]) -> dict[str, list[Name]]:
+def _by_home(module: str, names: list[Name]) -> dict[str, list[Name]]:
     """The names of a page by the last part of the module that defines them, if there are many."""
     if len(names) <= MANY:
-        return {"Names": names}
+        return {OTHERS: names}
     groups: dict[str, list[Name]] = {}
     for name in names:
         groups.setdefault(name.home.rpartition(".")[2].capitalize(), []).append(name)
-    few = [title for title, members in groups.items() if len(members) < FEW]
+    own = module.rpartition(".")[2].capitalize()
+    few = [title for title, members in groups.items() if len(members) < FEW or title == own]
     rest = [name for title in few for name in groups.pop(title)]
     return dict(sorted(groups.items())) | ({OTHERS: rest} if rest else {})
 
