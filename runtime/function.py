@@ -22,13 +22,13 @@ from pullback.tracer.trace import Check, checked_for, checking, jit_is_disabled,
 
 from .arguments import name_of, names_of_leaves
 from .compiled import MISSED, Compiled, Flat, compile_call, missed
+from .differing import difference
 from .errors import InternalError
 from .native import NativeCallable, Specialisation
 from .paths import check_paths, paths_limit
 from .recompilation import (
     Compilation,
     Difference,
-    difference,
     recompilation_limit,
     tell,
     warn_of_many,
