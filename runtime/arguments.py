@@ -67,6 +67,29 @@ def arguments_of(wrapped: Callable[..., Any], signature: Signature) -> Arguments
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How an argument was given, and of what structure."""
+
+    way: str
+    spec: tree.TreeSpec
+
+
+def given_by_name(wrapped: Callable[..., Any], signature: Signature) -> dict[str, Place]:
+    """The arguments that are not static, by their names."""
+    positional, named = signature.spec.children()
+    static = {x for x, _ in signature.static}
+    children = iter(positional.children())
+    places = range(positional.num_children + sum(isinstance(x, int) for x in static))
+    known = zip(places, _names(wrapped), strict=False)
+    found = {
+        name: Place("given by position", next(children)) for n, name in known if n not in static
+    }
+    for name, child in zip(named.entries(), named.children(), strict=True):
+        found[name] = Place("given by name", child)
+    return found
+
+
 def _names(wrapped: Callable[..., Any]) -> Iterator[str]:
     """Names of positional parameters, without end."""
     try:

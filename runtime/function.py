@@ -22,13 +22,13 @@ from pullback.tracer.trace import Check, checked_for, checking, jit_is_disabled,
 
 from .arguments import name_of, names_of_leaves
 from .compiled import MISSED, Compiled, Flat, compile_call, missed
+from .differing import difference
 from .errors import InternalError
 from .native import NativeCallable, Specialisation
 from .paths import check_paths, paths_limit
 from .recompilation import (
     Compilation,
     Difference,
-    difference,
     recompilation_limit,
     tell,
     warn_of_many,
@@ -256,9 +256,9 @@ class Function(NativeCallable):
         call = self._take_apart(args, kwargs)
         typed = any(isinstance(x, ShapeDtype) for x in call.leaves)
         leaves = None if typed else call.leaves
-        graph, _, spec, *_ = traced(self._body, call.signature, self._writing, leaves)
+        graph, captures, spec, *_ = traced(self._body, call.signature, self._writing, leaves)
         names = names_of_leaves(self.__wrapped__, call.signature)
-        return dependence(graph, names, names_of_results(spec))
+        return dependence(graph, names, names_of_results(spec), captures)
 
     def find_fault(self, *args: Any, **kwargs: Any) -> Fault | None:
         """What makes the NaN that a call returns, found by NumPy; None if there is none.

@@ -48,12 +48,12 @@ class Contents:
     """A container as it was: the leaves, by identity, and their structure."""
 
     def __init__(self, container: Any) -> None:
-        self._container = container
+        self.container = container
         self._leaves, self._spec = _opened(container)
 
     def unchanged(self) -> bool:
         """Whether the container still holds the same."""
-        leaves, spec = _opened(self._container)
+        leaves, spec = _opened(self.container)
         same = len(leaves) == len(self._leaves) and spec == self._spec
         return same and all(a is b for a, b in zip(leaves, self._leaves, strict=True))
 

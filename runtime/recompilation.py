@@ -10,33 +10,30 @@ import operator
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from pullback.codegen.entry import Argument
 from pullback.tracer.colour import shown
 from pullback.tracer.errors import RecompilationWarning, at
 from pullback.tracer.location import user_location
-from pullback.tracer.path import Turn
 
-from .arguments import names_of_leaves
-from .compiled import Compiled
-from .signature import Call, Signature
-
-Kind = Literal["shape", "dtype", "kind", "static value", "structure", "out", "outside", "path"]
-
-LOOKED_AT = 16
-"""Signatures, the last ones, among which the nearest is looked for."""
+Kind = Literal[
+    "shape", "dtype", "kind", "number", "static value", "structure", "given", "out", "outside",
+    "contents", "path",
+]  # fmt: skip
 
 ADVICE: dict[Kind, str] = {
     "shape": "pad it to a few shapes, or map a function of one item with pb.vmap",
     "dtype": "pass one dtype, for instance by np.asarray(x, dtype)",
     "kind": "pass arrays, or Python's numbers, but not now these and now those",
+    "number": "pass numbers of one type, for instance float(x)",
     "static value": "make it an ordinary argument if only values depend on it",
-    "structure": "pass containers with the same entries",
+    "structure": "pass containers with the same entries, or one array in the place of many",
+    "given": "pass the same arguments in the same way",
     "out": "pass out= always or never",
     "outside": "pass it as an argument, or keep one object",
+    "contents": "pass it as an argument",
     "path": "np.where, pb.cond and pb.while_loop decide within compiled code",
 }
 
@@ -45,9 +42,10 @@ ADVICE: dict[Kind, str] = {
 class Difference:
     """What made a compilation necessary: the argument or name, in what it differs, and how.
 
-    ``kind`` is "kind" where an array came in place of a number, "outside" for a name outside of the
-    function that means something else, "path" for another answer to Python's question about a value
-    at the line ``name``.
+    ``kind`` is "kind" where an array came in place of a number, "number" for one of another type,
+    "given" for an argument that came otherwise or not at all, "outside" for a name outside of the
+    function that means something else, "contents" for a container there that holds something else,
+    "path" for another answer to Python's question about a value at the line ``name``.
     """
 
     name: str
@@ -59,10 +57,10 @@ class Difference:
         match self.kind:
             case "outside":
                 return f"{self.name} means something else"
+            case "contents":
+                return f"{self.name} holds something else"
             case "path":
                 return f"another answer at {self.name}"
-            case "structure":
-                return "arguments of another structure"
             case _:
                 return f"{self.name} is {self.now} after {self.before}"
 
@@ -88,95 +86,6 @@ class Compilation:
         clock = time.strftime("%H:%M:%S", time.localtime(self.when))
         why = "the first call" if self.difference is None else self.difference
         return f"{self.signature} compiled in {1e3 * self.seconds:.1f} ms at {clock}: {why}"
-
-
-def difference(
-    wrapped: Callable[..., Any],
-    call: Call,
-    versions: Sequence[Compiled],
-    others: Iterable[Signature],
-    turn: Turn,
-) -> Difference | None:
-    """Why a call needs a new compilation.
-
-    ``versions`` are those of the same signature, ``others`` the signatures compiled before.
-    """
-    if versions:
-        return _outside(versions) or _path(versions, turn)
-    names = names_of_leaves(wrapped, call.signature)
-    nearest: list[Difference] | None = None
-    for other in list(others)[-LOOKED_AT:]:
-        found = list(_differences(wrapped, names, other, call.signature))
-        # Of those that are as near the last one counts.
-        if nearest is None or len(found) <= len(nearest):
-            nearest = found
-    return nearest[0] if nearest else None
-
-
-def _outside(versions: Sequence[Compiled]) -> Difference | None:
-    """The name outside of a function that means something else than when it was traced."""
-    if any(compiled.current() for compiled in versions):
-        return None
-    for guard in versions[0].specialisation.guards:
-        if guard.find() is not guard.expected:
-            return Difference(repr(guard.key) if guard.key else "a name around it", "outside")
-    return Difference("an array or a container outside", "outside")
-
-
-def _path(versions: Sequence[Compiled], turn: Turn) -> Difference | None:
-    """The question that a call answers otherwise."""
-    asked = len(turn.answers) - 1
-    for compiled in versions:
-        questions = compiled.answers.questions if compiled.answers is not None else ()
-        if 0 <= asked < len(questions):
-            return Difference(str(questions[asked].where), "path")
-    return None
-
-
-def _differences(
-    wrapped: Callable[..., Any], names: Sequence[str], before: Signature, now: Signature
-) -> Iterator[Difference]:
-    """In what two signatures differ."""
-    old = dict(before.static)
-    for name, value in now.static:
-        if name not in old or old[name] != value:
-            yield Difference(
-                _name_of(wrapped, name), "static value", _short(old.get(name)), _short(value)
-            )
-    if before.spec != now.spec:
-        yield Difference("the arguments", "structure", str(before.spec), str(now.spec))
-        return
-    for name, a, b in zip(names, before.arguments, now.arguments, strict=True):
-        if a != b:
-            yield Difference(name, _kind_of(a, b), _text(a), _text(b))
-    if before.into != now.into:
-        words = ("not given", "given")
-        yield Difference("out", "out", words[before.into], words[now.into])
-
-
-def _name_of(wrapped: Callable[..., Any], name: int | str) -> str:
-    """What a static argument is called."""
-    if isinstance(name, str):
-        return name
-    code = getattr(wrapped, "__code__", None)
-    names = code.co_varnames[: code.co_argcount] if code is not None else ()
-    return names[name] if name < len(names) else f"argument {name}"
-
-
-def _kind_of(before: Argument, now: Argument) -> Kind:
-    if before.kind != now.kind:
-        return "kind"
-    return "shape" if before.type.shape != now.type.shape else "dtype"
-
-
-def _text(argument: Argument) -> str:
-    number = {"float": "a float", "int": "an int", "complex": "a complex", "bool": "a bool"}
-    return number.get(argument.kind, str(argument.type))
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 # -- telling ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,37 @@ CALLS: dict[str, tuple[Any, list[tuple[tuple[Any, ...], dict[str, Any]]], str]] 
     "structure": (
         pb.jit(lambda xs: sum(xs)),
         [(((1.0, 2.0),), {}), (((1.0, 2.0, 3.0),), {})],
-        "arguments of another structure",
+        "xs is a tuple of 3 after a tuple of 2",
+    ),
+    "inner structure": (
+        pb.jit(lambda n, p: p["a"][0], static_argnums=0),
+        [((1, {"a": [1.0], "b": 2.0}), {}), ((1, {"a": (1.0,), "b": 2.0}), {})],
+        'p["a"] is a tuple of 1 after a list of 1',
+    ),
+    "keys": (
+        pb.jit(lambda p: p["a"]),
+        [(({"a": 1.0},), {}), (({"a": 1.0, "b": 3.0},), {})],
+        'p is a dict of "a", "b" after a dict of "a"',
+    ),
+    "None": (
+        pb.jit(lambda x, y: x if y is None else y),
+        [((1.0, None), {}), ((1.0, 2.0), {})],
+        "y is an array after None",
+    ),
+    "by name": (
+        pb.jit(lambda x, y: x + y),
+        [((1.0, 2.0), {}), ((1.0,), {"y": 2.0})],
+        "y is given by name after given by position",
+    ),
+    "a default": (
+        pb.jit(lambda x, y=1.0: x + y),
+        [((1.0,), {}), ((1.0, 2.0), {})],
+        "y is given by position after not given",
+    ),
+    "numbers": (
+        pb.jit(lambda x, y: x + y),
+        [((1.0, 2), {}), ((1.0, 2.0), {})],
+        "y is a float after an int",
     ),
     "the nearest": (
         pb.jit(lambda x, y: (x, y)),
@@ -95,6 +126,30 @@ def test_a_name_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "factor", 3.0)
     assert function(2.0) == 6.0
     assert str(function.compilations[-1].difference) == "'factor' means something else"
+
+
+def test_what_is_around() -> None:
+    """Names of closures, what containers hold, and attributes."""
+    numbers, own = [2.0], SimpleNamespace(power=2.0)
+    rate = 1.0
+
+    def grown(x: Any) -> Any:
+        return x**own.power * numbers[0] + rate
+
+    function = pb.jit(grown)
+    function(3.0)
+    numbers[0] = 3.0
+    function(3.0)
+    own.power = 3.0
+    function(3.0)
+    rate = 2.0
+    assert function(3.0) == 83.0
+    told = [str(x.difference) for x in function.compilations[1:]]
+    assert told == [
+        "'numbers' holds something else",
+        "'power' means something else",
+        "'rate' means something else",
+    ]
 
 
 def test_log(caplog: pytest.LogCaptureFixture) -> None:

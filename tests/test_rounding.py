@@ -46,12 +46,28 @@ def logistic_map(x: Any) -> Any:
     return np.sum(x)
 
 
+def running(x: Any) -> Any:
+    return np.sum(np.cumsum(x) * x[::-1])
+
+
+def running_product(x: Any) -> Any:
+    return np.sum(np.cumprod(x[::-1]))
+
+
+def first_order_filter(x: Any) -> Any:
+    """The derivative of running products: a recurrence."""
+    return np.cumsum(np.cumprod(x))[-1] * x[0]
+
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[np.random.Generator], Array]]] = {
     "cancelled": (cancelled, lambda rng: rng.random(50)),
     "logsumexp": (logsumexp, lambda rng: 5.0 * rng.random(100)),
     "polynomial": (polynomial, lambda rng: 1.0 + 1e-3 * rng.random(10)),
     "variance": (variance, lambda rng: 100.0 + rng.random(1000)),
     "products": (products, lambda rng: rng.random((20, 20))),
+    "running": (running, lambda rng: rng.random(1000)),
+    "running product": (running_product, lambda rng: 0.5 + rng.random(300)),
+    "filter": (first_order_filter, lambda rng: 1.0 + 0.01 * rng.normal(size=300)),
     "logistic map": (logistic_map, lambda rng: 0.1 + 0.8 * rng.random(10)),
 }
 TOO_HIGH = 300.0

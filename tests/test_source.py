@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import pullback as pb
+import pullback.numpy as pnp
+from pullback.scipy.special import gammaln
 from pullback.tracer import tree
 from pullback.tracer.ir import Graph
 from pullback.tracer.primitive import TABLE, Primitive
@@ -100,6 +102,11 @@ def one_path(x: Any, power: int) -> Any:
     return x**power if np.sum(x) > 0.0 else -x
 
 
+def names_of_programs(np_: Any, range: Any, np: Any, special: Any) -> Any:
+    turns = pb.scan(lambda c, x: (c * x, None), np["np"], np_)[0]
+    return pnp.sum(turns * range * gammaln(special))
+
+
 X, Y = np.linspace(-1.0, 1.0, 12).reshape(4, 3), np.array([0.0, 1.0, 1.0, 0.0])
 FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "logistic": (
@@ -109,6 +116,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "softmax": (pb.value_and_grad(softmax), (X[:3], X, np.array([0, 2, 1, 1]))),
     "newton": (pb.value_and_grad(newton), (7.0,)),
     "newton's other branch": (pb.value_and_grad(newton), (0.3,)),
+    "names": (pb.grad(names_of_programs, (0, 2)), (X[0], 2.0, {"np": 3.0}, 1.5)),
     "recurrent": (pb.value_and_grad(recurrent, (0, 1)), (np.eye(3) * 0.5, X)),
     "hessian": (pb.hessian(recurrent), (np.eye(3) * 0.5, X)),
     "checkpoint": (pb.grad(checkpointed), (X,)),

@@ -15,8 +15,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from .colour import shown
+from .errors import at
 from .ir import Builder, Graph, Node, reachable
-from .passes.sparsity import Values, pattern
+from .location import user_location
+from .passes.subgraph import with_outputs
 from .primitive import Primitive
 from .primitives.reversal import Ways
 from .primitives.scan import Layout, taken
@@ -39,6 +41,7 @@ class Dependence:
     """How each leaf of the results depends on each leaf of the arguments.
 
     ``kinds`` has a row for each of the ``results`` and a column for each of the ``arguments``.
+    ``outside`` are arrays from outside of the function, as they are when it is asked for.
 
     >>> def f(x, y, z):
     ...     return x * y, np.sin(x) + 3.0 * z
@@ -52,6 +55,7 @@ class Dependence:
     results: tuple[str, ...]
     kinds: tuple[tuple[Kind, ...], ...]
     graph: Graph
+    outside: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
         """The text, in colours where `print` shows it in a terminal and `rich` is installed."""
@@ -75,28 +79,40 @@ class Dependence:
         """
         return self.kinds[_place(self.results, result)][_place(self.arguments, argument)]
 
-    def elements(self, result: str, argument: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def elements(
+        self, result: str, argument: str, kind: Literal["linear", "nonlinear"] | None = None
+    ) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which elements have a derivative by which: bools, of both shapes one behind the other.
 
-        False is certain; true means that the derivative need not be zero.
+        Of a ``kind``: those with a derivative that is the same wherever the argument is
+        ("linear"), or that may vary ("nonlinear"). That there is none, or that it is the same, is
+        certain; of others it need not be zero, or vary. Arrays from outside, such as indices,
+        are what they are now.
 
         Raises:
-            ValueError: if there is no such leaf.
+            ValueError: if there is no such leaf, or kind.
 
-        >>> found = pb.jit(lambda x: x[1:] * x[:-1]).dependence(np.ones(4))
+        >>> found = pb.jit(lambda x: x[1:] * x[:-1] + x[0]).dependence(np.ones(4))
         >>> print(found.elements("result", "x").astype(int))
         [[1 1 0 0]
-         [0 1 1 0]
-         [0 0 1 1]]
+         [1 1 1 0]
+         [1 0 1 1]]
+        >>> print(found.elements("result", "x", "linear").astype(int))
+        [[0 0 0 0]
+         [1 0 0 0]
+         [1 0 0 0]]
         """
+        from .elements import elements
+
+        if kind not in (None, "linear", "nonlinear"):
+            raise ValueError(
+                f"a kind is 'linear' or 'nonlinear', got {kind!r}{at(user_location())}"
+            )
         i, j = _place(self.results, result), _place(self.arguments, argument)
-        output = self.graph.outputs[i]
-        graph = Graph(self.graph.parameters, self.graph.nodes, (output,))
-        shape = (*output.type.shape, *graph.parameters[j].type.shape)
-        if not is_inexact(output.type.dtype):
-            return np.zeros(shape, np.bool_)
-        found: Any = pattern(graph, [j], Values(graph, {}))
-        return np.asarray(found.toarray(), np.bool_).reshape(shape)
+        there, varies = elements(
+            with_outputs(self.graph, (self.graph.outputs[i],)), j, self.outside
+        )
+        return there if kind is None else varies if kind == "nonlinear" else there & ~varies
 
 
 def _place(names: Sequence[str], name: str) -> int:
@@ -105,7 +121,9 @@ def _place(names: Sequence[str], name: str) -> int:
     return names.index(name)
 
 
-def dependence(graph: Graph, arguments: Sequence[str], results: Sequence[str]) -> Dependence:
+def dependence(
+    graph: Graph, arguments: Sequence[str], results: Sequence[str], outside: Sequence[Any] = ()
+) -> Dependence:
     """How the first outputs, those with names, depend on the first parameters."""
     count = len(arguments)
     start = [np.zeros(count, np.int8) for _ in graph.parameters]
@@ -117,7 +135,7 @@ def dependence(graph: Graph, arguments: Sequence[str], results: Sequence[str]) -
         tuple(KINDS[int(c)] for c in classes) for classes in found
     )
     kept = Graph(graph.parameters, graph.nodes, outputs)
-    return Dependence(tuple(arguments), tuple(results), kinds, kept)
+    return Dependence(tuple(arguments), tuple(results), kinds, kept, tuple(outside))
 
 
 def _outputs(graph: Graph, given: Sequence[Classes]) -> list[Classes]:
@@ -139,7 +157,7 @@ def _outputs(graph: Graph, given: Sequence[Classes]) -> list[Classes]:
 def _of_row(node: Node, operands: Sequence[Classes]) -> Classes:
     """A row is linear in an operand if its derivative by it depends on other operands alone."""
     result = np.zeros_like(operands[0])
-    own = _slopes(node.primitive, tuple(x.type for x in node.operands), tuple(node.params.items()))
+    own = slopes(node.primitive, tuple(x.type for x in node.operands), tuple(node.params.items()))
     for classes, slope in zip(operands, own, strict=True):
         result = np.maximum(result, classes)
         if slope is None:
@@ -155,7 +173,7 @@ Slopes: TypeAlias = "tuple[tuple[int, ...] | None, ...]"
 
 
 @lru_cache(maxsize=4096)
-def _slopes(
+def slopes(
     row: Primitive, types: tuple[ArrayType, ...], params: tuple[tuple[str, Any], ...]
 ) -> Slopes:
     count = len(types)

@@ -7,7 +7,8 @@ result (H. Menon et al., ADAPT: algorithmic differentiation applied to floating-
 tuning, SC18; G. Singh et al., Fast and automatic floating point error analysis with CHEF-FP, IPDPS
 2023). A sum of n terms counts as ``sqrt(n)`` roundings of the sum of their magnitudes
 (N. Higham, T. Mary, A new approach to probabilistic rounding error analysis, SIAM J. Sci. Comput.
-41, 2019). A routine of linear algebra counts as roundings of its operands, as stable ones do.
+41, 2019), and what is carried along an axis as as many independent ones. A routine of linear
+algebra counts as roundings of its operands, as stable ones do.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .colour import shown
 from .ir import Graph
 from .location import Location
 from .passes.quiet import quiet
+from .primitives.cumulative import recurrence
 from .tape import Entry, Tape, seed
 from .types import is_inexact
 
@@ -198,8 +200,6 @@ def _of_sum(entry: Entry, ct: Array) -> float:
     assert node is not None
     magnitudes = np.asarray(node.primitive.reference(np.abs(x), **node.params))
     terms = x.size / max(entry.value.size, 1)
-    if node.primitive.name == "cumsum":
-        terms = x.shape[node.params["axis"]]
     return float(np.sqrt(max(terms - 1.0, 0.0))) * _total(ct * magnitudes)
 
 
@@ -230,19 +230,32 @@ def _of_additions(entry: Entry, ct: Array) -> float:
     return _total(ct * np.abs(entry.value) * changed)
 
 
-def _of_recurrence(entry: Entry, ct: Array) -> float:
-    return 2.0 * _total(ct * np.abs(entry.value))
+def _of_running(entry: Entry, ct: Array) -> float:
+    """Of what is carried along an axis: what one step rounds goes on with all that follow.
+
+    The cotangent of a carried value is its own and that of the next one, times the factor. Steps
+    are as many independent roundings: three times the root of the sum of their squares.
+    """
+    node, factor = entry.node, np.ones_like(entry.value)
+    assert node is not None
+    axis, reverse = node.params["axis"], node.params["reverse"]
+    if node.primitive.name != "cumsum":
+        factor = entry.operands[0].value
+    following = np.roll(factor, 1 if reverse else -1, axis)
+    carried = recurrence.reference(following, entry.cotangent, axis=axis, reverse=not reverse)
+    lines = np.sqrt(np.sum(np.abs(carried * entry.value) ** 2, axis))
+    return 3.0 * _total(lines)
 
 
 SIZES: Mapping[str, Callable[[Entry, Array], float]] = {
     "convert": _of_conversion,
     "reduce_sum": _of_sum,
-    "cumsum": _of_sum,
+    "cumsum": _of_running,
     "dot": _of_product,
     "integer_pow": _of_power,
     "reduce_prod": _of_factors,
-    "cumprod": _of_recurrence,
-    "recurrence": _of_recurrence,
+    "cumprod": _of_running,
+    "recurrence": _of_running,
     "scatter_add": _of_additions,
 }
 

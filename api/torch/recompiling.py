@@ -113,10 +113,16 @@ def _difference(before: Graph, now: Graph) -> str:
     if len(before.parameters) == len(now.parameters):
         for i, (a, b) in enumerate(zip(before.parameters, now.parameters, strict=True)):
             if a.type != b.type:
-                return f"value {i + 1} of those that it starts from is {b.type}, and was {a.type}"
+                return (
+                    f"value {i + 1} of those that it starts from is {b.type}, and was {a.type}\n"
+                    "  pad tensors to a few shapes"
+                )
     names, others = _names(before), _names(now)
     if names != others:
-        return f"it computes {_listed(others)}, and computed {_listed(names)}"
+        return (
+            f"it computes {_listed(others)}, and computed {_listed(names)}\n"
+            "  where a loop records other steps each time, take a value (.item()) after each turn"
+        )
     if len(before.outputs) != len(now.outputs):
         return (
             f"{len(now.outputs)} results of it are wanted, and {len(before.outputs)} were: tensors "

@@ -40,15 +40,16 @@ MOVES = frozenset(
 class Values:
     """The values of a graph's nodes, as far as those of its parameters are known.
 
-    ``read`` collects the parameters that an answer was made of.
+    ``read`` collects the parameters that an answer was made of. Those that are ``fixed`` cannot be
+    other ones.
     """
 
-    def __init__(self, graph: Graph, given: Mapping[Node, Array]) -> None:
+    def __init__(self, graph: Graph, given: Mapping[Node, Array], fixed: bool = False) -> None:
         self.read: set[Node] = set()
         self._given = given
         self._values: dict[Node, Array] = {}
         self._known = set(given)
-        self._constant: set[Node] = set()
+        self._constant: set[Node] = set(given) if fixed else set()
         for node in graph.nodes:
             for kind in (self._known, self._constant):
                 if all(x in kind for x in node.operands):
@@ -104,7 +105,7 @@ def pattern(graph: Graph, wrt: Sequence[int], values: Values) -> Pattern:
     for node in graph.nodes:
         if any(x in found for x in node.operands):
             try:
-                found[node] = _pattern_of(node, [found.get(x) for x in node.operands], values)
+                found[node] = pattern_of(node, [found.get(x) for x in node.operands], values)
             except IndexError as error:
                 raise IndexError(f"{error}{at(node.where)}") from None
     nothing = [sparse.csr_array((x.type.size, width), dtype=bool) for x in graph.outputs]
@@ -114,11 +115,11 @@ def pattern(graph: Graph, wrt: Sequence[int], values: Values) -> Pattern:
     return whole
 
 
-def _pattern_of(node: Node, operands: Sequence[Pattern | None], values: Values) -> Pattern:
+def pattern_of(node: Node, operands: Sequence[Pattern | None], values: Values) -> Pattern:
     """The pattern of a node, of those of its operands that have one."""
     row = node.primitive
     if node.type.is_stack or any(x.type.is_stack for x in node.operands):
-        return _dense(node, operands)
+        return dense(node, operands)
     if row.elementwise:
         return _elementwise(node, operands, values)
     if row.name in MOVES:
@@ -126,7 +127,7 @@ def _pattern_of(node: Node, operands: Sequence[Pattern | None], values: Values) 
     match row.name:
         case "reduce_sum":
             (x,) = operands
-            return _summed(x, node.operands[0].type.shape, node.params["axes"])
+            return summed(x, node.operands[0].type.shape, node.params["axes"])
         case "dot":
             return _dot(node, operands)
         case "scatter_add":
@@ -136,26 +137,26 @@ def _pattern_of(node: Node, operands: Sequence[Pattern | None], values: Values) 
         case "recurrence" if operands[0] is None:
             return _along(operands[1], node)
         case _:
-            return _dense(node, operands)
+            return dense(node, operands)
 
 
-def _union(parts: Sequence[Pattern]) -> Pattern:
+def union(parts: Sequence[Pattern]) -> Pattern:
     total = parts[0]
     for part in parts[1:]:
         total = total + part
     return total
 
 
-def _dense(node: Node, operands: Sequence[Pattern | None]) -> Pattern:
+def dense(node: Node, operands: Sequence[Pattern | None]) -> Pattern:
     """Each element depends on all that any operand depends on."""
     from scipy import sparse
 
     size = 1 if node.type.is_stack else node.type.size
-    rows = [_grouped(x, np.zeros(x.shape[0], int), 1) for x in operands if x is not None]
-    return sparse.csr_array(np.ones((size, 1), bool)) @ _union(rows)
+    rows = [grouped(x, np.zeros(x.shape[0], int), 1) for x in operands if x is not None]
+    return sparse.csr_array(np.ones((size, 1), bool)) @ union(rows)
 
 
-def _grouped(x: Pattern, group: Array, count: int) -> Pattern:
+def grouped(x: Pattern, group: Array, count: int) -> Pattern:
     """The union of the rows of each group, given the group of every row."""
     from scipy import sparse
 
@@ -164,7 +165,7 @@ def _grouped(x: Pattern, group: Array, count: int) -> Pattern:
     return member @ x
 
 
-def _read(x: Pattern, source: Array) -> Pattern:
+def read(x: Pattern, source: Array) -> Pattern:
     """The rows with these numbers; negative numbers stand for none."""
     from scipy import sparse
 
@@ -180,18 +181,18 @@ def _elementwise(node: Node, operands: Sequence[Pattern | None], values: Values)
         chosen = values.constant(node.operands[0])
         if chosen is not None:
             sides = ((operands[1], chosen), (operands[2], ~chosen))
-            return _union([_masked(x, mask) for x, mask in sides if x is not None])
+            return union([masked(x, mask) for x, mask in sides if x is not None])
     if name == "mul":
         for x, factor in zip(operands, reversed(node.operands), strict=True):
             number = values.constant(factor) if x is not None else None
             if number is not None:
-                return _masked(x, number != 0)
-    return _union([x for x in operands if x is not None])
+                return masked(x, number != 0)
+    return union([x for x in operands if x is not None])
 
 
-def _masked(x: Pattern, mask: Array) -> Pattern:
+def masked(x: Pattern, mask: Array) -> Pattern:
     """The rows where the mask is true."""
-    return _read(x, np.where(mask.ravel(), np.arange(mask.size), -1))
+    return read(x, np.where(mask.ravel(), np.arange(mask.size), -1))
 
 
 def _moved(node: Node, operands: Sequence[Pattern | None], values: Values) -> Pattern:
@@ -216,7 +217,7 @@ def _moved(node: Node, operands: Sequence[Pattern | None], values: Values) -> Pa
         if i in linear
     ]
     source = np.asarray(node.primitive.reference(*numbers, **node.params)).ravel() - 1
-    return _read(sparse.csr_array(sparse.vstack(whole, format="csr")), source)
+    return read(sparse.csr_array(sparse.vstack(whole, format="csr")), source)
 
 
 def _unknown_places(node: Node, operands: Sequence[Pattern | None]) -> Pattern:
@@ -227,15 +228,15 @@ def _unknown_places(node: Node, operands: Sequence[Pattern | None]) -> Pattern:
         shape = node.operands[0].type.shape
         count = len(node.operands) - 1
         rest = np.arange(prod(shape[count:]))
-        return _read(_summed(x, shape, range(count)), np.resize(rest, node.type.size))
+        return read(summed(x, shape, range(count)), np.resize(rest, node.type.size))
     update = operands[-1]
     parts = [] if x is None else [x]
     if update is not None:
         addressed = node.operands[1].type.ndim
         kept = node.operands[-1].type.shape[addressed:]
-        reduced = _summed(update, node.operands[-1].type.shape, range(addressed))
-        parts.append(_read(reduced, np.resize(np.arange(prod(kept)), node.type.size)))
-    return _union(parts)
+        reduced = summed(update, node.operands[-1].type.shape, range(addressed))
+        parts.append(read(reduced, np.resize(np.arange(prod(kept)), node.type.size)))
+    return union(parts)
 
 
 def _scattered(node: Node, operands: Sequence[Pattern | None], values: Values) -> Pattern:
@@ -247,15 +248,15 @@ def _scattered(node: Node, operands: Sequence[Pattern | None], values: Values) -
     parts = [] if x is None else [x]
     if update is not None:
         places = np.arange(node.type.size).reshape(node.type.shape)
-        parts.append(_grouped(update, places[tuple(indices)].ravel(), node.type.size))
-    return _union(parts)
+        parts.append(grouped(update, places[tuple(indices)].ravel(), node.type.size))
+    return union(parts)
 
 
-def _summed(x: Pattern, shape: Sequence[int], axes: Any) -> Pattern:
+def summed(x: Pattern, shape: Sequence[int], axes: Any) -> Pattern:
     """The union over axes of an array of this shape."""
     kept = [1 if a in axes else n for a, n in enumerate(shape)]
     group = np.broadcast_to(np.arange(prod(kept)).reshape(kept), shape)
-    return _grouped(x, group.ravel(), prod(kept))
+    return grouped(x, group.ravel(), prod(kept))
 
 
 def _along(x: Pattern, node: Node) -> Pattern:
@@ -291,6 +292,6 @@ def _dot(node: Node, operands: Sequence[Pattern | None]) -> Pattern:
             places = [*range(shared), *range(shared + before, shared + before + len(free))]
             others = [a for a in range(node.type.ndim) if a not in places]
             spread = np.broadcast_to(np.expand_dims(numbers, others), node.type.shape)
-            parts.append(_read(_summed(x, shape, contract), spread.ravel()))
+            parts.append(read(summed(x, shape, contract), spread.ravel()))
         before += len(free)
-    return _union(parts)
+    return union(parts)

@@ -32,14 +32,17 @@ class Names:
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = {*RESERVED, *taken}
+        self._numbers: dict[str, int] = {}
 
     def new(self, wish: str) -> str:
         """The wish, or the wish with the lowest number that is free."""
         wish = re.sub(r"\W", "_", wish) or "x"
         wish = f"x{wish}" if wish[0].isdigit() else wish
-        name, number = wish, 2
+        name, stem = wish, wish.rstrip("_")
+        number = self._numbers.get(stem, 2)
         while name in self._taken:
-            name, number = f"{wish.rstrip('_')}_{number}", number + 1
+            name, number = f"{stem}_{number}", number + 1
+        self._numbers[stem] = number
         self._taken.add(name)
         return name
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,10 @@ def program(
     graph = tidy(graph)
     every = [node for each in (graph, *inner_graphs(graph)) for node in each.nodes]
     brought = bundle(dict.fromkeys(need for node in every for need in needs_of(node)))
-    w = Writer(Names([*names, name, *brought.names]))
+    own = [x for x in names if x in USED or x in brought.names]
+    arguments = _renamed(arguments, own)
+    given = [replace(x, code=_renamed(x.code, own)) for x in given]
+    w = Writer(Names([*_renamed(" ".join(names), own).split(), name, *brought.names]))
     values: dict[str, Any] = {}
     targets = _unpacked(w, graph.parameters, given)
     for parameter, value in zip(graph.parameters[len(given) :], constants, strict=True):
@@ -107,6 +111,18 @@ def program(
     parts = ["\n".join(imports), *brought.definitions]
     parts.append("\n".join([f"def {name}({arguments}):", *head, *w.lines]))
     return Source(name, "\n\n\n".join(parts) + "\n", {**values, **w.constants})
+
+
+USED = frozenset(("np", "special", "range", "reversed", "len", "ValueError"))
+"""Names that programs use, whatever the user's function calls its arguments."""
+
+
+def _renamed(code: str, names: Sequence[str]) -> str:
+    """Code with longer names in the place of these, but in strings."""
+    if not names:
+        return code
+    pattern = rf"(?<![\w\"'])({'|'.join(names)})(?![\w\"'])"
+    return re.sub(pattern, r"\1_argument", code)
 
 
 def _unpacked(w: Writer, parameters: Sequence[Node], given: Sequence[Given]) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..ir import LITERAL, Builder, Graph, Node, Params, literal_value
+from ..ir import LITERAL, Builder, Graph, Node, Params, literal_value, primal_among
 from ..passes.subgraph import with_inner
 from ..primitive import TABLE, Primitive
 from ..primitives.formula import IDENTITIES, formula, of_dtype
@@ -24,7 +24,7 @@ def _tidy(graph: Graph, done: dict[Graph, Graph]) -> Graph:
     made = {p: builder.parameter(p.type) for p in graph.parameters}
     for node in graph.nodes:
         builder.where = node.where
-        builder.primal = made.get(node.primal) if node.primal is not None else None
+        builder.primal = primal_among(made, node)
         if node.primitive is LITERAL:
             made[node] = builder.literal(node.params["value"], node.params["dtype"])
         elif node.primitive is formula:
