@@ -16,10 +16,12 @@ TICKS, NOW, EMPTY = "ticks", "now", "empty"
 class Timer:
     """The intrinsic that reads a counter, and the places among the numbers of what is timed.
 
-    At each place stand the ticks so far, and how often it has been run.
+    At each place stand the ticks so far, and how often it has been run. With a ``fence``, the
+    intrinsic that waits until all before it is done, kernels in loops are timed too.
     """
 
     counter: str
+    fence: str | None = None
     places: dict[str, int] = field(default_factory=lambda: {EMPTY: 0})
 
     def place(self, name: str) -> int:
@@ -27,10 +29,22 @@ class Timer:
         return self.places.setdefault(name, len(self.places))
 
 
-def counter_of(triple: str) -> str:
-    """The intrinsic that reads a counter on machines of a kind, without asking the system."""
-    x86 = triple.startswith(("x86", "i386", "i686"))
-    return "llvm.readcyclecounter" if x86 else "llvm.readsteadycounter"
+FENCES = {
+    "x86_64": "llvm.x86.sse2.lfence",
+    "aarch64": "llvm.aarch64.isb",
+    "arm64": "llvm.aarch64.isb",
+}
+NO_FENCE = "llvm.donothing"
+FULL_BARRIER = constant("i32", 15)
+"""The operand of AArch64's ISB."""
+
+
+def timer_of(triple: str, inside: bool) -> Timer:
+    """A timer for machines of a kind, without asking the system for the time."""
+    kind = triple.partition("-")[0]
+    x86 = kind.startswith(("x86", "i386", "i686"))
+    counter = "llvm.readcyclecounter" if x86 else "llvm.readsteadycounter"
+    return Timer(counter, FENCES.get(kind, NO_FENCE) if inside else None)
 
 
 def write_timer(module: Module, timer: Timer) -> None:
@@ -57,10 +71,24 @@ def timed(w: FunctionWriter, timer: Timer | None, name: str) -> Generator[None]:
     if timer is None:
         yield
         return
-    start = w.call(timer.counter, I64, [])
+    start = _read(w, timer)
     yield
-    taken = w.op("sub", w.call(timer.counter, I64, []), start)
+    taken = w.op("sub", _read(w, timer), start)
     first = 2 * timer.place(name)
     for number, added in ((first, taken), (first + 1, constant(I64, 1))):
         place = w.address(Value(PTR, f"@{TICKS}"), number, I64)
         w.store(w.op("add", w.load(I64, place, 8), added), place, 8)
+
+
+def _read(w: FunctionWriter, timer: Timer) -> Value:
+    """The counter; if there is a fence, instructions do not move past it."""
+    if timer.fence is None:
+        return w.call(timer.counter, I64, [])
+    before, after = w.label("before"), w.label("after")
+    w.jump(before)
+    w.start_block(before)
+    w.call(timer.fence, "void", [FULL_BARRIER] if "isb" in timer.fence else [])
+    ticks = w.call(timer.counter, I64, [])
+    w.jump(after)
+    w.start_block(after)
+    return ticks

@@ -160,7 +160,7 @@ def _share_time(
     """
     for named in kernels:
         seconds = part * taken[named.name].seconds
-        if named.inner:
+        if named.inner and named.inner[0].name in taken:
             inside = part * sum(taken[each.name].seconds for each in named.inner)
             _share_time(
                 of, named.inner, taken, part * min(seconds / inside, 1.0) if inside else 0.0
