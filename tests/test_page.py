@@ -273,7 +273,7 @@ ODD = """def odd(x):
 
 @pytest.mark.parametrize("read", [True, False])
 def test_any_text_is_shown_as_it_is(browser: Any, tmp_path: Path, read: bool) -> None:
-    file, path = tmp_path / "odd.py", tmp_path / "report.html"
+    file, path = tmp_path / ("odd.py" if read else "gone.py"), tmp_path / "report.html"
     if read:
         file.write_text(ODD, encoding="utf-8")
     names: dict[str, Any] = {"np": np}
@@ -284,5 +284,5 @@ def test_any_text_is_shown_as_it_is(browser: Any, tmp_path: Path, read: bool) ->
         "rows => rows.map(row => row.lastChild.textContent)"
     )
     told = ODD.split("\n")[:-1] if read else ["", ""]
-    assert rows == ["odd.py" if read else "odd.py: the text is not there to be read", *told]
+    assert rows == ["odd.py" if read else "gone.py: the text is not there to be read", *told]
     page.close()
