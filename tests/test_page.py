@@ -247,7 +247,8 @@ def test_long_programs_stay_usable(browser: Any, tmp_path: Path) -> None:
 
 
 def test_notebooks_show_pages_by_themselves(browser: Any, tmp_path: Path) -> None:
-    reports = [pb.grad(f).explain(np.ones(3)) for f in (lambda x: np.sum(np.sin(x)), np.prod)]
+    functions: list[Any] = [lambda x: np.sum(np.sin(x)), np.prod]
+    reports = [pb.grad(f).explain(np.ones(3)) for f in functions]
     outer = tmp_path / "notebook.html"
     shown = "".join(report._repr_html_() for report in reports)
     outer.write_text(f"<!doctype html><body>{shown}</body>", encoding="utf-8")
@@ -278,7 +279,8 @@ def test_any_text_is_shown_as_it_is(browser: Any, tmp_path: Path, read: bool) ->
         file.write_text(ODD, encoding="utf-8")
     names: dict[str, Any] = {"np": np}
     exec(compile(ODD, str(file), "exec"), names)
-    pb.grad(names["odd"]).explain(np.ones(3), html=path)
+    gradient: Any = pb.grad(names["odd"])
+    gradient.explain(np.ones(3), html=path)
     page = opened(browser, path)
     rows = page.locator("#pane-python .row").evaluate_all(
         "rows => rows.map(row => row.lastChild.textContent)"
