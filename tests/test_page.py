@@ -247,8 +247,8 @@ def test_long_programs_stay_usable(browser: Any, tmp_path: Path) -> None:
 
 
 def test_notebooks_show_pages_by_themselves(browser: Any, tmp_path: Path) -> None:
-    functions: list[Any] = [lambda x: np.sum(np.sin(x)), np.prod]
-    reports = [pb.grad(f).explain(np.ones(3)) for f in functions]
+    gradients: list[Any] = [pb.grad(lambda x: np.sum(np.sin(x))), pb.grad(np.prod)]
+    reports = [gradient.explain(np.ones(3)) for gradient in gradients]
     outer = tmp_path / "notebook.html"
     shown = "".join(report._repr_html_() for report in reports)
     outer.write_text(f"<!doctype html><body>{shown}</body>", encoding="utf-8")
