@@ -74,8 +74,8 @@ class Emission:
     """The module with its function ``run``, the error sites that ``run`` can return, and the Python
     functions that it calls.
 
-    ``timer`` times the kernels, those in loops too, if they are timed. ``shared`` are the names of
-    kernels' functions by what they do.
+    ``timer`` times the kernels, if they are timed. ``shared`` are the names of kernels' functions
+    by what they do.
     """
 
     module: Module
@@ -482,6 +482,9 @@ def _emit_control(
 ) -> None:
     """Write the control flow of a kernel that is made of plans, and their kernels."""
     numbers, status = itertools.count(), Value(PTR, f"%{STATUS}")
+    inside = emission.timer
+    if inside is not None and inside.fence is None:
+        inside = None
 
     def turn(plan: Plan, inner: dict[Buffer, Value], held: Held) -> None:
         takes = any(takes_memory(each) for each in plan.kernels)
@@ -489,7 +492,7 @@ def _emit_control(
         for each in plan.kernels:
             own = f"{name}.{next(numbers)}"
             w.begin_kernel(own)
-            with timed(w, emission.timer, own):
+            with timed(w, inside, own):
                 _emit_in_turn(w, emission, own, each, inner, held)
         w.begin_kernel(name)
         if before is not None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
+from pullback.codegen import timing
 from pullback.codegen.costs import cost_of, kept_for_derivative
 from pullback.codegen.report import bytes_moved
 from pullback.runtime.link import assembly
@@ -401,6 +402,22 @@ def test_effects_happen_once() -> None:
     report = loss.explain(np.ones(2))
     assert report.measured is not None
     assert report.measured.calls == len(seen) == 1
+
+
+@pytest.mark.parametrize("counters", [timing.COUNTERS, {}])
+def test_kernels_in_loops_are_timed(counters: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without a counter of the machine the system is asked.
+    monkeypatch.setattr(timing, "COUNTERS", counters)
+    report = pb.grad(recurrent).explain(np.eye(8) / 4, RNG.normal(size=(50, 8)))
+    loops = [kernel for kernel in report.kernels if kernel.inner]
+    assert len(loops) == 2
+    for loop in loops:
+        assert loop.runs == 1
+        assert [each.runs for each in loop.inner] == [50] * len(loop.inner)
+        assert sum(each.seconds or 0.0 for each in loop.inner) <= (loop.seconds or 0.0) * 1.001
+        assert sum(each.flops for each in loop.inner) <= loop.flops
+    assert any(each.seconds for loop in loops for each in loop.inner)
+    assert "timers in the" in str(report)
 
 
 def test_types_alone_are_not_run() -> None:

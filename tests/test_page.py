@@ -74,6 +74,7 @@ def opened(browser: Any, path: Path, **options: Any) -> Any:
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.extend([message.text] * (message.type == "error")))
+    page.context.set_offline(True)
     page.on("request", lambda request: faults.extend(_others([request.url], path)))
     page.goto(path.as_uri())
     page.wait_for_selector("#drawing[data-ready]")
@@ -245,14 +246,45 @@ def test_long_programs_stay_usable(browser: Any, tmp_path: Path) -> None:
     page.close()
 
 
-def test_notebooks_show_the_page(browser: Any, path: Path, tmp_path: Path) -> None:
-    report = pb.grad(lambda x: np.sum(np.sin(x))).explain(np.ones(3))
+def test_notebooks_show_pages_by_themselves(browser: Any, tmp_path: Path) -> None:
+    gradients: list[Any] = [pb.grad(lambda x: np.sum(np.sin(x))), pb.grad(np.prod)]
+    reports = [gradient.explain(np.ones(3)) for gradient in gradients]
     outer = tmp_path / "notebook.html"
-    outer.write_text(f"<!doctype html><body>{report._repr_html_()}</body>", encoding="utf-8")
+    shown = "".join(report._repr_html_() for report in reports)
+    outer.write_text(f"<!doctype html><body>{shown}</body>", encoding="utf-8")
     page = browser.new_page()
     page.set_default_timeout(WAIT)
     page.goto(outer.as_uri())
-    frame = page.frame_locator("iframe")
-    frame.locator("#drawing[data-ready]").wait_for()
-    assert frame.locator("h1").inner_text() == report.name
+    frames = [page.frame_locator(f"iframe >> nth={i}") for i in range(2)]
+    for frame, report in zip(frames, reports, strict=True):
+        frame.locator("#drawing[data-ready]").wait_for()
+        assert frame.locator("h1").inner_text() == report.name
+    frames[0].locator("#pane-graph .row.marked").first.click(position={"x": 60, "y": 9})
+    assert frames[0].locator("#pane-graph .lit").count()
+    assert not frames[1].locator(".lit").count()
+    page.close()
+
+
+ODD = """def odd(x):
+\ts = "</script><!--data--><b>&amp; \\\\ \\' 数 \u2028"\t# </style> “☃”
+\tα = np.sin(x) * len(s)
+\treturn np.sum(α * α)  # 𝔘
+"""
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_any_text_is_shown_as_it_is(browser: Any, tmp_path: Path, read: bool) -> None:
+    file, path = tmp_path / ("odd.py" if read else "gone.py"), tmp_path / "report.html"
+    if read:
+        file.write_text(ODD, encoding="utf-8")
+    names: dict[str, Any] = {"np": np}
+    exec(compile(ODD, str(file), "exec"), names)
+    gradient: Any = pb.grad(names["odd"])
+    gradient.explain(np.ones(3), html=path)
+    page = opened(browser, path)
+    rows = page.locator("#pane-python .row").evaluate_all(
+        "rows => rows.map(row => row.lastChild.textContent)"
+    )
+    told = ODD.split("\n")[:-1] if read else [""] * 3
+    assert rows == ["odd.py" if read else "gone.py: the text is not there to be read", *told]
     page.close()

@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 import pullback as pb
+from pullback.codegen.emit import emit
 from pullback.codegen.names import DISPATCH
 from pullback.codegen.pool import SHARE_PARTS, pool_module
 from pullback.codegen.support import support_module
+from pullback.codegen.timing import timer_of
 from pullback.runtime import generate, libraries, threads
 from pullback.runtime import target as targets
 from pullback.runtime.cache import _rename
@@ -175,6 +177,33 @@ def test_assembled_for_aarch64(name: str, texts: dict[str, tuple[str, set[str]]]
     undefined, defined = undefined_and_defined(elf)
     assert {"entry", "run"} <= defined
     assert undefined <= symbols | OF_C
+
+
+@pytest.mark.parametrize(
+    ("triple", "counter", "fence"),
+    [
+        ("aarch64-linux-gnu", "cntvct_el0", "isb"),
+        ("arm64-apple-darwin", "cntvct_el0", "isb"),
+        ("x86_64-linux-gnu", "rdtsc", "lfence"),
+        ("riscv64-linux-gnu", "rdtime", "rdtime"),
+        ("powerpc64le-linux-gnu", "bl now", "clock_gettime"),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_timers_of_other_machines(triple: str, counter: str, fence: str, inside: bool) -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+
+    def walk(x: Any) -> Any:
+        return pb.scan(lambda h, x: (np.tanh(h + x), h), 0.0, x)[1]
+
+    timer = timer_of(triple, inside)
+    module = emit(pb.grad(lambda x: np.sum(walk(x))).plan(np.ones(9)), 16, timer).module
+    assert any("." in name for name in timer.places) == inside
+    machine = llvm.Target.from_triple(triple).create_target_machine()
+    text = machine.emit_assembly(llvm.parse_assembly(module.text())).lower()
+    assert text.count(counter) > 2
+    assert not inside or fence in text
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
-LIBRARIES = ("pullback", "numpy", "scipy", "optree", "runpy")
-"""Packages whose frames a location skips: it names the user's line."""
+LIBRARIES = ("pullback", "numpy", "scipy", "optree", "contextlib", "runpy")
+"""Packages whose frames a location skips, as being between others: it names the user's line."""
 
 _library_modules: dict[str, bool] = {}
-_known: dict[tuple[CodeType, int], Location] = {}
+_known: dict[tuple[str, int, str], Location] = {}
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def user_location() -> Location | None:
     frame = user_frame()
     if frame is None:
         return None
-    key = (frame.f_code, frame.f_lineno)
+    # Code objects of equal functions in two files are equal.
+    key = (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
     found = _known.get(key)
     if found is None:
-        found = Location(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-        _known[key] = found
+        found = _known[key] = Location(*key)
     return found
 
 

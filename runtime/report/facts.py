@@ -20,3 +20,22 @@ def facts(report: Report) -> list[tuple[str, str]]:
     if report.measured is not None:
         found.insert(0, ("a call", seconds_text(report.measured.call)))
     return found
+
+
+def how_measured(report: Report) -> str:
+    """What of a report is measured, and what is counted or guessed."""
+    counted = "Operations and bytes are counted in the plan."
+    if report.measured is None:
+        return f"{counted} Nothing was run: there are no times, and no adjoints."
+    times = (
+        f"Times are measured kernel by kernel, as medians of {report.measured.calls} calls; "
+        "how its lines share the time of a kernel is modelled, by the work that each has in it."
+    )
+    if any(kernel.inner for kernel in report.kernels):
+        times += (
+            " Loops are measured as a whole, and which part of that their kernels take by other "
+            "code, with timers in the loops."
+            if len(report.measured.kernels) > len(report.kernels)
+            else " So is that of a loop, since a function with effects is run once."
+        )
+    return f"{times} {counted} Adjoints are computed by NumPy, at these arguments."

@@ -160,7 +160,7 @@ def _share_time(
     """
     for named in kernels:
         seconds = part * taken[named.name].seconds
-        if named.inner:
+        if named.inner and named.inner[0].name in taken:
             inside = part * sum(taken[each.name].seconds for each in named.inner)
             _share_time(
                 of, named.inner, taken, part * min(seconds / inside, 1.0) if inside else 0.0
@@ -255,14 +255,7 @@ def _blocks(
     plan: Plan, kept: Mapping[Buffer, Node], places: Places, provenance: Provenance
 ) -> list[Block]:
     """The workspace over time: kernels are the steps of time."""
-    makers: dict[Buffer, Node] = {}
-    for kernel in plan.kernels:
-        for buffer, node in makers_of(kernel).items():
-            makers.setdefault(buffer, node)
-    used: dict[Buffer, list[int]] = {}
-    for number, kernel in enumerate(plan.kernels):
-        for buffer in kernel.reads | kernel.writes:
-            used.setdefault(buffer, []).append(number)
+    makers, used = _makers(plan), _used(plan)
     blocks: list[Block] = []
     for buffer, offset in plan.workspace.items():
         if buffer in plan.shared:
@@ -272,15 +265,35 @@ def _blocks(
         if not times:
             continue
         maker = next((found[x] for found in (kept, makers) for x in together if x in found), None)
-        name = ", ".join(map(str, together))
-        mark, node = (None, None) if maker is None else _whose(maker, places, provenance)
-        size, begun, ended = buffer.type.nbytes, times[0], times[-1]
-        is_kept = any(x in kept for x in together)
         blocks.append(
-            Block(name, str(buffer.type), offset, size, begun, ended, mark, is_kept, node)
+            Block(
+                name=", ".join(map(str, together)),
+                type=str(buffer.type),
+                offset=offset,
+                bytes=buffer.type.nbytes,
+                first=times[0],
+                last=times[-1],
+                mark=None if maker is None else places.mark(maker),
+                kept=any(x in kept for x in together),
+                node=None if maker is None else provenance.number(maker),
+            )
         )
     return blocks
 
 
-def _whose(node: Node, places: Places, provenance: Provenance) -> tuple[int | None, int | None]:
-    return places.mark(node), provenance.number(node)
+def _makers(plan: Plan) -> dict[Buffer, Node]:
+    """The node that is first written to each buffer."""
+    makers: dict[Buffer, Node] = {}
+    for kernel in plan.kernels:
+        for buffer, node in makers_of(kernel).items():
+            makers.setdefault(buffer, node)
+    return makers
+
+
+def _used(plan: Plan) -> dict[Buffer, list[int]]:
+    """The numbers of the kernels that use each buffer."""
+    used: dict[Buffer, list[int]] = {}
+    for number, kernel in enumerate(plan.kernels):
+        for buffer in kernel.reads | kernel.writes:
+            used.setdefault(buffer, []).append(number)
+    return used

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from .facts import facts
+from .facts import facts, how_measured
 from .model import LineReport, Report
 from .pictures import fusion_picture, memory_picture
 from .units import amount, bytes_text, number, seconds_text
@@ -28,6 +28,7 @@ def page(report: Report) -> str:
         "layout": f"/*\n{_read('dagre.LICENSE.txt')}*/\n{layout}",
         "data": json.dumps(page_data(report), separators=(",", ":")).replace("<", "\\u003c"),
         "script": "\n".join(map(_read, SCRIPTS)),
+        "measured": escape(how_measured(report)),
         "fusion": fusion_picture(report),
         "memory": memory_picture(report) if report.blocks else _NO_MEMORY,
     }

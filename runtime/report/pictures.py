@@ -14,7 +14,7 @@ from .units import amount, bytes_text, seconds_text
 CHARACTER = 6.7
 """The width of a character of 11 pixels, in a typewriter's font."""
 
-ROW, CHIP, LEFT, NUMBERS, CHIPS, WIDTH, BARS, INDENT = 40, 18, 90, 36, 330, 1200, 150, 18
+ROW, CHIP, LEFT, NUMBERS, TITLES, WIDTH, BARS, INDENT = 40, 18, 90, 36, 330, 1200, 180, 18
 MOST_KERNELS, MOST_ARCS = 1500, 400
 
 MEMORY_HEIGHT, AXIS = 300, 64
@@ -50,13 +50,13 @@ def _kernel_row(row: int, kernel: KernelReport, most: float) -> Iterator[str]:
     yield f'<rect class="back" x="{left}" y="{top}" {size}/>'
     yield _text(left + 10, top + 21, kernel.number, "strong")
     start = left + NUMBERS + CHARACTER * max(len(kernel.number) - 2, 0)
-    room = LEFT + CHIPS - start - 8
+    room = LEFT + TITLES - start - 8
     yield _text(start, top + 15, _cut(kernel.title, room), "")
-    runs = "" if kernel.runs in (None, 1) else f" · {kernel.runs} runs"
-    flow = f"{_cut(', '.join(kernel.reads), 110)} → {_cut(', '.join(kernel.writes), 110)}{runs}"
+    runs = "" if kernel.runs in (None, 1) else f"{kernel.runs} runs · "
+    flow = f"{runs}{_cut(', '.join(kernel.reads), 110)} → {_cut(', '.join(kernel.writes), 110)}"
     yield _text(start, top + 28, _cut(flow, room), "soft small")
-    yield from _chips(kernel.steps, LEFT + CHIPS, top + 8)
     yield from _bar(kernel, top, most)
+    yield from _chips(kernel.steps, LEFT + TITLES + BARS + 16, top + 8)
     yield "</g>"
 
 
@@ -69,7 +69,7 @@ def _chips(steps: Sequence[Computed], x: float, y: float) -> Iterator[str]:
     for (name, mark), nodes in groups.items():
         label = name if len(nodes) == 1 else f"{name} ×{len(nodes)}"
         width = CHARACTER * len(label) + 12
-        if x + width > WIDTH - BARS - 60 and left > 0:
+        if x + width > WIDTH - 40 and left > 0:
             yield _text(x + 2, y + 13, f"+{left}", "soft")
             return
         kind = "none" if mark is None else "derivative" if mark % 2 else "function"
@@ -95,12 +95,12 @@ def _weight(kernel: KernelReport) -> float:
 
 def _bar(kernel: KernelReport, top: int, most: float) -> Iterator[str]:
     """The time of a kernel as the length of a bar; of one that was not run, the bytes it moves."""
-    start = WIDTH - BARS
+    start = LEFT + TITLES
     told = bytes_text(kernel.moved) if kernel.seconds is None else seconds_text(kernel.seconds)
-    length = max((BARS - 10) * _weight(kernel) / most, 1)
+    length = max(BARS * _weight(kernel) / most, 1)
     yield f'<rect class="bar" x="{start}" y="{top + 22}" width="{length:.1f}" height="5" rx="2"/>'
     yield _text(start, top + 15, told, "")
-    yield _text(WIDTH - 10, top + 15, f"{amount(kernel.flops)} flop", "soft small end")
+    yield _text(start + BARS, top + 15, f"{amount(kernel.flops)} flop", "soft small end")
 
 
 def _arcs(blocks: Sequence[Block], rows: Mapping[str, int]) -> Iterator[str]:

@@ -62,7 +62,8 @@ class Places:
         rows: list[SourceRow] = []
         for file in dict.fromkeys(x.file for x in self.lines):
             numbers = [x.line for x in self.lines if x.file == file]
-            rows.append(SourceRow(os.path.basename(file)))
+            unread = "" if linecache.getlines(file) else ": the text is not there to be read"
+            rows.append(SourceRow(f"{os.path.basename(file)}{unread}"))
             rows += self._rows_of(file, numbers)
         return rows
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from pullback.tracer.colour import shown
 
-from .facts import facts
+from .facts import facts, how_measured
 from .model import KernelReport, LineReport, Report
 from .units import amount, bytes_text, number, seconds_text
 
 TEXT_WIDTH = 44
 """How much of a line of Python is shown."""
+
+NOTE_WIDTH = 100
 
 
 def tables(report: Report) -> str:
@@ -36,7 +39,8 @@ def _line_table(report: Report) -> str:
     rows = [_line_row(line, report) for line in shown_lines]
     head = ("line", "", "nodes", "deriv.", "flops", "moved", "kept")
     timed = ("time", "", "adjoint") if report.measured is not None else ()
-    return _table("lines", (*head, *timed), rows)
+    note = textwrap.fill(how_measured(report), NOTE_WIDTH)
+    return f"{_table('lines', (*head, *timed), rows)}\n{note}"
 
 
 def _counts(line: LineReport) -> bool:

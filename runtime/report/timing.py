@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from pullback.codegen.emit import emit
-from pullback.codegen.kernel import Plan
-from pullback.codegen.timing import EMPTY, NOW, TICKS, Timer, counter_of
+from pullback.codegen.kernel import Plan, plans_of
+from pullback.codegen.timing import EMPTY, NOW, TICKS, timer_of
 
 from ..compiled import MISSED, Compiled, Flat, missed
 from ..errors import InternalError
@@ -32,9 +32,36 @@ def measured(compiled: Compiled, plan: Plan, call: Call) -> Measured:
     """Times of calls with these arguments, which stay as they are.
 
     A function with effects is called once, others several times after a first call that does not
-    count.
+    count. What is in loops is timed by other code, whose timers take their time too: it tells the
+    shares of the loop's time.
     """
-    linked, places = _counting(compiled, plan)
+    whole = _runs(compiled, plan, call, inside=False)
+    if not any(map(plans_of, plan.kernels)) or compiled.program.graph.effects:
+        return whole
+    shares = _runs(compiled, plan, call, inside=True).kernels
+    kernels = {name: _scaled(name, taken, shares, whole) for name, taken in shares.items()}
+    return replace(whole, kernels=kernels)
+
+
+def _scaled(name: str, taken: Taken, shares: Mapping[str, Taken], whole: Measured) -> Taken:
+    """What a kernel takes, by its share of the outermost loop that it is in."""
+    outermost = name.partition(".")[0]
+    own = whole.kernels[outermost]
+    if name == outermost:
+        return own
+    level = outermost.count(".") + 1
+    inside = sum(
+        x.seconds
+        for other, x in shares.items()
+        if other.startswith(f"{outermost}.") and other.count(".") == level
+    )
+    loop = max(shares[outermost].seconds, inside)
+    return Taken(taken.seconds * own.seconds / loop if loop else 0.0, taken.runs)
+
+
+def _runs(compiled: Compiled, plan: Plan, call: Call, inside: bool) -> Measured:
+    """Times of calls, and of kernels, those ``inside`` loops too."""
+    linked, places = _counting(compiled, plan, inside)
     native = Flat()
     native.set_slow(missed)
     specialisation = replace(compiled.specialisation, code=linked)
@@ -110,9 +137,9 @@ def _enough(seconds: Sequence[float], once: bool) -> bool:
     return done >= MOST_CALLS or (done >= LEAST_CALLS and sum(seconds) >= ENOUGH_SECONDS)
 
 
-def _counting(compiled: Compiled, plan: Plan) -> tuple[Linked, list[str]]:
+def _counting(compiled: Compiled, plan: Plan, inside: bool) -> tuple[Linked, list[str]]:
     """Code that counts the ticks of each kernel, and whose they are."""
-    timer = Timer(counter_of(host().triple))
+    timer = timer_of(host().triple, inside)
     module = emit(plan, host().vector_bytes, timer).module
     call = entry_object(compiled.program.entry)
     symbols = resolve({*module.symbols, *call.symbols, *implied()})

@@ -50,7 +50,8 @@ class Pane {
     this.view.scrollTop = this.view.scrollLeft = 0;
     for (const row of this.shown.values()) row.remove();
     this.shown.clear();
-    const first = lines.findIndex((line) => line.startsWith("define"));
+    // Declarations and constants come first.
+    const first = kind === "asm" ? marked.findIndex((list) => list.length) - 4 : lines.findIndex((line) => line.startsWith("define"));
     if (first > 0) this.view.scrollTop = first * ROW;
     this.find(this.finder.value, false);
   }
