@@ -72,23 +72,24 @@ def _leaves(
         case Strips():
             yield from ((each, times, known) for each in kernel.kernels)
         case Repeat():
-            yield from _within(
+            yield from leaves(
                 kernel.plan, times * (kernel.length or 1), known and bool(kernel.length)
             )
         case Reversal():
             again = max(kernel.length.bit_length() // 2, 1)
-            yield from _within(kernel.forward, times * kernel.length * again, known)
-            yield from _within(kernel.plan, times * kernel.length, known)
+            yield from leaves(kernel.forward, times * kernel.length * again, known)
+            yield from leaves(kernel.plan, times * kernel.length, known)
         case While():
-            yield from _within(kernel.test, times, False)
-            yield from _within(kernel.plan, times, False)
+            yield from leaves(kernel.test, times, False)
+            yield from leaves(kernel.plan, times, False)
         case Choice():
-            yield from _within(max(kernel.plans, key=_work), times, known)
+            yield from leaves(max(kernel.plans, key=_work), times, known)
         case _:
             yield kernel, times, known
 
 
-def _within(plan: Plan, times: int, known: bool) -> Iterator[tuple[Kernel, int, bool]]:
+def leaves(plan: Plan, times: int = 1, known: bool = True) -> Iterator[tuple[Kernel, int, bool]]:
+    """The kernels of a plan and of the plans inside; as `_leaves`."""
     for kernel in plan.kernels:
         yield from _leaves(kernel, times, known)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from pullback.tracer.ir import Node
@@ -15,6 +15,7 @@ from . import arena
 from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
 from .blas import write_product
 from .blocks import write_blocks
+from .called import called_functions
 from .choice import emit_choice
 from .elements import memory_constant, memory_element
 from .entry import Site
@@ -35,7 +36,6 @@ from .kernel import (
     Routine,
     Strips,
     While,
-    plans_of,
     takes_memory,
     takes_memory_within,
 )
@@ -45,7 +45,6 @@ from .python_call import emit_python_call
 from .repeat import emit_repeat, emit_while
 from .reversal import emit_reversal
 from .routines import emit_routine
-from .scalar import INLINED
 from .timing import timed, write_timer
 from .turns import turns_of
 
@@ -94,19 +93,17 @@ class Emission:
         return name
 
 
-def emit(plan: Plan, vector_bytes: int, timer: str | None = None) -> Emission:
+def emit(plan: Plan, vector_bytes: int, timer: str | None = None, convention: str = "") -> Emission:
     """Write ``run(inputs, outputs, workspace, status)`` for the plan.
 
     ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
     holds what it found. ``vector_bytes`` is the width of the machine's vector registers, 64 those
     of AVX-512, whose instructions elementary functions then name. With a ``timer`` the module has
-    the `ticks` of each kernel.
+    the `ticks` of each kernel. ``convention`` is that of calls of elementary functions.
     """
-    uses = _applied(plan)
-    often = frozenset(name for name, count in uses.items() if count > INLINED)
-    emission = Emission(
-        Module(often=often, avx512=vector_bytes == 64), [], vector_bytes, timer=timer
-    )
+    functions = called_functions(plan, vector_bytes, convention)
+    module = Module(convention=convention, called=functions, avx512=vector_bytes == 64)
+    emission = Emission(module, [], vector_bytes, timer=timer)
     if timer is not None:
         write_timer(emission.module, timer, len(plan.kernels))
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
@@ -126,26 +123,6 @@ def emit(plan: Plan, vector_bytes: int, timer: str | None = None) -> Emission:
     if freed:
         _write_run(emission, parameters)
     return emission
-
-
-def _applied(plan: Plan) -> Counter[str]:
-    """How often the plan's kernels apply each primitive; sine and cosine of a value are one."""
-    uses: Counter[str] = Counter()
-    for kernel in plan.kernels:
-        for inner in plans_of(kernel):
-            uses += _applied(inner)
-        if isinstance(kernel, LoopKernel):
-            uses.update(_applied_once(kernel))
-        if isinstance(kernel, Strips):
-            for each in kernel.kernels:
-                uses.update(_applied_once(each))
-    uses["sincos"] = max(uses["sin"], uses["cos"])
-    return uses
-
-
-def _applied_once(kernel: LoopKernel) -> Iterator[str]:
-    """The primitives that a kernel applies."""
-    return (s.node.primitive.name for s in kernel.steps if s.kind == "apply")
 
 
 def _is_code(kernel: Kernel) -> bool:

@@ -84,7 +84,8 @@ def lower(graph: Graph, donated: Sequence[int], clock: Clock, timer: str | None 
     clock.lap("fuse")
     plan = bufferize(fusion, donated)
     clock.lap("bufferize")
-    emission = emit(plan, host().vector_bytes, timer)
+    machine = host()
+    emission = emit(plan, machine.vector_bytes, timer, machine.convention)
     clock.lap("emit")
     return Lowered(low, plan, emission)
 

@@ -173,7 +173,8 @@ def _code_stages(graph: Graph, program: Program) -> list[Stage]:
     groups = Stage("fuse", "plan", fusion_text(fusion), lap(), len(fusion.groups), "kernels")
     plan = bufferize(fusion, program.entry.donated)
     kernels = Stage("bufferize", "plan", plan.text(), lap(), len(plan.kernels), "kernels")
-    module = emit(plan, host().vector_bytes).module
+    machine = host()
+    module = emit(plan, machine.vector_bytes, convention=machine.convention).module
     # The entry point is compiled by itself, but read along with the kernels.
     write_entry(module, program.entry)
     text = annotated(module)
