@@ -73,7 +73,8 @@ class Emission:
     functions that it calls.
 
     ``timer`` is the counter by which the kernels are timed, if they are. ``shared`` are the names
-    of kernels' functions by what they do.
+    of kernels' functions by what they do, where several have the same length; ``lengths`` has the
+    first of each length until there is a second.
     """
 
     module: Module
@@ -82,15 +83,27 @@ class Emission:
     callbacks: list[Callback] = field(default_factory=list)
     timer: str | None = None
     shared: dict[str, str] = field(default_factory=dict)
+    lengths: dict[int, FunctionWriter | None] = field(default_factory=dict)
 
     def share(self, function: FunctionWriter) -> str:
         """The name of the first function that does the same."""
-        names = {p.name: f"%{i}" for i, p in enumerate(function.parameters)}
-        body = re.sub(r"%[\w.]+", lambda m: names.get(m[0], m[0]), function.body)
-        name = self.shared.setdefault(body, function.name)
+        if function.length not in self.lengths:
+            self.lengths[function.length] = function
+            return function.name
+        first = self.lengths[function.length]
+        if first is not None:
+            self.shared[_without_names(first)] = first.name
+            self.lengths[function.length] = None
+        name = self.shared.setdefault(_without_names(function), function.name)
         if name != function.name:
             function.tell_origins(name)
         return name
+
+
+def _without_names(function: FunctionWriter) -> str:
+    """What a function does, whatever its parameters are called."""
+    names = {p.name: f"%{i}" for i, p in enumerate(function.parameters)}
+    return re.sub(r"%[\w.]+", lambda m: names.get(m[0], m[0]), function.body)
 
 
 def emit(plan: Plan, vector_bytes: int, timer: str | None = None, convention: str = "") -> Emission:
