@@ -107,8 +107,8 @@ class Module:
     ``origins`` tell of functions, by their names, what they are for: once for each of the kernels
     that share one.
 
-    ``often`` are the elementary functions that it uses so often that they are called; ``avx512``
-    says whether it may name instructions of AVX-512.
+    ``called`` are the elementary functions that it calls, by a ``convention``, as other programs
+    do (``math/shared.py``); ``avx512`` says whether it may name instructions of AVX-512.
     """
 
     functions: list[str] = field(default_factory=list)
@@ -117,7 +117,8 @@ class Module:
     symbols: set[str] = field(default_factory=set)
     metadata: dict[str, str] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
-    often: frozenset[str] = frozenset()
+    convention: str = ""
+    called: frozenset[str] = frozenset()
     avx512: bool = False
     origins: dict[str, list[Origins]] = field(default_factory=dict)
 
@@ -129,7 +130,10 @@ class Module:
     def declare(
         self, name: str, result: str, parameters: Sequence[str], attributes: str = ""
     ) -> None:
-        """Declare an external function; one that is no intrinsic becomes a symbol to link."""
+        """Declare an external function; one that is no intrinsic becomes a symbol to link.
+
+        The calling convention, if it is not that of C, stands before the result.
+        """
         if name not in self.declarations:
             head = f"declare {result} @{name}({', '.join(parameters)}) {attributes}"
             self.declarations[name] = head.rstrip()
@@ -465,9 +469,12 @@ class FunctionWriter:
         self.module.declare(name, result, [a.type for a in arguments])
         return self.call_known(name, result, arguments)
 
-    def call_known(self, name: str, result: str, arguments: Sequence[Value]) -> Value:
-        """Call a function that the module defines."""
-        text = f"call {result} @{name}({', '.join(map(str, arguments))})"
+    def call_known(
+        self, name: str, result: str, arguments: Sequence[Value], convention: str = ""
+    ) -> Value:
+        """Call a function that the module defines or has declared."""
+        way = f"{convention} {result}" if convention else result
+        text = f"call {way} @{name}({', '.join(map(str, arguments))})"
         if result == "void":
             self.line(text)
             return Value("void", "")

@@ -76,10 +76,15 @@ def _leaves(
             if isinstance(kernel, Choice):
                 plans = [max(plans, key=lambda each: _work(each[0]))]
             for plan, turns, told in plans:
-                for inner in plan.kernels:
-                    yield from _leaves(inner, times * turns, known and told)
+                yield from leaves(plan, times * turns, known and told)
         case _:
             yield kernel, times, known
+
+
+def leaves(plan: Plan, times: int = 1, known: bool = True) -> Iterator[tuple[Kernel, int, bool]]:
+    """The kernels of a plan and of the plans inside; as `_leaves`."""
+    for kernel in plan.kernels:
+        yield from _leaves(kernel, times, known)
 
 
 def turns_of_plans(kernel: Kernel) -> list[tuple[Plan, int, bool]]:

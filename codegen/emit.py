@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from pullback.tracer.errors import at
@@ -16,6 +16,7 @@ from . import arena
 from .assembly import I64, PTR, FunctionWriter, Module, Value, constant
 from .blas import write_product
 from .blocks import write_blocks
+from .called import called_functions
 from .choice import emit_choice
 from .elements import memory_constant, memory_element
 from .entry import Site
@@ -36,7 +37,6 @@ from .kernel import (
     Routine,
     Strips,
     While,
-    plans_of,
     takes_memory,
     takes_memory_within,
 )
@@ -46,7 +46,6 @@ from .python_call import emit_python_call
 from .repeat import emit_repeat, emit_while
 from .reversal import emit_reversal
 from .routines import emit_routine
-from .scalar import INLINED
 from .timing import Timer, timed, write_timer
 from .turns import turns_of
 
@@ -75,7 +74,8 @@ class Emission:
     functions that it calls.
 
     ``timer`` times the kernels, if they are timed. ``shared`` are the names of kernels' functions
-    by what they do.
+    by what they do, where several have the same length; ``lengths`` has the first of each length
+    until there is a second.
     """
 
     module: Module
@@ -84,30 +84,42 @@ class Emission:
     callbacks: list[Callback] = field(default_factory=list)
     timer: Timer | None = None
     shared: dict[str, str] = field(default_factory=dict)
+    lengths: dict[int, FunctionWriter | None] = field(default_factory=dict)
 
     def share(self, function: FunctionWriter) -> str:
         """The name of the first function that does the same."""
-        names = {p.name: f"%{i}" for i, p in enumerate(function.parameters)}
-        body = re.sub(r"%[\w.]+", lambda m: names.get(m[0], m[0]), function.body)
-        name = self.shared.setdefault(body, function.name)
+        if function.length not in self.lengths:
+            self.lengths[function.length] = function
+            return function.name
+        first = self.lengths[function.length]
+        if first is not None:
+            self.shared[_without_names(first)] = first.name
+            self.lengths[function.length] = None
+        name = self.shared.setdefault(_without_names(function), function.name)
         if name != function.name:
             function.tell_origins(name)
         return name
 
 
-def emit(plan: Plan, vector_bytes: int, timer: Timer | None = None) -> Emission:
+def _without_names(function: FunctionWriter) -> str:
+    """What a function does, whatever its parameters are called."""
+    names = {p.name: f"%{i}" for i, p in enumerate(function.parameters)}
+    return re.sub(r"%[\w.]+", lambda m: names.get(m[0], m[0]), function.body)
+
+
+def emit(
+    plan: Plan, vector_bytes: int, timer: Timer | None = None, convention: str = ""
+) -> Emission:
     """Write ``run(inputs, outputs, workspace, status)`` for the plan.
 
     ``run`` returns 0, or the number of the site (from 1) that found bad input; ``status`` then
     holds what it found. ``vector_bytes`` is the width of the machine's vector registers, 64 those
     of AVX-512, whose instructions elementary functions then name. With a ``timer`` the module
-    counts the ticks of each kernel.
+    counts the ticks of each kernel. ``convention`` is that of calls of elementary functions.
     """
-    uses = _applied(plan)
-    often = frozenset(name for name, count in uses.items() if count > INLINED)
-    emission = Emission(
-        Module(often=often, avx512=vector_bytes == 64), [], vector_bytes, timer=timer
-    )
+    functions = called_functions(plan, vector_bytes, convention)
+    module = Module(convention=convention, called=functions, avx512=vector_bytes == 64)
+    emission = Emission(module, [], vector_bytes, timer=timer)
     parameters = [(PTR, "inputs"), (PTR, "outputs"), (PTR, "workspace"), (PTR, "status")]
     freed = takes_memory_within(plan)
     name, linkage = ("steps", "internal") if freed else ("run", "")
@@ -127,26 +139,6 @@ def emit(plan: Plan, vector_bytes: int, timer: Timer | None = None) -> Emission:
     if timer is not None:
         write_timer(emission.module, timer)
     return emission
-
-
-def _applied(plan: Plan) -> Counter[str]:
-    """How often the plan's kernels apply each primitive; sine and cosine of a value are one."""
-    uses: Counter[str] = Counter()
-    for kernel in plan.kernels:
-        for inner in plans_of(kernel):
-            uses += _applied(inner)
-        if isinstance(kernel, LoopKernel):
-            uses.update(_applied_once(kernel))
-        if isinstance(kernel, Strips):
-            for each in kernel.kernels:
-                uses.update(_applied_once(each))
-    uses["sincos"] = max(uses["sin"], uses["cos"])
-    return uses
-
-
-def _applied_once(kernel: LoopKernel) -> Iterator[str]:
-    """The primitives that a kernel applies."""
-    return (s.node.primitive.name for s in kernel.steps if s.kind == "apply")
 
 
 def _is_code(kernel: Kernel) -> bool:

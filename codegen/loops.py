@@ -45,6 +45,9 @@ from .tiles import tile_axis, write_tiles
 from .turns import is_even, turns_of
 from .vectors import lane_numbers, level
 
+FEW_INSTRUCTIONS = 4
+"""Up to so many a loop is quicker where each turn works on two vectors."""
+
 
 def emit_loops(
     w: FunctionWriter,
@@ -312,14 +315,20 @@ class Nest:
 
     @cached_property
     def unroll(self) -> int:
-        """How many vectors a turn of the innermost loop works on."""
+        """How many vectors a turn of the innermost loop works on.
+
+        Sums need several at a time, as each waits for the last; processors find other work in the
+        next turns by themselves.
+        """
         if self.written_out:
             return -(-self.kernel.extents[-1] // self.width)
-        cost = body_work(self.kernel)
+        cost, kinds = body_work(self.kernel), {sink.kind for sink in self.kernel.sinks}
+        if not kinds <= {"store", "reduce"}:
+            return 1
         wanted = 4 if cost <= 12 else 2 if cost <= 24 else 1
-        plain = all(s.kind in ("store", "reduce") for s in self.kernel.sinks)
-        turns = self.kernel.extents[-1] // self.width
-        return max(1, min(wanted, turns)) if plain else 1
+        if "reduce" not in kinds:
+            wanted = 2 if cost <= FEW_INSTRUCTIONS else 1
+        return max(1, min(wanted, self.kernel.extents[-1] // self.width))
 
     @property
     def _masked_throughout(self) -> bool:

@@ -11,21 +11,13 @@ from pullback.tracer.ir import Node
 from pullback.tracer.types import FLOAT16, is_unsigned
 
 from . import integers
-from . import math as functions
-from .assembly import (
-    I1,
-    FunctionWriter,
-    Value,
-    constant,
-    element,
-    intrinsic_suffix,
-    lanes,
-)
+from .assembly import I1, FunctionWriter, Value, constant, element, lanes
 from .elements import ELEMENTS, convert, from_memory, is_float, to_memory
 from .integers import integer_predicate
 from .math import sincos
 from .math.number import Number
 from .math.rounding import next_number
+from .math.shared import BOTH, FUNCTIONS, call_shared, call_sincos
 from .math.special import SPECIAL
 
 Lowering = Callable[[FunctionWriter, Node, list[Value]], Value]
@@ -140,7 +132,7 @@ def _of_integers(
 
     def lower(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
         if is_float(xs[0]):
-            return functions.FUNCTIONS[name](w, xs[0], xs[1])
+            return _of_floats(w, name, xs)
         return of_integers(w, xs[0], xs[1], unsigned(node))
 
     return lower
@@ -157,7 +149,7 @@ def _convert(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
 
 def _nextafter(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
     if node.type.dtype != FLOAT16:
-        return functions.FUNCTIONS["nextafter"](w, *xs)
+        return FUNCTIONS["nextafter"](w, *xs)
     a, b = (Number(w, x) for x in xs)
     bits = [Number(w, to_memory(w, x, FLOAT16)) for x in xs]
 
@@ -168,55 +160,19 @@ def _nextafter(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
     return next_number(a, b, bits[0], bits[1], floats, same=a).value
 
 
-INLINED = 8
-"""How often a module may have the text of one elementary function, rather than call it."""
-
-SHORT = frozenset({"floor", "ceil", "trunc", "round", "copysign"})
-"""Functions of an instruction or two."""
-
-
 def _function(name: str) -> Lowering:
-    function: Callable[..., Value] = {**functions.FUNCTIONS, **SPECIAL}[name]
-
-    def lower(w: FunctionWriter, node: Node, xs: list[Value]) -> Value:
-        if name in SHORT or is_inlined(w, name, xs[0].type):
-            return function(w, *xs)
-        symbol = f"math.{name}.{intrinsic_suffix(xs[0].type)}"
-        if w.module.use(symbol) == 1:
-            f = _begin(w, symbol, xs[0].type, [x.type for x in xs])
-            f.ret(function(f, *f.parameters))
-            f.finish()
-        return w.call_known(symbol, xs[0].type, xs)
-
-    return lower
+    return lambda w, node, xs: _of_floats(w, name, xs)
 
 
-def is_inlined(w: FunctionWriter, name: str, type: str) -> bool:
-    """Whether the text of a function is written where it is used; counts the use."""
-    return name not in w.module.often and w.module.use(f"inlined.{name}.{type}") <= INLINED
+def _of_floats(w: FunctionWriter, name: str, xs: list[Value]) -> Value:
+    if name in w.module.called:
+        return call_shared(w, name, xs)
+    return FUNCTIONS[name](w, *xs)
 
 
 def sine_and_cosine(w: FunctionWriter, angle: Value) -> tuple[Value, Value]:
     """Both for little more than one of them."""
-    type = angle.type
-    if is_inlined(w, "sincos", type):
-        return sincos(w, angle)
-    symbol, both = f"math.sincos.{intrinsic_suffix(type)}", f"{{ {type}, {type} }}"
-    if w.module.use(symbol) == 1:
-        f = _begin(w, symbol, both, [type])
-        sine, cosine = sincos(f, *f.parameters)
-        half = f.make(both, f"insertvalue {both} poison, {sine}, 0")
-        f.ret(f.make(both, f"insertvalue {half}, {cosine}, 1"))
-        f.finish()
-    pair = w.call_known(symbol, both, [angle])
-    sine, cosine = (w.make(type, f"extractvalue {pair}, {i}") for i in range(2))
-    return sine, cosine
-
-
-def _begin(w: FunctionWriter, symbol: str, result: str, types: list[str]) -> FunctionWriter:
-    """A function of the module for others to call."""
-    parameters = [(type, f"x{i}") for i, type in enumerate(types)]
-    return FunctionWriter(w.module, symbol, result, parameters, linkage="internal")
+    return call_sincos(w, angle) if BOTH in w.module.called else sincos(w, angle)
 
 
 LOWERINGS: dict[str, Lowering] = {

@@ -84,7 +84,8 @@ def lower(graph: Graph, donated: Sequence[int], clock: Clock) -> Lowered:
     clock.lap("fuse")
     plan = bufferize(fusion, donated)
     clock.lap("bufferize")
-    emission = emit(plan, host().vector_bytes)
+    machine = host()
+    emission = emit(plan, machine.vector_bytes, convention=machine.convention)
     clock.lap("emit")
     return Lowered(low, plan, emission)
 

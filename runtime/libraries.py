@@ -18,6 +18,7 @@ symbol                 what stands at the address
 ``pullback.share_parts``  the function that has threads share a loop
 ``pullback.slow`` ...  a function that all entry points share (``codegen/support.py``)
 ``per_lane.sin.1.f64`` a function that goes through the lanes (``codegen/math/per_lane.py``)
+``math.sin.1.f64``     an elementary function that programs share (``codegen/math/shared.py``)
 ``blas.dgemm`` ...     a routine of BLAS with Fortran's calling convention; integers in 64 bits
 ``lapack.dpotrf`` ...  a routine of LAPACK with Fortran's calling convention
 ``pocketfft.fft.f64``  a loop of NumPy's Fourier transforms; ``pocketfft.fft.data`` what it is given
@@ -225,10 +226,18 @@ def _per_lane(name: str) -> int:
     return per_lane(symbol).address(symbol)
 
 
+def _math(name: str) -> int:
+    from .support import elementary
+
+    symbol = f"math.{name}"
+    return elementary(symbol).address(symbol)
+
+
 _FAMILIES: dict[str, Callable[[str], int]] = {
     "numpy": _numpy,
     "pullback": _pullback,
     "per_lane": _per_lane,
+    "math": _math,
     "blas": _blas,
     "pocketfft": loop_address,
     "lapack": _routine("scipy.linalg.cython_lapack"),

@@ -208,7 +208,8 @@ def _code_stages(graph: Graph, program: Program) -> tuple[list[Stage], Lowered]:
     groups = _plan_stage("fuse", fusion_lines(fusion), lap(), len(fusion.groups))
     plan = bufferize(fusion, program.entry.donated)
     kernels = _plan_stage("bufferize", plan_lines(plan), lap(), len(plan.kernels))
-    emission = emit(plan, host().vector_bytes)
+    machine = host()
+    emission = emit(plan, machine.vector_bytes, convention=machine.convention)
     # The entry point is compiled by itself, but read along with the kernels.
     write_entry(emission.module, program.entry)
     origins, text = line_origins(emission.module), emission.module.text()

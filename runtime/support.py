@@ -13,6 +13,7 @@ from pullback.tracer.locks import once, once_each
 from .libraries import resolve
 from .link import Linked, load
 from .objects import Source, kept
+from .target import host
 
 workspaces = np.zeros(2, np.int64)
 """What waits of workspaces, where machine code keeps account of it."""
@@ -44,8 +45,24 @@ def per_lane(name: str) -> Linked:
     return _loaded(name, make, [name])
 
 
-def _loaded(name: str, make: Callable[[], Source], entries: Sequence[str]) -> Linked:
-    code = kept("shared", name, make, level=0)
+@once_each
+def elementary(name: str) -> Linked:
+    """An elementary function, of numbers or vectors."""
+
+    def make() -> Source:
+        from pullback.codegen.math.shared import shared_module
+
+        machine = host()
+        module = shared_module(name, machine.vector_bytes == 64, machine.convention)
+        return tuple(module.symbols), module.text()
+
+    return _loaded(name, make, [name], level=1)
+
+
+def _loaded(
+    name: str, make: Callable[[], Source], entries: Sequence[str], level: int = 0
+) -> Linked:
+    code = kept("shared", name, make, level)
     return load([code.code], resolve(code.symbols), entries)
 
 

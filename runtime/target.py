@@ -30,6 +30,13 @@ LEVELS: dict[str, tuple[str, ...]] = {
 LLVM's words. Vectors have 16 bytes on the first two, then 32, then 64."""
 
 
+CONVENTIONS = {
+    "x86_64": "intel_ocl_bicc",
+    "aarch64": "aarch64_vector_pcs",
+    "arm64": "aarch64_vector_pcs",
+}
+
+
 @dataclass(frozen=True)
 class Target:
     """Triple, CPU and features as LLVM spells them."""
@@ -48,6 +55,18 @@ class Target:
         if self.has("avx512f") and self.has("avx512vl"):
             return 64
         return 32 if self.has("avx") else 16
+
+    @property
+    def convention(self) -> str:
+        """The calling convention, in LLVM's words, by which calls leave many vectors as they are.
+
+        Of the conventions that LLVM has for this, one of x86 was made for OpenCL's functions, one
+        of ARM's processors for those of vectors; on Windows it is the one of C.
+        """
+        if "windows" in self.triple:
+            return ""
+        architecture = self.triple.partition("-")[0]
+        return CONVENTIONS.get(architecture, "")
 
 
 @once

@@ -51,7 +51,7 @@ class Compiled:
     def __init__(
         self, emit: Emit, dtype: str, lanes: int, operands: int, avx512: bool = AVX512
     ) -> None:
-        module = Module(avx512=avx512)
+        module = Module(avx512=avx512, convention=host().convention)
         self.text, self.instructions = array_function(
             module, emit, ELEMENTS[dtype], lanes, operands
         )

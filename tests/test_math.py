@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pullback.codegen.assembly import FunctionWriter, Value
+from pullback.codegen.assembly import FunctionWriter, Value, constant
 from pullback.codegen.math import FUNCTIONS, sincos
+from pullback.codegen.math.shared import CALLABLE, call_shared, call_sincos
 
 from .elementary import (
     DTYPES,
@@ -20,6 +21,7 @@ from .elementary import (
     TWO_OPERANDS,
     Array,
     Compiled,
+    Emit,
     compiled,
     errors,
     in_higher_precision,
@@ -81,6 +83,46 @@ def test_one_lane_gives_the_same_bits(name: str, dtype: str) -> None:
     xs = operands(name, dtype, 400, seed=2)
     one = compiled(name, dtype, 1)(*xs)
     assert same_bits(one, compiled(name, dtype, NATIVE_LANES[dtype])(*xs)).all()
+
+
+def among_many(function: Emit) -> Emit:
+    """Of values that are all wanted after the function, more than calls leave where they are."""
+
+    def emit(w: FunctionWriter, *xs: Value) -> Value:
+        many = [w.op("fmul", xs[-1], constant(xs[0].type, 1 + k / 64)) for k in range(24)]
+        found = function(w, *xs)
+        for value in many:
+            found = w.op("fadd", found, value)
+        return found
+
+    return emit
+
+
+@both_types
+@pytest.mark.parametrize("name", sorted(CALLABLE & set(FUNCTIONS)))
+def test_called_for_the_same_bits(name: str, dtype: str) -> None:
+    count = 2 if name in TWO_OPERANDS else 1
+    xs = [np.concatenate([x, special_values(dtype)]) for x in operands(name, dtype, 200, seed=5)]
+
+    def call(w: FunctionWriter, *values: Value) -> Value:
+        return call_shared(w, name, values)
+
+    lanes = NATIVE_LANES[dtype]
+    got = [Compiled(among_many(f), dtype, lanes, count)(*xs) for f in (call, FUNCTIONS[name])]
+    assert same_bits(*got).all()
+
+
+@both_types
+def test_sine_and_cosine_called(dtype: str) -> None:
+    def product(of: Any) -> Emit:
+        return lambda w, x: w.op("fmul", *of(w, x))
+
+    x = np.concatenate([*operands("sin", dtype, 200, seed=5), special_values(dtype)])
+    got = [
+        Compiled(among_many(product(of)), dtype, NATIVE_LANES[dtype], 1)(x)
+        for of in (call_sincos, sincos)
+    ]
+    assert same_bits(*got).all()
 
 
 @pytest.mark.parametrize("name", MEASURED)

@@ -17,6 +17,7 @@ import pytest
 
 import pullback as pb
 from pullback.codegen.emit import emit
+from pullback.codegen.math.shared import shared_module
 from pullback.codegen.names import DISPATCH
 from pullback.codegen.pool import SHARE_PARTS, pool_module
 from pullback.codegen.support import support_module
@@ -222,6 +223,8 @@ def test_assembled_for_other_systems(
     target = Target(triple, "", "")
     modules = [(texts[name][0], "entry") for name in ("elementary", "places", "factors", "halves")]
     modules += [(support_module().text(), DISPATCH), (pool_module(threads), SHARE_PARTS)]
+    sine = "math.sincos.1.v2f64"
+    modules.append((shared_module(sine, False, target.convention).text(), sine))
     for text, entry in modules:
         code = object_code(text, target=target)
         assert code.startswith(magic)

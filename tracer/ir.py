@@ -200,13 +200,17 @@ Rewrite: TypeAlias = "Callable[[Builder, Primitive, tuple[Node, ...], Params], N
 
 
 class Builder:
-    """Makes nodes: shares equal ones and folds what is known, as it goes."""
+    """Makes nodes: shares equal ones and folds what is known, as it goes.
+
+    ``numbers`` are constants by what was asked for, so that they need not be made to be found.
+    """
 
     def __init__(self, rewrite: Rewrite | None = None) -> None:
         self.nodes: list[Node] = []
         self.parameters: list[Node] = []
         self.where: Location | None = None
         self.primal: Node | None = None
+        self.numbers: dict[Any, Node] = {}
         self._rewrite = rewrite
         self._shared: dict[tuple[Any, ...], Node] = {}
         self._owned: set[int] = set()
@@ -234,12 +238,12 @@ class Builder:
 
     def literal(self, value: Any, dtype: DType) -> Node:
         """A 0-d constant."""
-        value = dtype.type(value).item()
+        number = dtype.type(value)
         # The sign of zero and NaN make equal-looking floats differ: share by their bits.
-        key = (LITERAL, np.asarray(value, dtype).tobytes(), dtype)
+        key = (LITERAL, number.tobytes(), dtype)
         node = self._shared.get(key)
         if node is None:
-            params = {"value": value, "dtype": dtype}
+            params = {"value": number.item(), "dtype": dtype}
             node = Node(LITERAL, (), params, scalar(dtype), self.where, self.primal)
             self._append(node)
             self._shared[key] = node

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from operator import index as as_index
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +18,21 @@ if TYPE_CHECKING:
     from .trace import Tracer
 
 
+@cache
+def _ufuncs() -> ModuleType:
+    from .numpy import ufuncs
+
+    return ufuncs
+
+
 def _ufunc(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Tracer]:
     def operator(self: Tracer, *others: Any) -> Any:
-        from .numpy.ufuncs import apply, takes_part
-
-        if not all(takes_part(self, x) for x in others):
-            return NotImplemented
-        return apply(ufunc, *reversed(others), self) if reflected else apply(ufunc, self, *others)
+        ufuncs = _ufuncs()
+        for x in others:
+            if not ufuncs.takes_part(self, x):
+                return NotImplemented
+        operands = (*others[::-1], self) if reflected else (self, *others)
+        return ufuncs.apply(ufunc, *operands)
 
     return operator
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from .errors import UnsupportedFunctionError, at
@@ -102,6 +103,13 @@ class Domain:
     prepare: Callable[..., tuple[Any, ...]] | None = None
 
 
+@cache
+def _bind() -> Callable[..., Tracer]:
+    from .trace import bind
+
+    return bind
+
+
 @dataclass(frozen=True, eq=False)
 class Primitive:
     """One operation that a graph is made of.
@@ -148,9 +156,7 @@ class Primitive:
 
     def __call__(self, *operands: Tracer, **params: Any) -> Tracer:
         """Add a node to the graph that is being traced."""
-        from .trace import bind
-
-        return bind(self, operands, params)
+        return _bind()(self, operands, params)
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"

@@ -521,7 +521,8 @@ def bind(primitive: Primitive, operands: Sequence[Tracer], params: Params) -> Tr
     trace = current_trace()
     if not trace.fixed_location:
         trace.builder.where = user_location()
-    nodes = tuple([operand_node(x) for x in operands])
+    owns = trace.builder.owns
+    nodes = tuple([node if owns(node := x.node) else operand_node(x) for x in operands])
     return Tracer(trace.builder.add(primitive, nodes, params))
 
 

@@ -139,8 +139,9 @@ def _enough(seconds: Sequence[float], once: bool) -> bool:
 
 def _counting(compiled: Compiled, plan: Plan, inside: bool) -> tuple[Linked, list[str]]:
     """Code that counts the ticks of each kernel, and whose they are."""
-    timer = timer_of(host().triple, inside)
-    module = emit(plan, host().vector_bytes, timer).module
+    machine = host()
+    timer = timer_of(machine.triple, inside)
+    module = emit(plan, machine.vector_bytes, timer, machine.convention).module
     call = entry_object(compiled.program.entry)
     symbols = resolve({*module.symbols, *call.symbols, *implied()})
     names = ("entry", TICKS, NOW, EMPTY)

@@ -47,10 +47,11 @@ def _by_kind(**rules: Rule) -> Rule:
 
     Unsigned integers go by the rule for i, and what has no rule of its own by that for f.
     """
+    by_kind = {kind: rules.get(kind, rules["f"]) for kind in "bifc"}
+    by_kind["u"] = by_kind["i"]
 
     def choose(*operands: Tracer) -> Any:
-        kind = operands[-1].dtype.kind.replace("u", "i")
-        return rules.get(kind, rules["f"])(*operands)
+        return by_kind[operands[-1].dtype.kind](*operands)
 
     return choose
 

@@ -17,7 +17,16 @@ from ..errors import UnsupportedTypeError, at
 from ..location import user_location
 from ..primitives.elementwise import convert, fit
 from ..primitives.structure import broadcast, reshape
-from ..trace import WEAK_DTYPES, Tracer, Weak, array_type, lift, literal, python_scalar
+from ..trace import (
+    WEAK_DTYPES,
+    Tracer,
+    Weak,
+    array_type,
+    current_trace,
+    lift,
+    literal,
+    python_scalar,
+)
 from ..types import (
     INT64,
     DType,
@@ -40,13 +49,17 @@ _EXAMPLES: dict[type, complex] = {int: 0, float: 0.0, complex: 0j}
 
 def is_python_scalar(value: Any) -> bool:
     """Whether a value is a Python number."""
-    return isinstance(value, SCALARS) and not isinstance(value, np.generic)
+    return type(value) in SCALARS or (
+        isinstance(value, SCALARS) and not isinstance(value, np.generic)
+    )
 
 
 def python_type(value: Any) -> Weak:
     """The Python type that a value counts as, None for arrays."""
     if isinstance(value, Tracer):
         return value.weak
+    if type(value) in SCALARS:
+        return type(value)
     if not is_python_scalar(value):
         return None
     kinds: tuple[type[bool] | type[int] | type[float] | type[complex], ...] = SCALARS
@@ -80,6 +93,9 @@ def _resolve(ufunc: np.ufunc, keys: tuple[Key, ...]) -> tuple[DType, ...]:
     if all(isinstance(x, type) for x in keys):
         keys = tuple(WEAK_DTYPES[x] if isinstance(x, type) else x for x in keys)
     dtypes = ufunc.resolve_dtypes((*keys, *(None,) * ufunc.nout))
+    for dtype in dtypes:
+        if not supported(dtype):
+            check_dtype(dtype, f"np.{ufunc.__name__} of {', '.join(map(_key_name, keys))}")
     return tuple(dtypes)
 
 
@@ -91,13 +107,11 @@ def resolve(ufunc: np.ufunc, keys: tuple[Key, ...]) -> tuple[DType, ...]:
         UnsupportedTypeError: when the result has a dtype that cannot be compiled.
     """
     try:
-        dtypes = _resolve(ufunc, keys)
+        return _resolve(ufunc, keys)
+    except UnsupportedTypeError:
+        raise
     except TypeError as error:
         raise TypeError(f"{error}{at(user_location())}") from None
-    for dtype in dtypes:
-        if not supported(dtype):
-            check_dtype(dtype, f"np.{ufunc.__name__} of {', '.join(map(_key_name, keys))}")
-    return dtypes
 
 
 def _key_name(key: Key) -> str:
@@ -140,9 +154,10 @@ def common_shape(shapes: Sequence[Shape]) -> Shape:
     Raises:
         ValueError: NumPy's, with the user's line.
     """
-    first = shapes[0]
-    if all(shape == first for shape in shapes):
-        return first
+    # Most often one shape, and numbers, which have none.
+    others = {shape for shape in shapes if shape}
+    if len(others) <= 1:
+        return next(iter(others), ())
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -191,16 +206,25 @@ def number(value: Any, dtype: DType, shape: Shape = ()) -> Tracer:
             raise OverflowError(
                 f"Python integer {value} out of bounds for {dtype}{at(user_location())}"
             )
-    with np.errstate(over="ignore"):
-        constant = literal(value, dtype)
-    return constant if not shape else broadcast(constant, shape=shape, axes=())
+    known = current_trace().builder.numbers
+    key = (type(value), repr(value), dtype, shape) if type(value) in SCALARS else None
+    node = known.get(key)
+    if node is None:
+        with np.errstate(over="ignore"):
+            constant = literal(value, dtype)
+        node = broadcast(constant, shape=shape, axes=()).node if shape else constant.node
+        if key is not None:
+            known[key] = node
+    return Tracer(node)
 
 
 def prepare(value: Any, dtype: DType, shape: Shape) -> Tracer:
     """Any operand in a dtype and shape; a Python int must fit the dtype, at run time too."""
     if is_python_scalar(value):
         return number(value, dtype, shape)
-    x = lift(value)
+    x = value if isinstance(value, Tracer) else lift(value)
+    if x.weak is None and x.dtype == dtype and x.shape == shape:
+        return x
     if x.weak is int and is_integer(dtype):
         x = fit(x, dtype=dtype) if dtype != INT64 else x
     return spread(as_dtype(x, dtype), shape)

@@ -66,6 +66,8 @@ def as_operand(value: Any) -> Any:
 
 def apply(ufunc: np.ufunc, *operands: Any) -> Any:
     """A Python operator: the ufunc, but Python numbers give a Python number."""
+    if _of_one_type(operands):
+        return call(ufunc, *operands)
     operands = tuple([as_operand(x) for x in operands])
     kinds = [python_type(x) for x in operands]
     if None not in kinds:
@@ -119,10 +121,12 @@ def _of_one_type(operands: tuple[Any, ...]) -> bool:
     if not isinstance(first, Tracer) or first.weak is not None:
         return False
     type = first.type
-    return all(
-        isinstance(x, Tracer) and x.weak is None and (x.type is type or x.type == type)
-        for x in operands[1:]
-    )
+    for x in operands[1:]:
+        if not isinstance(x, Tracer) or x.weak is not None:
+            return False
+        if x.type is not type and x.type != type:
+            return False
+    return True
 
 
 def _exactly(value: Any, operands: tuple[Any, ...]) -> Any:

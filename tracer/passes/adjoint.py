@@ -198,9 +198,11 @@ def _accumulate(cotangents: dict[Node, Cotangent], node: Node, ct: Cotangent) ->
 
 def _sum(node: Node, a: Tracer, b: Tracer) -> Tracer:
     """Two cotangents of a node together."""
+    if not node.type.is_stack:
+        return a + b
     from ..primitives.stacks import entries, sum_of_stacks
 
-    return sum_of_stacks(a, b, entries(node)) if node.type.is_stack else a + b
+    return sum_of_stacks(a, b, entries(node))
 
 
 def _pull_node(node: Node, ct: Cotangent, wants: Sequence[bool]) -> list[Cotangent | None]:
@@ -227,19 +229,19 @@ def _pull_node(node: Node, ct: Cotangent, wants: Sequence[bool]) -> list[Cotange
 
 def times_partial(ct: Tracer, partial: Tracer | float | NoDerivative, operand: Tracer) -> Tracer:
     """A cotangent times a partial derivative; of a real result by a complex operand, by parts."""
-    from ..primitives.complexes import complex, imag, real
-
     if is_complex(ct.dtype) or not is_complex(operand.dtype):
         return ct * partial
+    from ..primitives.complexes import complex, imag, real
+
     assert isinstance(partial, Tracer)
     return complex(ct * real(partial), ct * imag(partial))
 
 
 def _masked(parts: Sequence[Tracer | None], mask: Tracer | None) -> list[Cotangent | None]:
-    from ..primitives.elementwise import broadcast_scalar, where
-
     if mask is None:
         return [None if x is None else Cotangent(x) for x in parts]
+    from ..primitives.elementwise import broadcast_scalar, where
+
     return [
         None if x is None else Cotangent(where(mask, x, broadcast_scalar(0.0, x)), mask)
         for x in parts
