@@ -23,6 +23,7 @@ extensions = [
     "extensions.links",
     "extensions.mathml",
     "extensions.names",
+    "extensions.offline",
     "extensions.prose",
     "extensions.reference",
     "extensions.rows",
