@@ -23,11 +23,13 @@ extensions = [
     "extensions.links",
     "extensions.mathml",
     "extensions.names",
+    "extensions.offline",
     "extensions.prose",
     "extensions.reference",
     "extensions.rows",
 ]
-exclude_patterns = ["extensions"]
+# Tables of the gallery's times would fetch scripts from elsewhere.
+exclude_patterns = ["extensions", "**sg_execution_times.rst"]
 if any(GALLERY.glob("plot_*.py")):
     extensions.append("sphinx_gallery.gen_gallery")
     sphinx_gallery_conf = {
@@ -39,7 +41,7 @@ if any(GALLERY.glob("plot_*.py")):
         "show_signature": False,
     }
 else:
-    exclude_patterns += ["gallery", "sg_execution_times.rst"]  # of a build that had some
+    exclude_patterns += ["gallery"]  # of a build that had some
 nitpicky = True
 default_role = "name"
 nitpick_ignore = [("py:exc", "pickle.UnpicklingError")]
