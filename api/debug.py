@@ -148,7 +148,11 @@ def check_nan(fun: Callable[..., Any] | None = None, *, inf: bool = False) -> An
     A call runs the compiled code; where the result has a NaN, the graph is run once more with
     NumPy, operation by operation, the steps of loops included, and gone back over from the result
     to the operation that made the NaN of operands without any. A NaN that reaches no result is no
-    fault.
+    fault; one that was in an argument is told as such. What the function has written to its
+    arguments is looked through, too, and taken back.
+
+    In a block, tensors of `pullback.torch` are checked as well, when their values are computed and
+    where ``backward()`` starts and ends.
 
     Raises:
         FloatingPointError: (when called) naming the operation, its line and the turns of the loops

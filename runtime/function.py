@@ -375,7 +375,7 @@ class Function(NativeCallable):
             return self(*args, **kwargs)
         given = args, kwargs
         written = self._may_write()
-        before = _copied(given) if written else given
+        before: tuple[Sequence[Any], dict[str, Any]] = _copied(given) if written else given
         with checking(None) if checked_for() else nullcontext():
             result = self(*args, **kwargs)
             seen = tree.flatten((result, given) if written else result)[0]

@@ -141,12 +141,12 @@ def test_elements_of_programs(seed: int) -> None:
     derivative = pb.jacobian(program, argnums=(0, 1))
     fixed = rng.normal(size=(2, 4))
     for place, name in enumerate(("x", "y")):
-        jacobians = []
+        found_at = []
         for _ in range(4):
             given = list(fixed)
             given[place] = rng.normal(size=4)
-            jacobians.append(derivative(*given)[place])
-        jacobians = np.array(jacobians)
+            found_at.append(derivative(*given)[place])
+        jacobians = np.array(found_at)
         there = found.elements("result", name)
         linear = found.elements("result", name, "linear")
         assert not np.any(jacobians[:, ~there])

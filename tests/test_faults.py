@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
+from pullback import torch
 from pullback.tracer.faults import Fault
 
 
@@ -145,7 +146,6 @@ def test_what_is_written() -> None:
 
 def test_tensors() -> None:
     """What is asked for counts, at the line that recorded it, not what tensors hold besides."""
-    torch = pb.torch
 
     def loss(x: Any) -> Any:
         logarithms = torch.log(x)
