@@ -365,9 +365,15 @@ class Function(NativeCallable):
     def checked(self, check: Check, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """A call whose results are looked through; what it has written to, too.
 
+        `pullback.debug.check_nan` calls it.
+
         Raises:
             FloatingPointError: naming what made the first NaN, or infinity. Arguments are as they
                 were.
+
+        >>> pb.jit(lambda x: 1.0 / x).checked("inf", (np.array([1.0, 0.0]),), {})
+        Traceback (most recent call last):
+        FloatingPointError: ...
         """
         from pullback.tracer.faults import is_bad
 
