@@ -42,6 +42,6 @@ def how_measured(report: Report) -> str:
     adjoints = (
         "Adjoints are computed by NumPy, at these arguments."
         if known
-        else "There are no adjoints: nothing is a derivative in reverse mode, or NumPy takes very long."
+        else "There are no adjoints: nothing is a derivative in reverse mode, or NumPy takes long."
     )
     return f"{times} {counted} {adjoints}"
