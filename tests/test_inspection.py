@@ -420,6 +420,13 @@ def test_kernels_in_loops_are_timed(counters: Any, monkeypatch: pytest.MonkeyPat
     assert "timers in the" in str(report)
 
 
+def test_formulas_are_of_the_line_that_asks() -> None:
+    sympy = pytest.importorskip("sympy")
+    x = sympy.Symbol("x")
+    for line in pb.from_sympy(sympy.sin(x) ** 2, [x]).explain(0.5).lines:
+        assert "from_sympy(" in line.text
+
+
 def test_types_alone_are_not_run() -> None:
     report = pb.grad(layers).explain(*(pb.ShapeDtype(x.shape, x.dtype) for x in LAYERS))
     assert report.measured is None

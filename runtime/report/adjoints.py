@@ -28,7 +28,7 @@ def largest_adjoints(body: Callable[..., Any], call: Call) -> dict[Location, flo
     a derivative of a derivative, the adjoints are those of the first.
     """
     with adjoints_told():
-        graph, captures, *_ = traced(body, call.signature, True, call.leaves)
+        graph, captures, *_ = traced(body, call.signature, True, call.leaves, loops=False)
         if not tells(graph):
             return {}
         largest = _Largest(time.perf_counter() + MOST_SECONDS)

@@ -38,4 +38,10 @@ def how_measured(report: Report) -> str:
             if len(report.measured.kernels) > len(report.kernels)
             else " So is that of a loop, since a function with effects is run once."
         )
-    return f"{times} {counted} Adjoints are computed by NumPy, at these arguments."
+    known = any(line.largest_adjoint is not None for line in report.lines)
+    adjoints = (
+        "Adjoints are computed by NumPy, at these arguments."
+        if known
+        else "There are no adjoints: nothing is a derivative in reverse mode, or NumPy takes long."
+    )
+    return f"{times} {counted} {adjoints}"
