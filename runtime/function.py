@@ -368,6 +368,9 @@ class Function(NativeCallable):
         Raises:
             FloatingPointError: naming what made the first NaN, or infinity. Arguments are as they
                 were.
+
+        >>> pb.jit(lambda x: 1.0 / x).checked("nan", (np.array([0.5, 2.0]),), {})
+        array([2. , 0.5])
         """
         from pullback.tracer.faults import is_bad
 

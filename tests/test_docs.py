@@ -117,7 +117,12 @@ def _is_documented(thing: Any) -> bool:
 
 def examples(module: ModuleType) -> list[doctest.DocTest]:
     """The examples of a module, and of callables in its ``__all__`` that doctest overlooks."""
-    names: dict[str, Any] = {"__name__": "__main__", "np": np, "pb": pullback}
+    names: dict[str, Any] = {
+        "__name__": "__main__",
+        "__package__": None,  # an example is a user's program, not a part of the module's package
+        "np": np,
+        "pb": pullback,
+    }
     if module.__name__.startswith("pullback.torch"):
         names["torch"] = importlib.import_module("pullback.torch")
     finder = doctest.DocTestFinder()
