@@ -127,7 +127,8 @@ def test_extents(dtype: str):
 @pytest.mark.parametrize("vector_bytes", [16, 32, 64])
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 def test_every_width_of_vectors(dtype: str, vector_bytes: int, monkeypatch: pytest.MonkeyPatch):
-    machine = SimpleNamespace(vector_bytes=vector_bytes)
+    convention = generate.host().convention
+    machine = SimpleNamespace(vector_bytes=vector_bytes, convention=convention)
     monkeypatch.setattr(generate, "host", lambda: machine)
     arrays = [drawn((2, n), dtype, n) for n in (3, 40, 130, 1001)]
     pb.clear_cache()
