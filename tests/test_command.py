@@ -234,5 +234,5 @@ def test_as_a_module(file: Path) -> None:
     command = [sys.executable, "-m", "pullback", "explain", f"{file}:Model.predict", "--args"]
     found = subprocess.run([*command, "model", "f64[3]"], capture_output=True, text=True)
     assert found.returncode == 1
-    assert "Model.predict: UnsupportedTypeError: " in found.stderr
+    assert "an argument of type Model cannot be compiled" in found.stderr
     assert "\n  at " not in found.stderr

@@ -65,8 +65,6 @@ PUBLIC = [
     if hasattr(importlib.import_module(name), "__all__") and name not in ELSEWHERE
 ]
 CENTRAL = [it for it in vars(pullback).values() if inspect.isclass(it) and not _is_exception(it)]
-USER = {"__name__": "__main__", "__package__": None}
-"""Whose lines are those of examples: a program's, not the library's."""
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -119,7 +117,12 @@ def _is_documented(thing: Any) -> bool:
 
 def examples(module: ModuleType) -> list[doctest.DocTest]:
     """The examples of a module, and of callables in its ``__all__`` that doctest overlooks."""
-    names: dict[str, Any] = {**USER, "np": np, "pb": pullback}
+    names: dict[str, Any] = {
+        "__name__": "__main__",
+        "__package__": None,  # an example is a user's program, not a part of the module's package
+        "np": np,
+        "pb": pullback,
+    }
     if module.__name__.startswith("pullback.torch"):
         names["torch"] = importlib.import_module("pullback.torch")
     finder = doctest.DocTestFinder()

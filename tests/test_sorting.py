@@ -21,6 +21,7 @@ from pullback.codegen.emit import emit
 from pullback.codegen.fuse import fuse
 from pullback.codegen.routines.sorting import sorting_of
 from pullback.runtime import generate
+from pullback.runtime.target import host
 from pullback.tracer.errors import TracedValueError
 from pullback.tracer.numpy.quantiles import CONTINUOUS, DISCRETE
 from pullback.tracer.types import ArrayType
@@ -127,7 +128,8 @@ def test_extents(dtype: str):
 @pytest.mark.parametrize("vector_bytes", [16, 32, 64])
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 def test_every_width_of_vectors(dtype: str, vector_bytes: int, monkeypatch: pytest.MonkeyPatch):
-    machine = SimpleNamespace(vector_bytes=vector_bytes)
+    convention = host().convention
+    machine = SimpleNamespace(vector_bytes=vector_bytes, convention=convention)
     monkeypatch.setattr(generate, "host", lambda: machine)
     arrays = [drawn((2, n), dtype, n) for n in (3, 40, 130, 1001)]
     pb.clear_cache()
