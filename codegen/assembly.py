@@ -209,6 +209,7 @@ class FunctionWriter:
         self.parameters = [Value(type, f"%{name}") for type, name in parameters]
         self._head = f"define {linkage + ' ' if linkage else ''}{result} @{name}"
         self._attributes = attributes
+        self._frame = ""
         self._lines: list[str] = []
         self._entry_allocas: list[str] = []
         self._count = 0
@@ -331,7 +332,7 @@ class FunctionWriter:
     def finish(self) -> None:
         """Add the finished function to the module."""
         parameters = ", ".join(map(str, self.parameters))
-        head = f"{self._head}({parameters}) {self._attributes}".rstrip()
+        head = f"{self._head}({parameters}) {self._attributes}{self._frame}".rstrip()
         self.module.functions.append(f"{head} {{\n{self.body}\n}}\n")
         self.tell_origins(self.name)
 
@@ -472,8 +473,14 @@ class FunctionWriter:
     def call_known(
         self, name: str, result: str, arguments: Sequence[Value], convention: str = ""
     ) -> Value:
-        """Call a function that the module defines or has declared."""
+        """Call a function that the module defines or has declared.
+
+        Another convention than C's need not keep the pointer to a frame that is aligned beyond
+        what the stack is, and LLVM saves it in a way that makes other places in the frame wrong:
+        so such frames are not for functions with these calls.
+        """
         way = f"{convention} {result}" if convention else result
+        self._frame = ' "no-realign-stack"' if convention else self._frame
         text = f"call {way} @{name}({', '.join(map(str, arguments))})"
         if result == "void":
             self.line(text)

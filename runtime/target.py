@@ -61,12 +61,13 @@ class Target:
         """The calling convention, in LLVM's words, by which calls leave many vectors as they are.
 
         Of the conventions that LLVM has for this, one of x86 was made for OpenCL's functions, one
-        of ARM's processors for those of vectors; on Windows it is the one of C.
+        of ARM's processors for those of vectors. Where it is empty, the one of C is meant: so on
+        Windows, and for vectors of 32 bytes, of which functions of narrower ones clear the upper
+        halves at their end, those among them that they have saved.
         """
-        if "windows" in self.triple:
+        if "windows" in self.triple or self.vector_bytes == 32:
             return ""
-        architecture = self.triple.partition("-")[0]
-        return CONVENTIONS.get(architecture, "")
+        return CONVENTIONS.get(self.triple.partition("-")[0], "")
 
 
 @once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from pullback.codegen.assembly import FunctionWriter, Value, constant
 from pullback.codegen.math import FUNCTIONS, sincos
 from pullback.codegen.math.shared import CALLABLE, call_shared, call_sincos
+from pullback.runtime import link
 
 from .elementary import (
     DTYPES,
@@ -110,6 +112,38 @@ def test_called_for_the_same_bits(name: str, dtype: str) -> None:
     lanes = NATIVE_LANES[dtype]
     got = [Compiled(among_many(f), dtype, lanes, count)(*xs) for f in (call, FUNCTIONS[name])]
     assert same_bits(*got).all()
+
+
+def at_a_place(sine: Emit) -> Emit:
+    """A lane that is known at run time, for which LLVM puts the vector on the stack, aligned."""
+
+    def emit(w: FunctionWriter, x: Value) -> Value:
+        first = w.intrinsic("fabs", w.extract(sine(w, x), 0))
+        scaled = w.op("fmul", first, constant(first.type, 3.9))
+        place = w.cast("fptosi", scaled, "i64")
+        one = constant(first.type, 1.0)
+        other = w.make(x.type, f"insertelement {x}, {one}, {place}")
+        found = sine(w, other)
+        picked = w.make(first.type, f"extractelement {found}, {place}")
+        return sine(w, w.make(x.type, f"insertelement {found}, {picked}, i64 1"))
+
+    return emit
+
+
+@both_types
+def test_called_beside_what_is_aligned_on_the_stack(dtype: str) -> None:
+    x = operands("sin", dtype, 400, seed=6)[0] % 3
+
+    def call(w: FunctionWriter, *values: Value) -> Value:
+        return call_shared(w, "sin", values)
+
+    lanes = NATIVE_LANES[dtype]
+    called, inlined = (
+        Compiled(among_many(at_a_place(f)), dtype, lanes, 1) for f in (call, FUNCTIONS["sin"])
+    )
+    assert same_bits(called(x), inlined(x)).all()
+    code = link.assembly(called.text, level=1)
+    assert not re.search(r"pushq?\s+\S+\s+callq?\s+\S*math\.", code)
 
 
 @both_types

@@ -99,6 +99,8 @@ def agrees(name: str, got: Array, expected: Array) -> bool:
 
 
 def test_levels_restrict_the_target() -> None:
+    conventions = [restricted(FULL, level).convention for level in LEVELS]
+    assert conventions == ["intel_ocl_bicc", "intel_ocl_bicc", "", "intel_ocl_bicc"]
     widths = [restricted(FULL, level).vector_bytes for level in LEVELS]
     assert widths == [16, 16, 32, 64]
     assert restricted(FULL, "") is FULL
@@ -108,6 +110,7 @@ def test_levels_restrict_the_target() -> None:
     assert not targets.converts_half(old)
     assert targets.converts_half(ARM)
     assert ARM.vector_bytes == 16
+    assert ARM.convention == "aarch64_vector_pcs"
 
 
 @pytest.mark.parametrize(
