@@ -368,6 +368,9 @@ class Function(NativeCallable):
         Raises:
             FloatingPointError: naming what made the first NaN, or infinity. Arguments are as they
                 were.
+
+        >>> float(pb.jit(np.log).checked("nan", (1.0,), {}))
+        0.0
         """
         from pullback.tracer.faults import is_bad
 
