@@ -37,9 +37,10 @@ def is_library(module_globals: dict[str, Any]) -> bool:
     name = module_globals.get("__name__", "")
     known = _library_modules.get(name)
     if known is None:
-        # What is run as a module is called otherwise, but knows its package.
-        package = module_globals.get("__package__") if name == "__main__" else None
-        known = (package or name).split(".")[0] in LIBRARIES
+        # The command line is run as a module, which is called otherwise then.
+        spec = module_globals.get("__spec__") if name == "__main__" else None
+        own = getattr(spec, "name", "") == "pullback.__main__"
+        known = own or name.split(".")[0] in LIBRARIES
         _library_modules[name] = known
     return known
 
