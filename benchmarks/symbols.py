@@ -342,7 +342,7 @@ TITLES = ("gradient", "tool", "best", "ours ahead", "first", "first, theirs over
 
 def rows(case: Case, found: Measured) -> list[tuple[str, ...]]:
     """The lines of a table."""
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for tool, times in found.rounds.items():
         name = case.name if tool == "pullback" else ""
         ahead = "" if tool == "pullback" else f"{found.ahead(tool):.3g}x"
