@@ -71,19 +71,18 @@ class PythonCall(BackwardNode):
 class FunctionCtx:
     """What ``forward`` and ``backward`` of a `Function` share.
 
-    >>> class Cube(torch.autograd.Function):
+    >>> class Doubled(torch.autograd.Function):
     ...     @staticmethod
     ...     def forward(ctx, x):
-    ...         ctx.save_for_backward(x)
-    ...         return x**3
+    ...         ctx.factor = 2
+    ...         return ctx.factor * x
     ...
     ...     @staticmethod
     ...     def backward(ctx, ct):
-    ...         (x,) = ctx.saved_tensors
-    ...         return 3 * x**2 * ct
-    >>> x = torch.tensor(2.0, requires_grad=True)
-    >>> torch.autograd.grad(Cube.apply(x), x)
-    (tensor(12.),)
+    ...         return ctx.factor * ct
+    >>> x = torch.tensor(1.0, requires_grad=True)
+    >>> torch.autograd.grad(Doubled.apply(x), x)
+    (tensor(2.),)
     """
 
     _to_save: tuple[Any, ...] = ()
