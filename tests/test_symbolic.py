@@ -280,6 +280,14 @@ def test_every_elementwise_row_has_a_formula_or_is_known_to_have_none() -> None:
 
 A, V, W = np.arange(1.0, 7.0).reshape(2, 3) / 7, np.array([0.5, -1.0, 2.0]), np.array([0.3, 0.9])
 
+
+def _stored(v: Any, w: Any) -> Any:
+    x = v.copy()
+    x[1:] = 7.0 * w
+    x[0] = v[2]
+    return x
+
+
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "elementwise": (lambda v: np.exp(v) * v + 1.0, (V,)),
     "outer": (lambda v, w: v[:, None] * np.sin(w)[None, :], (V, W)),
@@ -294,11 +302,19 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "two": (lambda v, x: (v * x, x * x), (V, 1.5)),
     "without axes": (lambda x: x[()] * 2.0, (1.5,)),
     "one element": (lambda v: v[:1] * np.sum(v[None, 1:2], 0), (V,)),
+    "slices": (pb.grad(lambda v: np.sum((v[1:] - v[:-1]) ** 3)), (V,)),
+    "joined": (lambda v, w: np.concatenate([v, w, v[:1] * 2.0]), (V, W)),
+    "stacked": (lambda a: np.sum(np.stack([a, a * a], 1), 0), (A,)),
+    "padded": (
+        lambda a, x: np.sum(np.pad(a, ((1, 0), (0, 2)), constant_values=3.0) ** x, 0),
+        (A, 2.0),
+    ),
+    "every other": (pb.grad(lambda v: np.sum(v[::2] ** 3)), (V,)),
+    "rolled": (lambda v: np.where(v > 0.0, np.roll(v, 1) * v, np.pad(v[1:], (0, 1))), (V,)),
+    "stored": (_stored, (V, W)),
 }
 BY_COMPONENT: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     **PROGRAMS,
-    "slices": (pb.grad(lambda v: np.sum((v[1:] - v[:-1]) ** 3)), (V,)),
-    "joined": (lambda v, w: np.concatenate([v, w, v[:1] * 2.0]), (V, W)),
     "written": (lambda a: np.cumsum(a, 1) + np.max(a, 0) - np.min(a), (A,)),
     "Hessian": (pb.hessian(lambda v: v[0] * np.exp(v[1]) * v[2] ** 2), (V,)),
 }

@@ -8,8 +8,8 @@ front of those that the arguments have in common; an inner index is before an ou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, TypeAlias
 
@@ -49,7 +49,8 @@ class Reading:
     """What has been read of expressions of symbols that stand for traced values.
 
     ``shape`` is what the arguments broadcast to; all numbers are of ``dtype``. ``functions`` are
-    the user's, by name.
+    the user's, by name. What is read counts ``within`` some values of the indices, as a piece of a
+    whole does.
     """
 
     dtype: DType
@@ -57,6 +58,7 @@ class Reading:
     made: dict[Any, Value]
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     indices: tuple[Index, ...] = ()
+    within: Any = True
 
     def read(self, expression: Any) -> Tracer:
         """The value of an expression."""
@@ -70,7 +72,7 @@ class Reading:
                 self.made[x] = self._atom(x)
                 continue
             other = self._replacement(x)
-            needed = [other] if other is not None else _parts(x)
+            needed = [other] if other is not None else self._parts(x)
             missing = [y for y in needed if y not in self.made]
             if missing:
                 waiting += reversed(missing)
@@ -81,6 +83,17 @@ class Reading:
         return found if isinstance(found, Tracer) else prepare(number(found), self.dtype, ())
 
     # -- parts -------------------------------------------------------------------------------------
+
+    def _parts(self, x: Any) -> Sequence[Any]:
+        """What is to be read before an expression."""
+        if isinstance(x, (sympy.Sum, sympy.Product)):
+            return ()
+        if isinstance(x, sympy.Piecewise) and self._is_by_index(x):
+            return ()
+        if isinstance(x, (sympy.Indexed, _ELEMENT)):
+            return (x.args[0],)
+        found: Sequence[Any] = x.args
+        return found
 
     def _atom(self, x: Any) -> Value:
         if x.free_symbols:
@@ -215,9 +228,12 @@ class Reading:
 
     def piecewise(self, x: Any) -> Value:
         """From the last piece to the first; NaN where no condition holds."""
+        if self._is_by_index(x):
+            pieces = list(self._pieces(x))
+        else:
+            pieces = [(self.made[value], self.made[condition]) for value, condition in x.args]
         found: Value = sympy.nan
-        for piece in reversed(x.args):
-            value, condition = self.made[piece.expr], self.made[piece.cond]
+        for value, condition in reversed(pieces):
             if not isinstance(condition, Tracer):
                 found = value if condition else found
                 continue
@@ -227,20 +243,47 @@ class Reading:
             found = rows.where(*chosen)
         return found
 
+    def _is_by_index(self, x: Any) -> bool:
+        """Whether pieces are told by indices, and elements are picked in them."""
+        symbols = {i.symbol for i in self.indices}
+        return x.has(sympy.Indexed, _ELEMENT) and any(
+            condition.free_symbols and condition.free_symbols <= symbols for _, condition in x.args
+        )
+
+    def _pieces(self, x: Any) -> Iterator[tuple[Value, Value]]:
+        """Values and conditions of pieces, each read for the indices that it is for."""
+        symbols, grid = self._grid()
+        rest = self.within
+        for value, condition in x.args:
+            holds: Any = True
+            if condition.free_symbols <= set(symbols):
+                holds = _holds(condition, symbols, grid)
+            if np.any(rest & holds):
+                inner = replace(self, made=dict(self.made), within=rest & holds)
+                yield (
+                    inner.read(value),
+                    self.read(condition) if condition.free_symbols else condition,
+                )
+            rest = rest & ~holds if condition.free_symbols <= set(symbols) else rest
+
     # -- indices -----------------------------------------------------------------------------------
+
+    def _grid(self) -> tuple[list[Any], list[Any]]:
+        """The indices, and their values along axes that are counted from the last."""
+        grid = [
+            np.arange(i.values.start, i.values.stop).reshape(-1, *(1 for _ in self.indices[:n]))
+            for n, i in enumerate(self.indices)
+        ]
+        return [i.symbol for i in self.indices], grid
 
     def indexed(self, x: Any) -> Value:
         """An element of an argument; indices run along the axes that are theirs."""
         array, wanted = self.made[x.args[0]], x.args[1:]
         if len(wanted) != array.ndim:
             raise IndexError(f"{x} is an element of {array.ndim} axes{at(user_location())}")
-        grid = [
-            np.arange(i.values.start, i.values.stop).reshape(-1, *(1 for _ in self.indices[:n]))
-            for n, i in enumerate(self.indices)
-        ]
-        symbols = [i.symbol for i in self.indices]
+        symbols, grid = self._grid()
         places = [
-            _places(index, symbols, grid, extent)
+            _places(index, symbols, grid, extent, self.within)
             for index, extent in zip(wanted, array.shape, strict=True)
         ]
         found = elements(array, places)
@@ -260,9 +303,7 @@ class Reading:
         """A term for all values of indices, reduced along them if there is a row for that."""
         fresh = {i.symbol: sympy.Dummy(integer=True) for i in indices if i.symbol in self.made}
         indices = [Index(fresh.get(i.symbol, i.symbol), i.values) for i in indices]
-        inner = Reading(
-            self.dtype, self.shape, dict(self.made), self.functions, (*self.indices, *indices)
-        )
+        inner = replace(self, made=dict(self.made), indices=(*self.indices, *indices))
         for n, i in enumerate(indices, len(self.indices)):
             values = np.arange(i.values.start, i.values.stop, dtype=np.float64)
             grid = values.reshape(-1, *(1 for _ in range(n + len(self.shape))))
@@ -272,16 +313,6 @@ class Reading:
         rest = (1,) * (len(self.indices) + len(self.shape))
         full = spread(found, common_shape([found.shape, (*axes, *rest)]))
         return full if row is None else row(full, axes=tuple(range(len(axes))))
-
-
-def _parts(x: Any) -> Sequence[Any]:
-    """What is to be read before an expression."""
-    if isinstance(x, (sympy.Sum, sympy.Product)):
-        return ()
-    if isinstance(x, (sympy.Indexed, _ELEMENT)):
-        return (x.args[0],)
-    found: Sequence[Any] = x.args
-    return found
 
 
 def _row_of_order(x: Any) -> Callable[..., Tracer] | None:
@@ -294,13 +325,32 @@ def _is_negative_number(x: Any) -> bool:
     return bool(x.is_number and x.is_negative)
 
 
-def _places(index: Any, symbols: Sequence[Any], grid: Sequence[Any], extent: int) -> Places:
-    """A number, or whole numbers along the axes of the indices."""
+def _places(
+    index: Any, symbols: Sequence[Any], grid: Sequence[Any], extent: int, within: Any
+) -> Places:
+    """A number, or whole numbers along the axes of the indices; others do for what does not count.
+
+    Raises:
+        IndexError: if there is no element at a place within.
+    """
     found = sympy.lambdify(symbols, index, "numpy")(*grid)
     places = np.asarray(found).astype(int)
-    if np.any(places < 0) or np.any(places >= extent):
+    if np.any(((places < 0) | (places >= extent)) & within):
         raise IndexError(f"index {index} is out of bounds for {extent}{at(user_location())}")
+    places = np.clip(places, 0, extent - 1)
     return int(places) if places.ndim == 0 else places
+
+
+def _holds(condition: Any, symbols: Sequence[Any], grid: Sequence[Any]) -> Any:
+    """For which values of the indices a condition on them holds."""
+    if condition in (sympy.true, sympy.false):
+        return np.bool_(condition == sympy.true)
+    if isinstance(condition, (sympy.And, sympy.Or, sympy.Not)):
+        parts = [_holds(x, symbols, grid) for x in condition.args]
+        if isinstance(condition, sympy.Not):
+            return ~parts[0]
+        return reduce(np.logical_and if isinstance(condition, sympy.And) else np.logical_or, parts)
+    return np.asarray(sympy.lambdify(symbols, condition, "numpy")(*grid), bool)
 
 
 def _whole_numbers(x: Any, *bounds: Any) -> list[int]:

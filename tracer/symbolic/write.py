@@ -250,11 +250,59 @@ def _product(writer: Indexed, node: Node, indices: Indices) -> Any:
     return sympy.Sum(first * second, *limits) if limits else first * second
 
 
+def _padded(writer: Indexed, node: Node, indices: Indices) -> Any:
+    """The element of the operand, where there is one."""
+    x, value = node.operands
+    widths = zip(node.params["low"], node.params["interior"], strict=True)
+    inside, conditions = _within(indices, x.type.shape, [(low, gap + 1) for low, gap in widths])
+    return _chosen([(writer.of(x, inside), conditions), (writer.of(value, ()), [])])
+
+
+def _updated(writer: Indexed, node: Node, indices: Indices) -> Any:
+    """The element of what is written, where there is one."""
+    x, update = node.operands
+    runs = list(zip(node.params["starts"], node.params["steps"], strict=True))
+    inside, conditions = _within(indices, update.type.shape, runs)
+    return _chosen([(writer.of(update, inside), conditions), (writer.of(x, indices), [])])
+
+
+def _joined(writer: Indexed, node: Node, indices: Indices) -> Any:
+    """The element of the part that the index along the axis is in."""
+    axis, start = node.params["axis"], 0
+    pieces = []
+    for x in node.operands:
+        moved = [i - start if a == axis else i for a, i in enumerate(indices)]
+        start += x.type.shape[axis]
+        pieces.append((writer.of(x, moved), [indices[axis] < start]))
+    return _chosen([*pieces[:-1], (pieces[-1][0], [])])
+
+
+def _within(
+    indices: Indices, shape: Shape, runs: Sequence[tuple[int, int]]
+) -> tuple[list[Any], list[Any]]:
+    """Indices of an array that lies in another by starts and steps, and where it does."""
+    found, conditions = [], []
+    for i, extent, (start, step) in zip(indices, shape, runs, strict=True):
+        conditions += [i >= start, i <= start + (extent - 1) * step]
+        if step > 1:
+            conditions.append(sympy.Eq(sympy.Mod(i - start, step), 0))
+        found.append(sympy.floor((i - start) / sympy.Integer(step)) if step > 1 else i - start)
+    return found, conditions
+
+
+def _chosen(pieces: Sequence[tuple[Any, Sequence[Any]]]) -> Any:
+    """The first whose conditions hold; that without any is the last."""
+    return sympy.Piecewise(*((value, sympy.And(*conditions)) for value, conditions in pieces))
+
+
 ELEMENTS: dict[str, Callable[[Indexed, Node, Indices], Any]] = {
     "iota": lambda writer, node, indices: indices[0],
     "reduce_sum": _reduced(sympy.Sum),
     "reduce_prod": _reduced(sympy.Product),
     "dot": _product,
+    "pad": _padded,
+    "update_slice": _updated,
+    "concatenate": _joined,
 }
 
 
