@@ -312,6 +312,9 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "every other": (pb.grad(lambda v: np.sum(v[::2] ** 3)), (V,)),
     "rolled": (lambda v: np.where(v > 0.0, np.roll(v, 1) * v, np.pad(v[1:], (0, 1))), (V,)),
     "stored": (_stored, (V, W)),
+    "running": (lambda a: np.cumsum(a, 1) * np.cumprod(a, 0), (A,)),
+    "running, gradient": (pb.grad(lambda v: np.sum(np.cumsum(v**2) ** 2)), (V,)),
+    "running twice": (lambda v: np.sum(np.cumsum(np.cumsum(v)) ** 2), (V,)),
 }
 BY_COMPONENT: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     **PROGRAMS,
@@ -407,6 +410,12 @@ def test_sums_over_indexed_arrays() -> None:
     f = pb.from_sympy(shadowed + K + sympy.Sum(K, (K, 2, 1)), [v, K])
     np.testing.assert_allclose(f(V, 7.0), np.sum(V[1:]) * np.sum(V * np.arange(3)) + 7.0)
     P = sympy.MatrixSymbol("P", 2, 3)
+    below = sympy.Sum(v[K] * J, (K, 0, J), (J, 0, 2)) + sympy.Sum(v[K], (K, 1, 0))
+    f = pb.from_sympy(below, [v])
+    np.testing.assert_allclose(f(V), sum(V[: j + 1].sum() * j for j in range(3)), rtol=1e-14)
+    above = sympy.Sum(sympy.Product(v[K] + J, (K, J, 2)), (J, 1, 2))
+    f = pb.from_sympy(above, [v])
+    np.testing.assert_allclose(f(V), sum(np.prod(V[j:] + j) for j in (1, 2)), rtol=1e-14)
     trace = pb.from_sympy(sympy.Sum(P[K, K + 1], (K, 0, 1)), [P])
     np.testing.assert_allclose(trace(A), A[0, 1] + A[1, 2])
     h = pb.from_sympy(sympy.Product(v[K] + X, (K, 0, 2)), [v, X])

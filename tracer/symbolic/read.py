@@ -291,11 +291,33 @@ class Reading:
 
     def repeated(self, x: Any, row: Callable[..., Tracer]) -> Value:
         """A sum or product: the term for all values of the indices at once."""
+        if any(a.free_symbols or b.free_symbols for _, a, b in x.limits):
+            return self._by_outermost(x, row)
         limits = [(i, *_whole_numbers(x, a, b)) for i, a, b in x.limits]
         if any(b < a for _, a, b in limits):
             return self.read(x.doit())
         indices = [Index(i, range(a, b + 1)) for i, a, b in reversed(limits)]
         return self.over(indices, x.function, row)
+
+    def _by_outermost(self, x: Any, row: Callable[..., Tracer]) -> Value:
+        """A sum or product whose bounds are of indices: terms out of bounds change nothing."""
+        *inner, (index, a, b) = x.limits
+        term = x.func(x.function, *inner) if inner else x.function
+        nothing = sympy.S.Zero if x.func is sympy.Sum else sympy.S.One
+        if a.free_symbols or b.free_symbols:
+            inside = sympy.And(index >= a, index <= b)
+            term = sympy.Piecewise((term, inside), (nothing, True))
+        least, most = self._extreme(x, a, np.min), self._extreme(x, b, np.max)
+        if most < least:
+            return nothing
+        return self.over([Index(index, range(least, most + 1))], term, row)
+
+    def _extreme(self, x: Any, bound: Any, row: Callable[..., Any]) -> int:
+        """The least or the greatest value of a bound."""
+        symbols, grid = self._grid()
+        if not bound.free_symbols <= set(symbols):
+            _whole_numbers(x, bound)
+        return int(row(sympy.lambdify(symbols, bound, "numpy")(*grid)))
 
     def over(
         self, indices: Sequence[Index], term: Any, row: Callable[..., Tracer] | None = None

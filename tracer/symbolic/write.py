@@ -295,10 +295,24 @@ def _chosen(pieces: Sequence[tuple[Any, Sequence[Any]]]) -> Any:
     return sympy.Piecewise(*((value, sympy.And(*conditions)) for value, conditions in pieces))
 
 
+def _running(row: Callable[..., Any]) -> Callable[[Indexed, Node, Indices], Any]:
+    def element(writer: Indexed, node: Node, indices: Indices) -> Any:
+        (x,) = node.operands
+        axis, (bound,) = node.params["axis"], writer.indices(1)
+        every = [bound if a == axis else i for a, i in enumerate(indices)]
+        last = x.type.shape[axis] - 1
+        ends = (indices[axis], last) if node.params.get("reverse") else (0, indices[axis])
+        return row(writer.of(x, every), (bound, *ends))
+
+    return element
+
+
 ELEMENTS: dict[str, Callable[[Indexed, Node, Indices], Any]] = {
     "iota": lambda writer, node, indices: indices[0],
     "reduce_sum": _reduced(sympy.Sum),
     "reduce_prod": _reduced(sympy.Product),
+    "cumsum": _running(sympy.Sum),
+    "cumprod": _running(sympy.Product),
     "dot": _product,
     "pad": _padded,
     "update_slice": _updated,
