@@ -177,10 +177,13 @@ def test_text_is_found_and_lines_are_gone_through(shown: Any) -> None:
     assert found.inner_text() == f"{min(2, int(count))}/{count}"
     field.press("Escape")
     assert not found.inner_text()
+    # The page and other panes scroll under a pointer that rests.
+    shown.locator("#drawing .node", has_text="tanh").first.hover()
     view = shown.locator("#pane-python .view")
     view.focus()
     for _ in range(4):
         view.press("ArrowDown")
+    shown.wait_for_timeout(500)
     assert [text.split()[1] for text in lit(shown, "#pane-python")] == ["r"]
     view.press("Enter")
     shown.locator("#lines tbody tr").first.hover()

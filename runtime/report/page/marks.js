@@ -83,16 +83,21 @@ function element(name, attributes = {}, ...inside) {
   return made;
 }
 
+// What comes under a pointer that rests, as something scrolls, is not pointed at.
+let last = null;
+window.addEventListener("pointermove", (event) => { last = event; }, true);
+const rests = (event) => event.clientX === last?.clientX && event.clientY === last?.clientY;
+
 // Lets pointing, clicking and the keyboard light what has marks within a part of the page.
 function listenTo(root, wide = false) {
   const found = (event) => {
     const at = event.target.closest?.("[data-marks], [data-nodes]");
     return at && { marks: marksOf(at), nodes: nodesOf(at), wide };
   };
-  for (const kind of ["pointerover", "focusin"]) {
-    root.addEventListener(kind, (event) => { const at = found(event); if (at) marks.point(at, root); });
-  }
-  root.addEventListener("pointerleave", () => marks.point(NOTHING));
+  const point = (event) => { const at = found(event); if (at) marks.point(at, root); };
+  root.addEventListener("focusin", point);
+  root.addEventListener("pointerover", (event) => { if (!rests(event)) point(event); });
+  root.addEventListener("pointerleave", (event) => { if (!rests(event)) marks.point(NOTHING); });
   root.addEventListener("click", (event) => { const at = found(event); if (at) marks.hold(at, root); });
   root.addEventListener("keydown", (event) => {
     const at = found(event);
