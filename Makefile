@@ -1,4 +1,4 @@
-# make demo | test | check | docs | bench | format | links | clean
+# make demo | test | test-pages | check | docs | bench | format | links | clean
 #
 # Everything runs in .venv, which is made and filled on first use and again when the dependencies
 # change. All that is needed beforehand is make and a Python of at least 3.11.
@@ -13,12 +13,13 @@ EXTRAS_demo :=
 EXTRAS_test := [test,peers]
 EXTRAS_check := [test,peers,check,docs]
 EXTRAS_docs := [docs]
+EXTRAS_pages := [test,browser]
 EXTRAS_bench := [bench]
 
 # pyright would otherwise look for a newer version of itself on the network.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: demo test check check-format check-lint check-types check-mypy check-pyright check-structure
+.PHONY: demo test test-pages check check-format check-lint check-types check-mypy check-pyright check-structure
 .PHONY: docs bench format links clean
 .NOTPARALLEL:
 
@@ -32,6 +33,10 @@ demo: $(VENV)/installed-demo
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(JOBS)
+
+# The pages of reports, in a browser.
+test-pages: $(VENV)/installed-pages
+	$(BIN)/python -m pytest tests/test_page.py
 
 # `make -k check` goes on after a failure, to show all there is.
 check: check-format check-lint check-types check-structure
